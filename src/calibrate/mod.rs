@@ -1,0 +1,19 @@
+//! Step 1: statistics of every activation over the representative dataset.
+
+/// Range that one tensor took over all calibration samples.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Range {
+    /// Smallest value seen.
+    pub min: f32,
+    /// Largest value seen.
+    pub max: f32,
+}
+
+/// What calibration learned; shared by every mode that needs it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Calibration {
+    /// Samples seen.
+    pub samples: usize,
+    /// Per tensor of the main subgraph; `None` for constants, integers and what was never computed.
+    pub ranges: Vec<Option<Range>>,
+}

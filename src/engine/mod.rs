@@ -1,0 +1,63 @@
+//! Runs a graph: `prepare` once for given input shapes, then `run`, over the kernels. An [`Observer`] sees each tensor.
+
+use crate::graph::TensorId;
+
+/// Which kernels compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KernelSet {
+    /// The naive reference: the specification and oracle.
+    Reference,
+    /// Packed, vectorised, multi-threaded.
+    #[default]
+    Fast,
+}
+
+/// How to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Which kernels compute.
+    pub kernels: KernelSet,
+    /// Threads that kernels may use, the caller's included; 1 runs all on the calling thread.
+    pub threads: usize,
+    /// Which subgraph runs.
+    pub subgraph: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            kernels: KernelSet::Fast,
+            threads: 1,
+            subgraph: 0,
+        }
+    }
+}
+
+/// A look at one tensor while the engine runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct View<'a> {
+    /// Extents as resolved for this run.
+    pub shape: &'a [usize],
+    /// Elements, row-major.
+    pub data: Slice<'a>,
+}
+
+/// Borrowed elements.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[allow(missing_docs)] // one variant per element type
+pub enum Slice<'a> {
+    F32(&'a [f32]),
+    F16(&'a [half::f16]),
+    I8(&'a [i8]),
+    U8(&'a [u8]),
+    I16(&'a [i16]),
+    I32(&'a [i32]),
+    I64(&'a [i64]),
+    Bool(&'a [bool]),
+}
+
+/// Sees every tensor of the subgraph as it is defined: inputs first, then each node's outputs in execution order.
+pub trait Observer {
+    /// `id` has just been computed (or fed).
+    fn tensor(&mut self, id: TensorId, value: View<'_>);
+}
