@@ -1,0 +1,3 @@
+//! Tests of everything but the window, one module per topic, one binary.
+
+mod architecture;
