@@ -21,3 +21,4 @@ pub mod kernels;
 pub mod progress;
 pub mod quantize;
 pub mod tflite;
+pub mod workbench;

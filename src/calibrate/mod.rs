@@ -17,3 +17,12 @@ pub struct Calibration {
     /// Per tensor of the main subgraph; `None` for constants, integers and what was never computed.
     pub ranges: Vec<Option<Range>>,
 }
+/// Stub.
+pub fn calibrate(
+    _: &std::sync::Arc<crate::graph::Graph>,
+    _: &dyn crate::data::Dataset,
+    _: usize,
+    _: &crate::progress::Progress,
+) -> crate::error::Result<Calibration> {
+    crate::unsupported!("stub")
+}
