@@ -24,9 +24,12 @@ pub(super) struct Shared {
     baseline: Cell<Baseline>,
 }
 
-/// A result with the versions of model and data that it was made from.
+/// A result, shared by the jobs that need it.
 #[derive(Debug)]
-struct Cell<T>(Arc<Mutex<Option<(Versions, Arc<T>)>>>);
+struct Cell<T>(Arc<Mutex<Held<T>>>);
+
+/// A result with the versions of model and data that it was made from.
+type Held<T> = Option<(Versions, Arc<T>)>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Versions {
