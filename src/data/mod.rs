@@ -5,6 +5,7 @@ pub mod demo;
 mod idx;
 mod labels;
 mod npy;
+mod npy_value;
 mod npz;
 mod open;
 mod spec;
@@ -13,6 +14,7 @@ mod synthetic;
 mod words;
 
 pub use labels::label_candidates;
+pub use npy_value::{read_npy, write_npy};
 pub use open::open;
 pub use spec::{InputSpec, input_specs};
 pub use subset::take;

@@ -384,7 +384,10 @@ impl Workbench {
     }
 
     fn work(&self, id: ExperimentId, model: Arc<OpenModel>, key: &RunKey) -> Work {
-        let part = |choice: &DataChoice| choice.loaded.as_ref().map(|l| data::take(l.dataset.clone(), choice.used()));
+        // `used` is at most what there is, so taking cannot fail but for an empty dataset, which no reader hands out.
+        let part = |choice: &DataChoice| {
+            choice.loaded.as_ref().and_then(|l| data::take(l.dataset.clone(), choice.used()).ok())
+        };
         Work {
             id,
             model,

@@ -42,20 +42,20 @@ pub fn open_model(path: &Path) -> Result<OpenModel> {
 
 /// The model of the built-in experiment.
 pub fn open_demo() -> Result<OpenModel> {
-    read_model("MNIST digits", None, Bytes::from_static(data::demo::MODEL))
+    read_model("MNIST digits", None, data::demo::demo().model.bytes)
 }
 
 /// Reads data and checks that it fits the model's inputs.
 pub fn open_data(source: &Source, role: Role, specs: &[InputSpec]) -> Result<Loaded> {
     match source {
         Source::Demo => {
-            let (name, samples, labels) = match role {
-                Role::Calibration => data::demo::CALIBRATION,
-                Role::Evaluation => data::demo::TEST,
+            let demo = data::demo::demo();
+            let (samples, labels) = match role {
+                Role::Calibration => (demo.calibration, demo.calibration_labels),
+                Role::Evaluation => (demo.test, demo.test_labels),
             };
-            let labels = ("labels".to_owned(), Bytes::from_static(labels));
-            let dataset = data::open(name, Bytes::from_static(samples), Some(labels), specs)?;
-            Ok(Loaded { name: name.to_owned(), dataset, synthetic: false })
+            let dataset = data::open(samples.name, samples.bytes, Some((labels.name, labels.bytes)), specs)?;
+            Ok(Loaded { name: samples.name.to_owned(), dataset, synthetic: false })
         }
         Source::File { path, labels } => {
             let name = files::file_name(path);
@@ -64,6 +64,7 @@ pub fn open_data(source: &Source, role: Role, specs: &[InputSpec]) -> Result<Loa
                 Some(file) => Some((files::file_name(file), files::read(file)?)),
                 None => labels_beside(path, &name)?,
             };
+            let labels = labels.as_ref().map(|(name, bytes)| (name.as_str(), bytes.clone()));
             let dataset = data::open(&name, samples, labels, specs)?;
             Ok(Loaded { name, dataset, synthetic: false })
         }
