@@ -65,7 +65,7 @@ impl Dataset for Arrays {
 pub fn open(
     name: &str,
     bytes: Bytes,
-    labels: Option<(&str, Bytes)>,
+    labels: Option<(String, Bytes)>,
     specs: &[InputSpec],
 ) -> Result<Arc<dyn Dataset>> {
     if specs.is_empty() {
@@ -107,7 +107,7 @@ pub fn open(
         return not_data(name);
     };
     let labels = match labels {
-        Some((name, bytes)) => Some(labels::read(name, bytes)?),
+        Some((name, bytes)) => Some(labels::read(&name, bytes)?),
         None => own_labels,
     };
     let samples = columns.first().map_or(0, |c| c.samples);

@@ -145,7 +145,7 @@ fn labels_must_fit() {
         data::open(
             "a",
             images.into(),
-            Some(("y", labels.into())),
+            Some(("y".into(), labels.into())),
             &real(&[1, 2, 2]),
         )
         .err()
@@ -364,7 +364,7 @@ proptest! {
                 let batch = set.batch(0..set.len()).unwrap();
                 prop_assert_eq!(batch[0].shape[0], set.len());
             }
-            let _ = data::open("x", golden("f4_c.npy"), Some((file, bytes.clone().into())), &real(&[1, 2, 4]));
+            let _ = data::open("x", golden("f4_c.npy"), Some((file.into(), bytes.clone().into())), &real(&[1, 2, 4]));
         }
     }
 

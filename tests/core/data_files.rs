@@ -139,14 +139,14 @@ fn npz_feeds_inputs_by_name_or_number_and_brings_labels() {
 #[test]
 fn labels_come_from_npy_and_idx_and_win_over_those_inside() {
     let specs = real(&[1, 2, 4]);
-    let labels = Some(("labels.npy", golden("labels.npy")));
+    let labels = Some(("labels.npy".into(), golden("labels.npy")));
     let set = data::open("f4_c.npy", golden("f4_c.npy"), labels, &specs).unwrap();
     assert_eq!(set.labels(), Some(&[2, 0, 1][..]));
     let idx = Bytes::from_static(&[0, 0, 8, 1, 0, 0, 0, 3, 7, 8, 9]);
     let set = data::open(
         "f4_c.npy",
         golden("f4_c.npy"),
-        Some(("y", idx.clone())),
+        Some(("y".into(), idx.clone())),
         &specs,
     )
     .unwrap();
@@ -155,7 +155,13 @@ fn labels_come_from_npy_and_idx_and_win_over_those_inside() {
         spec("first", DType::Float32, &[1, 2, 4]),
         spec("second", DType::Int32, &[1, 2, 4]),
     ];
-    let set = data::open("z.npz", golden("two_inputs.npz"), Some(("y", idx)), &two).unwrap();
+    let set = data::open(
+        "z.npz",
+        golden("two_inputs.npz"),
+        Some(("y".into(), idx)),
+        &two,
+    )
+    .unwrap();
     assert_eq!(set.labels(), Some(&[7, 8, 9][..]));
 }
 
@@ -184,7 +190,7 @@ fn labels_are_looked_for_under_these_names() {
 
 #[test]
 fn subsets_keep_the_first_samples() {
-    let labels = Some(("labels.npy", golden("labels.npy")));
+    let labels = Some(("labels.npy".into(), golden("labels.npy")));
     let whole = data::open("f4_c.npy", golden("f4_c.npy"), labels, &real(&[1, 2, 4])).unwrap();
     let two = data::take(whole.clone(), 2).unwrap();
     assert_eq!(
@@ -241,7 +247,7 @@ fn the_demo_is_complete() {
         ),
         (demo.test, demo.test_labels, 10_000, [7, 2, 1, 0]),
     ] {
-        let labels = Some((labels.name, labels.bytes));
+        let labels = Some((labels.name.into(), labels.bytes));
         let set = data::open(images.name, images.bytes, labels, &specs).unwrap();
         assert_eq!(set.len(), samples);
         assert_eq!(set.labels().unwrap()[..4], first);
