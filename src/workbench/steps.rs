@@ -54,7 +54,7 @@ pub fn open_data(source: &Source, role: Role, specs: &[InputSpec]) -> Result<Loa
                 Role::Calibration => (demo.calibration, demo.calibration_labels),
                 Role::Evaluation => (demo.test, demo.test_labels),
             };
-            let dataset = data::open(samples.name, samples.bytes, Some((labels.name, labels.bytes)), specs)?;
+            let dataset = data::open(samples.name, samples.bytes, Some((labels.name.to_owned(), labels.bytes)), specs)?;
             Ok(Loaded { name: samples.name.to_owned(), dataset, synthetic: false })
         }
         Source::File { path, labels } => {
@@ -64,7 +64,6 @@ pub fn open_data(source: &Source, role: Role, specs: &[InputSpec]) -> Result<Loa
                 Some(file) => Some((files::file_name(file), files::read(file)?)),
                 None => labels_beside(path, &name)?,
             };
-            let labels = labels.as_ref().map(|(name, bytes)| (name.as_str(), bytes.clone()));
             let dataset = data::open(&name, samples, labels, specs)?;
             Ok(Loaded { name, dataset, synthetic: false })
         }
