@@ -43,39 +43,3 @@ pub trait Dataset: Send + Sync {
     /// The class of each sample, if known; as many as samples.
     fn labels(&self) -> Option<&[u32]>;
 }
-/// Stub.
-pub mod demo {
-    /// Stub.
-    pub const MODEL: &[u8] = &[];
-    /// Stub.
-    pub const CALIBRATION: (&str, &[u8], &[u8]) = ("", &[], &[]);
-    /// Stub.
-    pub const TEST: (&str, &[u8], &[u8]) = ("", &[], &[]);
-}
-use bytes::Bytes;
-use std::sync::Arc;
-/// Stub.
-pub fn open(
-    _: &str,
-    _: Bytes,
-    _: Option<(String, Bytes)>,
-    _: &[InputSpec],
-) -> Result<Arc<dyn Dataset>> {
-    crate::unsupported!("stub")
-}
-/// Stub.
-pub fn synthetic(_: &[InputSpec], _: usize, _: u64) -> Result<Arc<dyn Dataset>> {
-    crate::unsupported!("stub")
-}
-/// Stub.
-pub fn label_candidates(_: &str) -> Vec<String> {
-    vec![]
-}
-/// Stub.
-pub fn take(d: Arc<dyn Dataset>, _: usize) -> Arc<dyn Dataset> {
-    d
-}
-/// Stub.
-pub fn input_specs(_: &crate::graph::Graph, _: usize) -> Vec<InputSpec> {
-    vec![]
-}

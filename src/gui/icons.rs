@@ -344,10 +344,7 @@ impl Look {
             Texture::Hatch => {
                 let mut x = rect.left() - rect.height();
                 while x < rect.right() {
-                    let line = [
-                        pos2(x, rect.bottom()),
-                        pos2(x + rect.height(), rect.top()),
-                    ];
+                    let line = [pos2(x, rect.bottom()), pos2(x + rect.height(), rect.top())];
                     inside.line_segment(line, Stroke::new(1.0, color));
                     x += 5.0;
                 }
@@ -364,11 +361,6 @@ impl Look {
                 }
             }
         }
-        painter.rect_stroke(
-            rect,
-            0.0,
-            Stroke::new(1.0, color),
-            egui::StrokeKind::Inside,
-        );
+        painter.rect_stroke(rect, 0.0, Stroke::new(1.0, color), egui::StrokeKind::Inside);
     }
 }
