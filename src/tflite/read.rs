@@ -247,8 +247,10 @@ impl File<'_> {
             );
         }
         let shape = collect(from.shape(), |axis, extent| {
-            usize::try_from(extent).or_else(|_| {
-                malformed!("its shape has the negative extent {extent} on axis {axis}")
+            usize::try_from(extent).map_err(|_| {
+                wrong(format_args!(
+                    "its shape has the negative extent {extent} on axis {axis}"
+                ))
             })
         })?;
         let data = self.buffer(from.buffer() as usize)?;
@@ -284,9 +286,11 @@ impl File<'_> {
             })?;
         let inputs = collect(from.inputs(), |i, id| match id {
             -1 => Ok(None),
-            _ => usize::try_from(id)
-                .map(Some)
-                .or_else(|_| malformed!("its input {i} is tensor {id}")),
+            _ => usize::try_from(id).map(Some).map_err(|_| {
+                wrong(format_args!(
+                    "its input {i} is tensor {id}, which cannot be"
+                ))
+            }),
         })?;
         Ok(Node {
             op,
@@ -409,6 +413,10 @@ fn signature(from: &schema::SignatureDef) -> Signature {
     }
 }
 
+fn wrong(what: std::fmt::Arguments) -> Error {
+    Error::Malformed(what.to_string())
+}
+
 fn text(from: Option<&str>) -> Option<String> {
     from.filter(|t| !t.is_empty()).map(str::to_owned)
 }
@@ -416,7 +424,8 @@ fn text(from: Option<&str>) -> Option<String> {
 /// Tensor indices that must all be there.
 fn ids(from: Option<flatbuffers::Vector<i32>>, what: &str) -> Result<Vec<TensorId>> {
     collect(from, |_, id| {
-        usize::try_from(id).or_else(|_| malformed!("{what} is tensor {id}, which cannot be"))
+        usize::try_from(id)
+            .map_err(|_| wrong(format_args!("{what} is tensor {id}, which cannot be")))
     })
 }
 

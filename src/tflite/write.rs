@@ -10,7 +10,7 @@ use flatbuffers::{FlatBufferBuilder, UnionWIPOffset, Vector, WIPOffset};
 
 use super::schema::{self, BuiltinOperator};
 use super::{opaque, options, runtime_version, types, versions};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Op, Quantization, Signature, Subgraph, Tensor};
 use crate::invalid;
 
@@ -212,7 +212,7 @@ impl<'f> Writer<'f> {
 
     /// Zeros such that the part of `len` bytes that follows ends (that is: begins, in the file) on an aligned place.
     fn pad(&mut self, len: usize) {
-        while (self.fbb.unfinished_data().len() + len) % ALIGNMENT != 0 {
+        while !(self.fbb.unfinished_data().len() + len).is_multiple_of(ALIGNMENT) {
             self.fbb.push(0u8);
         }
     }
@@ -421,8 +421,9 @@ impl<'f> Writer<'f> {
             .inputs
             .iter()
             .map(|i| match i {
-                Some(id) => i32::try_from(*id)
-                    .or_else(|_| invalid!("its input {id} does not fit into 32 bits")),
+                Some(id) => i32::try_from(*id).map_err(|_| {
+                    Error::Invalid(format!("its input {id} does not fit into 32 bits"))
+                }),
                 None => Ok(-1),
             })
             .collect::<Result<Vec<i32>>>()?;
