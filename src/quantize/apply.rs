@@ -72,6 +72,7 @@ pub fn apply(graph: &Graph, plan: &QuantPlan, progress: &Progress) -> Result<Gra
         subgraphs,
         signatures,
         metadata: graph.metadata.clone(),
+        unnamed_metadata: graph.unnamed_metadata.clone(),
     })
 }
 
