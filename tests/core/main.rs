@@ -1,3 +1,6 @@
 //! Tests of everything but the window, one module per topic, one binary.
 
 mod architecture;
+mod quantize_models;
+mod quantize_static;
+mod quantize_weights;
