@@ -26,6 +26,8 @@ pub struct Graph {
     pub signatures: Vec<Signature>,
     /// Named blobs, kept as they are (`min_runtime_version`, packed labels, …).
     pub metadata: Vec<Metadata>,
+    /// Nameless blobs that old files list as `metadata_buffer`, kept as they are.
+    pub unnamed_metadata: Vec<Bytes>,
 }
 
 /// One function of the model: tensors, and nodes in execution order.

@@ -4,3 +4,5 @@ mod architecture;
 mod quantize_models;
 mod quantize_static;
 mod quantize_weights;
+mod data_errors;
+mod data_files;
