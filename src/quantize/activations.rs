@@ -40,10 +40,10 @@ pub fn decide(
     groups.backward(main, rules);
     let touched = touched(main, rules, border);
     let mut wide: Vec<Option<Range>> = vec![None; main.tensors.len()];
-    for id in 0..main.tensors.len() {
-        if !main.tensors[id].is_constant() {
+    for (id, (tensor, &range)) in main.tensors.iter().zip(ranges).enumerate() {
+        if !tensor.is_constant() {
             let root = groups.root(id);
-            wide[root] = union(wide[root], ranges[id]);
+            wide[root] = union(wide[root], range);
         }
     }
     // A constant that a data movement passes on widens the range of what it becomes.

@@ -68,11 +68,9 @@ pub fn apply(graph: &Graph, plan: &QuantPlan, progress: &Progress) -> Result<Gra
     }
     progress.report(main.nodes.len(), main.nodes.len())?;
     Ok(Graph {
-        description: graph.description.clone(),
         subgraphs,
         signatures,
-        metadata: graph.metadata.clone(),
-        unnamed_metadata: graph.unnamed_metadata.clone(),
+        ..graph.clone()
     })
 }
 
