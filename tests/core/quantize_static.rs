@@ -77,7 +77,10 @@ fn int16_convolution_is_symmetric_with_int64_bias() {
         &one_conv_ranges(),
     );
     assert_eq!(step(input_of(&q, 0, 0)), (1.0 / 32767.0, 0));
-    assert_eq!(step(output(&q, 0)), ((f64::from(2.55f32) / 32767.0) as f32, 0));
+    assert_eq!(
+        step(output(&q, 0)),
+        ((f64::from(2.55f32) / 32767.0) as f32, 0)
+    );
     assert_eq!(input_of(&q, 0, 1).dtype, DType::Int8);
     assert_eq!(input_of(&q, 0, 2).dtype, DType::Int64);
     let Op::Conv2d(o) = &q.main().nodes[0].op else {
