@@ -39,7 +39,22 @@ pub fn decide(main: &Subgraph, width: Width, calibration: &Calibration, plan: &m
         rules.push(rule);
     }
     let border = plan.recipe.io != Io::Float32;
-    let decided = activations::decide(main, &rules, &ranges, width, border);
+    let decided = loop {
+        let decided = activations::decide(main, &rules, &ranges, width, border);
+        let refused = too_steep(main, &rules, &decided, &ranges, width);
+        if refused.is_empty() {
+            break decided;
+        }
+        // Each round takes at least one operator out, so this ends.
+        for i in refused {
+            rules[i] = None;
+            plan.nodes[i] = NodePlan::Float(
+                "its calibrated output range is too narrow for the size of its inputs and weights, \
+                 more than the integer kernels can scale down"
+                    .into(),
+            );
+        }
+    };
     for (id, activation) in decided.iter().enumerate() {
         if let Some(a) = activation {
             plan.tensors[id] = TensorPlan {
@@ -249,27 +264,12 @@ fn weighted(
     let (Some(input), Some(weights)) = (seen_scale(plan, i, node, 0), node.input(1)) else {
         return;
     };
-    let (Some(values), Some(&output)) = (
-        main.tensors[weights].f32s(),
-        output.quantization.scales.first(),
-    ) else {
+    let Some(&output) = output.quantization.scales.first() else {
         return;
     };
-    let Some(channels) = Channels::new(&main.tensors[weights].shape, Some(axis)) else {
+    let Some(scales) = weight_scales_of(main, node, axis, width, input, output) else {
         return;
     };
-    let bias = node.input(2).and_then(|b| main.tensors[b].f32s());
-    let bias_max = match width {
-        Width::Int8 => BIAS_MAX_INT32,
-        Width::Int16 => BIAS_MAX_INT64,
-    };
-    let scales = guarded_weight_scales(
-        &channel_peaks(&values, channels),
-        bias.as_deref(),
-        input,
-        output,
-        bias_max,
-    );
     let for_bias = bias_scales(input, &scales);
     let reason = Reason::Weight {
         per_channel: scales.len() > 1,
@@ -287,6 +287,67 @@ fn weighted(
         let quantization = Quantization::per_channel(for_bias, 0);
         assign(plan, i, 2, bias, width.bias(), quantization, Reason::Bias);
     }
+}
+
+/// Weight scales of a node with weights, given the scales of its input and output.
+fn weight_scales_of(
+    main: &Subgraph,
+    node: &Node,
+    axis: usize,
+    width: Width,
+    input: f32,
+    output: f32,
+) -> Option<Vec<f32>> {
+    let weights = &main.tensors[node.input(1)?];
+    let channels = Channels::new(&weights.shape, Some(axis))?;
+    let bias = node.input(2).and_then(|b| main.tensors[b].f32s());
+    let bias_max = match width {
+        Width::Int8 => BIAS_MAX_INT32,
+        Width::Int16 => BIAS_MAX_INT64,
+    };
+    Some(guarded_weight_scales(
+        &channel_peaks(&weights.f32s()?, channels),
+        bias.as_deref(),
+        input,
+        output,
+        bias_max,
+    ))
+}
+
+/// Quantized nodes with weights whose (input scale × weight scale) / output scale is beyond what kernels take: LiteRT's
+/// delegate fails to load a model from 256 up, its int16 kernels assume less than 128.
+fn too_steep(
+    main: &Subgraph,
+    rules: &[Option<Rule>],
+    decided: &[Option<Activation>],
+    ranges: &[Option<Range>],
+    width: Width,
+) -> Vec<usize> {
+    let limit = match width {
+        Width::Int8 => 256.0,
+        Width::Int16 => 128.0,
+    };
+    let scale = |t: TensorId| {
+        let q = match &decided[t] {
+            Some(a) => a.quantization.clone(),
+            None => ranges[t].map(|r| activations::from_range(r.min, r.max, width))?,
+        };
+        q.scales.first().copied()
+    };
+    let steep = |node: &Node, rule: &Rule| {
+        let Inputs::Weighted { axis } = rule.inputs else {
+            return None;
+        };
+        let (input, output) = (scale(node.input(0)?)?, scale(*node.outputs.first()?)?);
+        let scales = weight_scales_of(main, node, axis, width, input, output)?;
+        let steepest = scales.iter().fold(0.0f32, |m, &s| m.max(s));
+        Some(f64::from(input) * f64::from(steepest) / f64::from(output) >= limit)
+    };
+    let nodes = main.nodes.iter().zip(rules).enumerate();
+    nodes
+        .filter(|(_, (node, rule))| rule.as_ref().and_then(|r| steep(node, r)) == Some(true))
+        .map(|(i, _)| i)
+        .collect()
 }
 
 /// Scale in which node `i` sees its input `slot`.

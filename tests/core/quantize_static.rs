@@ -77,7 +77,10 @@ fn int16_convolution_is_symmetric_with_int64_bias() {
         &one_conv_ranges(),
     );
     assert_eq!(step(input_of(&q, 0, 0)), (1.0 / 32767.0, 0));
-    assert_eq!(step(output(&q, 0)), ((f64::from(2.55f32) / 32767.0) as f32, 0));
+    assert_eq!(
+        step(output(&q, 0)),
+        ((f64::from(2.55f32) / 32767.0) as f32, 0)
+    );
     assert_eq!(input_of(&q, 0, 1).dtype, DType::Int8);
     assert_eq!(input_of(&q, 0, 2).dtype, DType::Int64);
     let Op::Conv2d(o) = &q.main().nodes[0].op else {
@@ -474,5 +477,20 @@ fn an_operator_without_a_usable_range_stays_float() {
         assert!(
             matches!(&plan.nodes[0], NodePlan::Float(why) if why.contains(word) && why.contains("\"y\""))
         );
+    }
+}
+
+#[test]
+fn an_output_too_narrow_for_its_products_stays_float() {
+    // Weights of 1000 whose products cancel in calibration: LiteRT's delegate would not load the int8 form.
+    let graph = one_conv(&[1000.0, -1000.0, 1.0, 1.0], &[0.0, 0.0]);
+    for (mode, io) in [(Mode::Int8, Io::Float32), (Mode::Int16x8, Io::Float32)] {
+        let seen = ranges(&[(-1.0, 1.0), NONE, NONE, (0.0, 1e-7)]);
+        let (plan, q) = quantized(&graph, &recipe(mode, io), &seen);
+        assert_eq!(ops(&q), ["CONV_2D"]);
+        assert!(matches!(&plan.nodes[0], NodePlan::Float(why) if why.contains("too narrow")));
+        let seen = ranges(&[(-1.0, 1.0), NONE, NONE, (-1000.0, 1000.0)]);
+        let (plan, _) = quantized(&graph, &recipe(mode, io), &seen);
+        assert_eq!(plan.nodes[0], NodePlan::Quantized);
     }
 }
