@@ -1,6 +1,7 @@
 //! The modes that compute on integers, int8 and int16x8: which operators can, and the parameters of all they touch.
 
 use super::activations::{self, Activation};
+use super::limits::refusal;
 use super::params::{
     BIAS_MAX_INT32, BIAS_MAX_INT64, Channels, bias_scales, channel_peaks, finite_range,
     guarded_weight_scales,
@@ -41,18 +42,14 @@ pub fn decide(main: &Subgraph, width: Width, calibration: &Calibration, plan: &m
     let border = plan.recipe.io != Io::Float32;
     let decided = loop {
         let decided = activations::decide(main, &rules, &ranges, width, border);
-        let refused = too_steep(main, &rules, &decided, &ranges, width);
+        let refused = refused(main, &rules, &decided, &ranges, width);
         if refused.is_empty() {
             break decided;
         }
         // Each round takes at least one operator out, so this ends.
-        for i in refused {
+        for (i, why) in refused {
             rules[i] = None;
-            plan.nodes[i] = NodePlan::Float(
-                "its calibrated output range is too narrow for the size of its inputs and weights, \
-                 more than the integer kernels can scale down"
-                    .into(),
-            );
+            plan.nodes[i] = NodePlan::Float(why.into());
         }
     };
     for (id, activation) in decided.iter().enumerate() {
@@ -314,39 +311,41 @@ fn weight_scales_of(
     ))
 }
 
-/// Quantized nodes with weights whose (input scale × weight scale) / output scale is beyond what kernels take: LiteRT's
-/// delegate fails to load a model from 256 up, its int16 kernels assume less than 128.
-fn too_steep(
+/// Nodes whose kernels cannot work with the scales that were decided, and why.
+fn refused(
     main: &Subgraph,
     rules: &[Option<Rule>],
     decided: &[Option<Activation>],
     ranges: &[Option<Range>],
     width: Width,
-) -> Vec<usize> {
-    let limit = match width {
-        Width::Int8 => 256.0,
-        Width::Int16 => 128.0,
-    };
-    let scale = |t: TensorId| {
-        let q = match &decided[t] {
-            Some(a) => a.quantization.clone(),
-            None => ranges[t].map(|r| activations::from_range(r.min, r.max, width))?,
-        };
+) -> Vec<(usize, &'static str)> {
+    let scale = |t: TensorId| -> Option<f32> {
+        let own = || ranges[t].map(|r| activations::from_range(r.min, r.max, width));
+        let q = decided[t]
+            .as_ref()
+            .map_or_else(own, |a| Some(a.quantization.clone()))?;
         q.scales.first().copied()
     };
-    let steep = |node: &Node, rule: &Rule| {
-        let Inputs::Weighted { axis } = rule.inputs else {
-            return None;
+    let why = |node: &Node, rule: &Rule| {
+        let operands = match rule.inputs {
+            Inputs::Operands => node.inputs.len(),
+            Inputs::First | Inputs::Weighted { .. } => 1,
         };
-        let (input, output) = (scale(node.input(0)?)?, scale(*node.outputs.first()?)?);
-        let scales = weight_scales_of(main, node, axis, width, input, output)?;
-        let steepest = scales.iter().fold(0.0f32, |m, &s| m.max(s));
-        Some(f64::from(input) * f64::from(steepest) / f64::from(output) >= limit)
+        let inputs = node.inputs.iter().take(operands).map(|&t| scale(t?));
+        let inputs = inputs.collect::<Option<Vec<f32>>>()?;
+        let output = scale(*node.outputs.first()?)?;
+        let weights = match rule.inputs {
+            Inputs::Weighted { axis } => {
+                let scales = weight_scales_of(main, node, axis, width, *inputs.first()?, output)?;
+                Some(scales.iter().fold(0.0f32, |m, &s| m.max(s)))
+            }
+            Inputs::First | Inputs::Operands => None,
+        };
+        refusal(&node.op, width, &inputs, weights, output)
     };
     let nodes = main.nodes.iter().zip(rules).enumerate();
     nodes
-        .filter(|(_, (node, rule))| rule.as_ref().and_then(|r| steep(node, r)) == Some(true))
-        .map(|(i, _)| i)
+        .filter_map(|(i, (node, rule))| Some((i, why(node, rule.as_ref()?)?)))
         .collect()
 }
 
