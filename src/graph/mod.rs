@@ -3,6 +3,7 @@
 mod dtype;
 mod op;
 mod tensor;
+mod validate;
 mod value;
 
 pub use dtype::DType;

@@ -3,13 +3,16 @@
 mod opaque;
 mod options;
 mod read;
+mod runtime_version;
 #[rustfmt::skip]
 #[allow(unsafe_code, missing_docs, clippy::all, clippy::undocumented_unsafe_blocks, unused_imports, dead_code)]
 mod schema_generated;
 mod types;
+mod versions;
 mod write;
 
 pub use read::read;
+pub use runtime_version::min_runtime_version;
 pub use write::write;
 
 use schema_generated as schema;

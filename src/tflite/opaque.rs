@@ -57,6 +57,44 @@ impl Options {
         })
     }
 
+    /// Indices of the subgraphs that the operator calls.
+    pub fn called_subgraphs(&self) -> Vec<i64> {
+        use BuiltinOptions2T as B2;
+        use BuiltinOptionsT as B1;
+        let mut called: Vec<i64> = vec![];
+        match &self.first {
+            B1::CallOptions(o) => called.push(o.subgraph.into()),
+            B1::IfOptions(o) => {
+                called.extend([o.then_subgraph_index, o.else_subgraph_index].map(i64::from));
+            }
+            B1::CallOnceOptions(o) => called.push(o.init_subgraph_index.into()),
+            B1::WhileOptions(o) => {
+                called.extend([o.cond_subgraph_index, o.body_subgraph_index].map(i64::from));
+            }
+            _ => {}
+        }
+        let list =
+            |v: &Option<Vec<i32>>| -> Vec<i64> { v.iter().flatten().map(|&i| i.into()).collect() };
+        match &self.second {
+            B2::StablehloCustomCallOptions(o) => called.extend(list(&o.called_computations)),
+            B2::StablehloReduceOptions(o) => called.push(o.body_subgraph_index.into()),
+            B2::StablehloScatterOptions(o) => {
+                called.push(o.update_computation_subgraph_index.into());
+            }
+            B2::StablehloReduceWindowOptions(o) => called.push(o.body_subgraph_index.into()),
+            B2::StablehloSortOptions(o) => called.push(o.comparator_subgraph_index.into()),
+            B2::StablehloWhileOptions(o) => {
+                called.extend([o.cond_subgraph_index, o.body_subgraph_index].map(i64::from));
+            }
+            B2::StableHLOCompositeOptions(o) => {
+                called.push(o.decomposition_subgraph_index.into());
+            }
+            B2::StablehloCaseOptions(o) => called.extend(list(&o.branch_subgraph_indices)),
+            _ => {}
+        }
+        called
+    }
+
     /// The standalone encoding; empty if there is nothing.
     pub fn encode(&self) -> Bytes {
         if self.first == BuiltinOptionsT::NONE

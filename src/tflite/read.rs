@@ -31,7 +31,9 @@ pub fn read(bytes: Bytes) -> Result<Graph> {
         bytes: &bytes,
         model,
     };
-    file.graph()
+    let graph = file.graph()?;
+    graph.validate()?;
+    Ok(graph)
 }
 
 /// Whether these bytes call themselves a TensorFlow Lite file; if not, what they are.
@@ -140,13 +142,14 @@ impl File<'_> {
             );
         }
         let opcodes = self.opcodes()?;
+        let count = self.model.subgraphs().map_or(0, |s| s.len());
         let subgraphs = collect(self.model.subgraphs(), |i, s| {
-            self.subgraph(&s, &opcodes)
-                .map_err(|e| e.at(format_args!("Subgraph {i}")))
+            self.subgraph(&s, &opcodes, count).map_err(|e| match count {
+                1 => e,
+                _ => e.at(format_args!("Subgraph {i}")),
+            })
         })?;
-        let signatures = collect(self.model.signature_defs(), |i, s| {
-            Ok::<_, Error>(signature(&s)).map_err(|e| e.at(format_args!("Signature {i}")))
-        })?;
+        let signatures = collect(self.model.signature_defs(), |_, s| Ok(signature(&s)))?;
         let metadata = collect(self.model.metadata(), |i, m| {
             let name = m.name().unwrap_or_default().to_owned();
             let data = self
@@ -211,19 +214,26 @@ impl File<'_> {
         }
     }
 
-    fn subgraph(&self, from: &schema::SubGraph, opcodes: &[OpCode]) -> Result<Subgraph> {
-        let tensors = collect(from.tensors(), |i, t| {
+    fn subgraph(
+        &self,
+        from: &schema::SubGraph,
+        opcodes: &[OpCode],
+        count: usize,
+    ) -> Result<Subgraph> {
+        let mut tensors = collect(from.tensors(), |i, t| {
             self.tensor(&t)
                 .map_err(|e| e.at(format_args!("Tensor {i} \"{}\"", t.name().unwrap_or("?"))))
         })?;
         let nodes = collect(from.operators(), |i, o| {
-            self.node(&o, opcodes)
+            self.node(&o, opcodes, count)
                 .map_err(|e| e.at(format_args!("Node {i}")))
         })?;
+        let inputs = ids(from.inputs(), "an input")?;
+        empty_constants(&mut tensors, &inputs, &nodes);
         Ok(Subgraph {
             name: text(from.name()),
             tensors,
-            inputs: ids(from.inputs(), "an input")?,
+            inputs,
             outputs: ids(from.outputs(), "an output")?,
             nodes,
             debug_metadata: from.debug_metadata_index(),
@@ -237,8 +247,10 @@ impl File<'_> {
             );
         }
         let shape = collect(from.shape(), |axis, extent| {
-            usize::try_from(extent).or_else(|_| {
-                malformed!("its shape has the negative extent {extent} on axis {axis}")
+            usize::try_from(extent).map_err(|_| {
+                wrong(format_args!(
+                    "its shape has the negative extent {extent} on axis {axis}"
+                ))
             })
         })?;
         let data = self.buffer(from.buffer() as usize)?;
@@ -258,7 +270,7 @@ impl File<'_> {
         })
     }
 
-    fn node(&self, from: &schema::Operator, opcodes: &[OpCode]) -> Result<Node> {
+    fn node(&self, from: &schema::Operator, opcodes: &[OpCode], subgraphs: usize) -> Result<Node> {
         let index = from.opcode_index() as usize;
         let Some(opcode) = opcodes.get(index) else {
             return malformed!(
@@ -266,15 +278,19 @@ impl File<'_> {
                 opcodes.len()
             );
         };
-        let op = self.op(from, opcode).map_err(|e| match opcode.code {
-            BuiltinOperator::CUSTOM => e.at(opcode.custom),
-            code => e.at(code.variant_name().unwrap_or("unknown operator")),
-        })?;
+        let op = self
+            .op(from, opcode, subgraphs)
+            .map_err(|e| match opcode.code {
+                BuiltinOperator::CUSTOM => e.at(opcode.custom),
+                code => e.at(code.variant_name().unwrap_or("unknown operator")),
+            })?;
         let inputs = collect(from.inputs(), |i, id| match id {
             -1 => Ok(None),
-            _ => usize::try_from(id)
-                .map(Some)
-                .or_else(|_| malformed!("its input {i} is tensor {id}")),
+            _ => usize::try_from(id).map(Some).map_err(|_| {
+                wrong(format_args!(
+                    "its input {i} is tensor {id}, which cannot be"
+                ))
+            }),
         })?;
         Ok(Node {
             op,
@@ -289,7 +305,7 @@ impl File<'_> {
         })
     }
 
-    fn op(&self, from: &schema::Operator, opcode: &OpCode) -> Result<Op> {
+    fn op(&self, from: &schema::Operator, opcode: &OpCode, subgraphs: usize) -> Result<Op> {
         let large = match from.large_custom_options_offset() {
             0 | 1 => None,
             offset => Some(self.outside(offset, from.large_custom_options_size())?),
@@ -312,11 +328,34 @@ impl File<'_> {
         if plain && let Some(op) = options::read(opcode.code, from)? {
             return Ok(op);
         }
+        let options = opaque::Options::of(from, large.as_deref())?;
+        if let Some(missing) = options
+            .called_subgraphs()
+            .into_iter()
+            .find(|&i| usize::try_from(i).map_or(true, |i| i >= subgraphs))
+        {
+            return malformed!("it calls subgraph {missing}, but the model has {subgraphs}");
+        }
         Ok(Op::Other(OtherOp {
             code: opcode.code.0,
             name: name.to_owned(),
-            options: opaque::Options::of(from, large.as_deref())?.encode(),
+            options: options.encode(),
         }))
+    }
+}
+
+/// The format cannot tell a constant without elements from a tensor that is computed; what no one defines is the former.
+fn empty_constants(tensors: &mut [Tensor], inputs: &[TensorId], nodes: &[Node]) {
+    let mut defined = vec![false; tensors.len()];
+    for &id in inputs.iter().chain(nodes.iter().flat_map(|n| &n.outputs)) {
+        if let Some(defined) = defined.get_mut(id) {
+            *defined = true;
+        }
+    }
+    for (tensor, _) in tensors.iter_mut().zip(defined).filter(|(_, d)| !d) {
+        if tensor.elements() == Some(0) && !tensor.is_variable && tensor.data.is_none() {
+            tensor.data = Some(Bytes::new());
+        }
     }
 }
 
@@ -374,6 +413,10 @@ fn signature(from: &schema::SignatureDef) -> Signature {
     }
 }
 
+fn wrong(what: std::fmt::Arguments) -> Error {
+    Error::Malformed(what.to_string())
+}
+
 fn text(from: Option<&str>) -> Option<String> {
     from.filter(|t| !t.is_empty()).map(str::to_owned)
 }
@@ -381,7 +424,8 @@ fn text(from: Option<&str>) -> Option<String> {
 /// Tensor indices that must all be there.
 fn ids(from: Option<flatbuffers::Vector<i32>>, what: &str) -> Result<Vec<TensorId>> {
     collect(from, |_, id| {
-        usize::try_from(id).or_else(|_| malformed!("{what} is tensor {id}, which cannot be"))
+        usize::try_from(id)
+            .map_err(|_| wrong(format_args!("{what} is tensor {id}, which cannot be")))
     })
 }
 

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use flatbuffers::{FlatBufferBuilder, UnionWIPOffset, Vector, WIPOffset};
 
 use super::schema::{self, BuiltinOperator};
-use super::{opaque, options, types};
-use crate::error::Result;
+use super::{opaque, options, runtime_version, types, versions};
+use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Op, Quantization, Signature, Subgraph, Tensor};
 use crate::invalid;
 
@@ -149,7 +149,7 @@ impl<'f> Writer<'f> {
             subgraphs.push(written);
         }
         let mut metadata = vec![];
-        for m in &graph.metadata {
+        for m in &runtime_version::with_min_runtime_version(graph) {
             let buffer = self.buffer(&m.data);
             let name = self.string(&m.name);
             metadata.push(schema::Metadata::create(
@@ -212,7 +212,7 @@ impl<'f> Writer<'f> {
 
     /// Zeros such that the part of `len` bytes that follows ends (that is: begins, in the file) on an aligned place.
     fn pad(&mut self, len: usize) {
-        while (self.fbb.unfinished_data().len() + len) % ALIGNMENT != 0 {
+        while !(self.fbb.unfinished_data().len() + len).is_multiple_of(ALIGNMENT) {
             self.fbb.push(0u8);
         }
     }
@@ -305,7 +305,8 @@ impl<'f> Writer<'f> {
         let mut operators = vec![];
         for (i, n) in from.nodes.iter().enumerate() {
             let place = format_args!("Node {i} {}", n.op.name());
-            operators.push(self.node(n).map_err(|e| e.at(place))?);
+            let version = n.version.max(versions::required(from, n));
+            operators.push(self.node(n, version).map_err(|e| e.at(place))?);
         }
         let inputs = Some(self.indices(&from.inputs, "inputs")?);
         let outputs = Some(self.indices(&from.outputs, "outputs")?);
@@ -392,7 +393,7 @@ impl<'f> Writer<'f> {
         Ok(schema::QuantizationParameters::create(&mut self.fbb, &args))
     }
 
-    fn node(&mut self, from: &Node) -> Result<WIPOffset<schema::Operator<'f>>> {
+    fn node(&mut self, from: &Node, version: i32) -> Result<WIPOffset<schema::Operator<'f>>> {
         let (mut offset, mut size) = (0, 0);
         let (code, options, format) = match &from.op {
             Op::Custom(c) => {
@@ -415,13 +416,14 @@ impl<'f> Writer<'f> {
             },
         };
         let options = self.options(options);
-        let opcode_index = self.opcodes.id(&from.op, code, from.version);
+        let opcode_index = self.opcodes.id(&from.op, code, version);
         let inputs = from
             .inputs
             .iter()
             .map(|i| match i {
-                Some(id) => i32::try_from(*id)
-                    .or_else(|_| invalid!("its input {id} does not fit into 32 bits")),
+                Some(id) => i32::try_from(*id).map_err(|_| {
+                    Error::Invalid(format!("its input {id} does not fit into 32 bits"))
+                }),
                 None => Ok(-1),
             })
             .collect::<Result<Vec<i32>>>()?;
