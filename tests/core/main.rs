@@ -13,5 +13,8 @@ mod folder;
 mod quantize_models;
 mod quantize_static;
 mod quantize_weights;
+mod tflite_damage;
+mod tflite_files;
+mod tflite_validate;
 mod workbench_commands;
 mod workbench_jobs;
