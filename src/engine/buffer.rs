@@ -92,6 +92,8 @@ pub(super) fn has_values(dtype: DType) -> bool {
         | DType::Complex128
         | DType::String
         | DType::Resource
+        | DType::Float8E4M3Fn
+        | DType::Float8E5M2
         | DType::Variant => false,
     }
 }
