@@ -257,3 +257,8 @@ golden!(
     quantize,
     dequantize
 );
+
+#[test]
+fn mnist_networks_tensor_by_tensor() {
+    replay("networks_mnist.bin.gz", tight);
+}
