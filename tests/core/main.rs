@@ -2,12 +2,16 @@
 
 mod architecture;
 mod calibrate;
+mod cli;
 mod data_errors;
 mod data_files;
 mod evaluate_demo;
 mod evaluate_models;
 mod evaluate_quality;
 mod evaluate_tensors;
+mod folder;
 mod quantize_models;
 mod quantize_static;
 mod quantize_weights;
+mod workbench_commands;
+mod workbench_jobs;

@@ -479,3 +479,18 @@ fn an_operator_without_a_usable_range_stays_float() {
         );
     }
 }
+
+#[test]
+fn an_output_too_narrow_for_its_products_stays_float() {
+    // Weights of 1000 whose products cancel in calibration: LiteRT's delegate would not load the int8 form.
+    let graph = one_conv(&[1000.0, -1000.0, 1.0, 1.0], &[0.0, 0.0]);
+    for (mode, io) in [(Mode::Int8, Io::Float32), (Mode::Int16x8, Io::Float32)] {
+        let seen = ranges(&[(-1.0, 1.0), NONE, NONE, (0.0, 1e-7)]);
+        let (plan, q) = quantized(&graph, &recipe(mode, io), &seen);
+        assert_eq!(ops(&q), ["CONV_2D"]);
+        assert!(matches!(&plan.nodes[0], NodePlan::Float(why) if why.contains("too narrow")));
+        let seen = ranges(&[(-1.0, 1.0), NONE, NONE, (-1000.0, 1000.0)]);
+        let (plan, _) = quantized(&graph, &recipe(mode, io), &seen);
+        assert_eq!(plan.nodes[0], NodePlan::Quantized);
+    }
+}
