@@ -10,6 +10,7 @@ mod evaluate_models;
 mod evaluate_quality;
 mod evaluate_tensors;
 mod folder;
+mod quantize_files;
 mod quantize_models;
 mod quantize_static;
 mod quantize_weights;
