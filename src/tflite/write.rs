@@ -30,7 +30,8 @@ pub fn write(graph: &Graph) -> Result<Vec<u8>> {
     write_within(graph, INSIDE_LIMIT)
 }
 
-fn write_within(graph: &Graph, limit: usize) -> Result<Vec<u8>> {
+/// As [`write`]; above `limit` bytes of payload, large parts go beside the FlatBuffer.
+pub(super) fn write_within(graph: &Graph, limit: usize) -> Result<Vec<u8>> {
     let outside = payload(graph) > limit;
     if !outside {
         return Ok(Writer::build(graph, None)?.0);
