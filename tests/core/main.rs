@@ -5,15 +5,13 @@ mod calibrate;
 mod cli;
 mod data_errors;
 mod data_files;
-<<<<<<< HEAD
+mod engine_golden;
 mod evaluate_demo;
 mod evaluate_models;
 mod evaluate_quality;
 mod evaluate_tensors;
 mod folder;
-=======
-mod engine_golden;
->>>>>>> engine
+mod quantize_files;
 mod quantize_models;
 mod quantize_static;
 mod quantize_weights;
