@@ -10,22 +10,14 @@ use super::gemm::{
 };
 use super::isa::{Isa, Proven};
 use super::portable;
-use super::rescale::{Fixed, Rescale, Wide};
+use super::reference::conv::Quantized;
+use super::rescale::{Bounds, Factors, Real, Wide};
 use super::scratch::Scratch;
 use super::simd;
 use crate::error::Result;
 
 /// Multiply–adds that are worth a thread.
 const GRAIN: usize = 600_000;
-
-/// Bias of an int16×8 operator; its type also says in which arithmetic LiteRT sums and rescales.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bias16<'a> {
-    /// int64 sums (the default, `quantized_bias_type` INT64); one value per output channel, or none.
-    I64(Option<&'a [i64]>),
-    /// int32 sums (`quantized_bias_type` INT32); one value per output channel, or none.
-    I32(Option<&'a [i32]>),
-}
 
 /// CONV_2D (any groups) or FULLY_CONNECTED with int16 activations (zero point 0) and int8 weights, prepared.
 #[derive(Debug, Clone)]
@@ -46,44 +38,32 @@ struct Group {
 #[derive(Debug, Clone)]
 enum Epilogue {
     Wide(Wide),
-    Narrow(Fixed),
+    Real(Real),
 }
 
 impl ConvI16 {
-    /// Packs `weights` `[out_c, k_h, k_w, in_c / groups]` (zero point 0).
+    /// Packs `weights` `[out_c, k_h, k_w, in_c / groups]` (zero point 0); `bias` has one value per output channel or is absent.
     ///
     /// # Errors
-    /// `Invalid` if the lengths do not fit the shape, or a parameter its range.
+    /// `Invalid` if the lengths do not fit the shape, or a parameter its range; the input zero point must be 0.
     pub fn new(
         isa: Isa,
         shape: Conv2dShape,
         weights: &[i8],
-        bias: Bias16,
-        rescale: &Rescale,
+        bias: Option<&[i64]>,
+        q: &Quantized,
     ) -> Result<Self> {
         let isa = isa.proven();
         let geometry = Geometry::new(shape, weights.len())?;
-        for (what, v) in [
-            ("output zero point", rescale.zero_point),
-            ("least output", rescale.min),
-            ("greatest output", rescale.max),
-        ] {
-            if i16::try_from(v).is_err() {
-                return crate::invalid!(
-                    "the {what} of an int16 operator is {v}; it must be −32768 to 32767"
-                );
-            }
+        check_bias(bias, shape.out_c)?;
+        let bounds = Bounds::new(q, -32768, 32767)?;
+        if q.input_zero_point != 0 {
+            return crate::invalid!(
+                "the input zero point of an int16 operator is {}; it must be 0",
+                q.input_zero_point
+            );
         }
-        match bias {
-            Bias16::I64(b) => {
-                check_bias(b, shape.out_c)?;
-                rescale.check(shape.out_c, 14)?;
-            }
-            Bias16::I32(b) => {
-                check_bias(b, shape.out_c)?;
-                rescale.check(shape.out_c, 30)?;
-            }
-        }
+        let factors = Factors::new(q.rescale, shape.out_c, 14)?;
         let (n, k) = (geometry.group_out, geometry.k());
         let groups = weights
             .chunks(n * k)
@@ -93,14 +73,11 @@ impl ConvI16 {
                 Group {
                     weights: PackedWeights::new(isa, n, k, 2, |c, i| weights[c * k + i].into()),
                     runs: runs(weights, n, k),
-                    epilogue: match bias {
-                        Bias16::I64(b) => {
-                            let bias = b.map_or(vec![0; n], |b| b[of].to_vec());
-                            Epilogue::Wide(Wide::new(rescale, g * n, n, bias))
-                        }
-                        Bias16::I32(b) => {
-                            let bias = b.map_or(vec![0; n], |b| b[of].to_vec());
-                            Epilogue::Narrow(Fixed::new(rescale, g * n, n, bias))
+                    epilogue: {
+                        let bias = of.clone().map(|c| bias.map_or(0, |b| b[c]));
+                        match &factors {
+                            Factors::Fixed(f) => Epilogue::Wide(Wide::new(&f[of], bias, bounds)),
+                            Factors::Real(f) => Epilogue::Real(Real::new(&f[of], bias, bounds)),
                         }
                     },
                 }
@@ -281,17 +258,9 @@ impl ConvI16 {
                             block.columns,
                         );
                     }
-                    Epilogue::Narrow(fixed) => {
-                        let fixed = fixed.from(block.first);
-                        portable::requant_i16_narrow(
-                            &tile,
-                            before,
-                            n,
-                            &fixed,
-                            out,
-                            ldc,
-                            block.columns,
-                        );
+                    Epilogue::Real(p) => {
+                        let first = block.first;
+                        portable::real_i16(&tile, before, n, p, first, out, ldc, block.columns);
                     }
                 }
             }

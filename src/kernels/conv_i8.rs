@@ -8,7 +8,9 @@ use super::gemm::{
     PANEL, PackedWeights, Tile, block_panels, check_bias, panel_rows, split, tile_rows, worth,
 };
 use super::isa::{Isa, Proven};
-use super::rescale::{Fixed, Rescale};
+use super::portable;
+use super::reference::conv::Quantized;
+use super::rescale::{Bounds, Factors, Fixed, Real};
 use super::scratch::Scratch;
 use super::simd;
 use crate::error::Result;
@@ -22,12 +24,19 @@ const GRAIN: usize = 1_000_000;
 pub struct ConvI8 {
     product: ByteProduct,
     input_zero_point: i32,
-    fixed: Vec<Fixed>,
+    /// One per group.
+    finish: Vec<Finish>,
+}
+
+#[derive(Debug, Clone)]
+enum Finish {
+    Fixed(Fixed),
+    Real(Real),
 }
 
 impl ConvI8 {
     /// Packs `weights` `[out_c, k_h, k_w, in_c / groups]` (zero point 0); `bias` has one value per output channel or is absent.
-    /// Padding counts as `input_zero_point`.
+    /// Padding counts as the input zero point.
     ///
     /// # Errors
     /// `Invalid` if the lengths do not fit the shape, or a parameter its range.
@@ -36,38 +45,45 @@ impl ConvI8 {
         shape: Conv2dShape,
         weights: &[i8],
         bias: Option<&[i32]>,
-        input_zero_point: i32,
-        rescale: &Rescale,
+        q: &Quantized,
     ) -> Result<Self> {
         let product = ByteProduct::new(isa, shape, weights)?;
         check_bias(bias, shape.out_c)?;
-        rescale.check(shape.out_c, 30)?;
-        check_i8("input zero point", input_zero_point)?;
-        for (what, v) in [
-            ("output zero point", rescale.zero_point),
-            ("least output", rescale.min),
-            ("greatest output", rescale.max),
-        ] {
-            check_i8(what, v)?;
+        let bounds = Bounds::new(q, -128, 127)?;
+        if i8::try_from(q.input_zero_point).is_err() {
+            return crate::invalid!(
+                "the input zero point of an int8 operator is {}; it must be −128 to 127",
+                q.input_zero_point
+            );
         }
+        let factors = Factors::new(q.rescale, shape.out_c, 30)?;
         let n = product.geometry.group_out;
-        let offset = input_zero_point + product.added();
-        let fixed = product
+        let offset = q.input_zero_point + product.added();
+        let finish = product
             .groups
             .iter()
             .enumerate()
             .map(|(g, group)| {
-                let mut bias = bias.map_or(vec![0; n], |b| b[g * n..(g + 1) * n].to_vec());
-                for (b, &sum) in bias.iter_mut().zip(&group.sums) {
-                    *b = b.wrapping_sub(offset.wrapping_mul(sum));
+                let bias = group.sums.iter().enumerate().map(|(c, &sum)| {
+                    bias.map_or(0, |b| b[g * n + c])
+                        .wrapping_sub(offset.wrapping_mul(sum))
+                });
+                match &factors {
+                    Factors::Fixed(f) => {
+                        Finish::Fixed(Fixed::new(&f[g * n..(g + 1) * n], bias, bounds))
+                    }
+                    Factors::Real(f) => Finish::Real(Real::new(
+                        &f[g * n..(g + 1) * n],
+                        bias.map(i64::from),
+                        bounds,
+                    )),
                 }
-                Fixed::new(rescale, g * n, n, bias)
             })
             .collect();
         Ok(Self {
             product,
-            input_zero_point,
-            fixed,
+            input_zero_point: q.input_zero_point,
+            finish,
         })
     }
 
@@ -98,34 +114,36 @@ impl ConvI8 {
     ) -> Result<()> {
         let product = &self.product;
         product.geometry.check(input.len(), output.len())?;
-        let zero_point = self.input_zero_point;
-        product.run(
+        let threads = product.worth(threads);
+        let (lanes, _) = scratch.lanes(threads, product.lane_bytes(), 0);
+        let pad = self.input_zero_point as i8;
+        product.run_in(
+            lanes,
             input,
-            |_| zero_point as i8,
+            |_| pad,
             output,
-            scratch,
             threads,
             |sink| {
-                let fixed = self.fixed[sink.group].from(sink.first);
-                simd::requant_i8(
-                    product.isa,
-                    sink.tile,
-                    sink.rows.len(),
-                    &fixed,
-                    sink.out,
-                    sink.ldc,
-                    sink.columns,
-                );
+                let Sink {
+                    tile,
+                    out,
+                    ldc,
+                    columns,
+                    first,
+                    ..
+                } = sink;
+                let rows = sink.rows.len();
+                match &self.finish[sink.group] {
+                    Finish::Fixed(p) => {
+                        let p = p.from(first);
+                        simd::requant_i8(product.isa, tile, rows, &p, out, ldc, columns);
+                    }
+                    Finish::Real(p) => portable::real_i8(tile, rows, p, first, out, ldc, columns),
+                }
             },
-        )
+        );
+        Ok(())
     }
-}
-
-fn check_i8(what: &str, v: i32) -> Result<()> {
-    if i8::try_from(v).is_err() {
-        return crate::invalid!("the {what} of an int8 operator is {v}; it must be −128 to 127");
-    }
-    Ok(())
 }
 
 /// int8 × int8 products with int32 sums, packed; what becomes of the sums is the caller's.
@@ -215,23 +233,12 @@ impl ByteProduct {
         self.panel_rows() * self.row_bytes()
     }
 
-    /// All products; `pad(batch)` stands for inputs outside of the image.
-    pub fn run<T: Send>(
-        &self,
-        input: &[i8],
-        pad: impl Fn(usize) -> i8 + Sync,
-        output: &mut [T],
-        scratch: &mut Scratch,
-        threads: usize,
-        finish: impl Fn(Sink<T>) + Sync,
-    ) -> Result<()> {
-        let threads = worth(threads, self.geometry.macs(), GRAIN);
-        let (lanes, _) = scratch.lanes(threads, self.lane_bytes(), 0);
-        self.run_in(lanes, input, pad, output, threads, finish);
-        Ok(())
+    /// How many of `threads` are worth starting.
+    pub fn worth(&self, threads: usize) -> usize {
+        worth(threads, self.geometry.macs(), GRAIN)
     }
 
-    /// [`ByteProduct::run`] in lanes of at least [`ByteProduct::lane_bytes`].
+    /// All products, in lanes of at least [`ByteProduct::lane_bytes`]; `pad(batch)` stands for inputs outside of the image.
     pub fn run_in<T: Send>(
         &self,
         lanes: &mut [Vec<u64>],

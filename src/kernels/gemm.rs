@@ -127,16 +127,6 @@ impl<T: Copy + Default> PackedWeights<T> {
     }
 }
 
-/// `values` (one per column, or one for all) filled up with `filler` to whole panels.
-pub(crate) fn per_column<T: Copy>(values: &[T], n: usize, filler: T) -> Vec<T> {
-    let mut out: Vec<T> = match values {
-        [one] => vec![*one; n],
-        many => many.to_vec(),
-    };
-    out.resize(n.next_multiple_of(PANEL), filler);
-    out
-}
-
 /// That a bias, if any, has one value per output channel.
 pub(crate) fn check_bias<T>(bias: Option<&[T]>, channels: usize) -> crate::error::Result<()> {
     match bias {

@@ -1,7 +1,7 @@
 //! Micro-kernels and epilogues in plain Rust, laid out so that the compiler vectorises them for any target.
 
 use super::gemm::{PANEL, TILE_COLS, Tile};
-use super::rescale::{FixedPart, WidePart, rescale, rescale_wide};
+use super::rescale::{FixedPart, Real, WidePart, rescale, rescale_wide, round_i32};
 use super::simd::{F32Tile, HybridPart};
 
 /// Columns computed at once: few enough that 4 rows of accumulators fit 16 registers of 128 bits.
@@ -126,12 +126,35 @@ pub(crate) fn requant_i8(
     }
 }
 
-/// Accumulators to int16 outputs by the int32 arithmetic, rows `ldc` apart; `wide` replaces the tile's values where given.
-pub(crate) fn requant_i16_narrow(
+/// Accumulators to int8 outputs by a float64 factor (FULLY_CONNECTED); parameters of columns begin at `first`.
+#[allow(clippy::too_many_arguments)] // an epilogue's operands
+pub(crate) fn real_i8(
+    tile: &Tile,
+    rows: usize,
+    p: &Real,
+    first: usize,
+    out: &mut [i8],
+    ldc: usize,
+    columns: usize,
+) {
+    for row in 0..rows {
+        let acc = &tile.0[row * TILE_COLS..][..columns];
+        let out = &mut out[row * ldc..][..columns];
+        for (c, (out, &acc)) in (first..).zip(out.iter_mut().zip(acc)) {
+            let x = acc.wrapping_add(p.bias[c] as i32);
+            *out = p.bounds.finish(round_i32(f64::from(x) * p.factor[c])) as i8;
+        }
+    }
+}
+
+/// The same with int64 accumulators and int16 outputs; `before` holds the sums of the runs before, where there were any.
+#[allow(clippy::too_many_arguments)] // an epilogue's operands
+pub(crate) fn real_i16(
     tile: &Tile,
     before: Option<&[i64]>,
     rows: usize,
-    p: &FixedPart,
+    p: &Real,
+    first: usize,
     out: &mut [i16],
     ldc: usize,
     columns: usize,
@@ -140,8 +163,10 @@ pub(crate) fn requant_i16_narrow(
         let at = row * TILE_COLS;
         let out = &mut out[row * ldc..][..columns];
         for (c, out) in out.iter_mut().enumerate() {
-            let before = before.map_or(0, |w| w[at + c] as i32);
-            *out = fixed(p, c, tile.0[at + c].wrapping_add(before)) as i16;
+            let x = i64::from(tile.0[at + c])
+                .wrapping_add(before.map_or(0, |w| w[at + c]))
+                .wrapping_add(p.bias[first + c]);
+            *out = p.bounds.finish(round_i32(x as f64 * p.factor[first + c])) as i16;
         }
     }
 }
@@ -149,10 +174,8 @@ pub(crate) fn requant_i16_narrow(
 #[inline]
 fn fixed(p: &FixedPart, c: usize, acc: i32) -> i32 {
     let x = acc.wrapping_add(p.bias[c]);
-    rescale(x, p.multiplier[c], p.left[c], p.right[c])
-        .wrapping_add(p.zero_point)
-        .max(p.min)
-        .min(p.max)
+    let y = rescale(x, p.multiplier[c], p.left[c], p.right[c]);
+    p.bounds.finish(y)
 }
 
 /// Accumulators, plus the sums of the runs before where there were any, to int16 outputs by the int64 arithmetic.
@@ -172,10 +195,8 @@ pub(crate) fn requant_i16(
             let x = i64::from(tile.0[at + c])
                 .wrapping_add(before.map_or(0, |w| w[at + c]))
                 .wrapping_add(p.bias[c]);
-            *out = rescale_wide(x, p.multiplier[c], p.round[c], p.shift[c])
-                .wrapping_add(p.zero_point)
-                .max(p.min)
-                .min(p.max) as i16;
+            let y = rescale_wide(x, p.multiplier[c], p.round[c], p.shift[c]);
+            *out = p.bounds.finish(y) as i16;
         }
     }
 }
@@ -202,8 +223,12 @@ pub(crate) fn scale_f32(
         let out = &mut out[row * ldc..][..columns];
         for (c, (out, &acc)) in out.iter_mut().zip(acc).enumerate() {
             let acc = acc.wrapping_sub(offset.wrapping_mul(p.weight_sums[c]));
-            let v = acc as f32 * p.scales[c] * scale + p.bias[c];
-            *out = clamp(v, p.low, p.high);
+            let v = if p.joint {
+                acc as f32 * (scale * p.scales[c])
+            } else {
+                acc as f32 * p.scales[c] * scale
+            };
+            *out = clamp(v + p.bias[c], p.low, p.high);
         }
     }
 }

@@ -1,52 +1,97 @@
-//! From accumulators to quantized outputs: per-channel fixed-point parameters as the kernels read them, and the scalar arithmetic.
+//! From accumulators to quantized outputs: per-channel parameters as the fast kernels read them, and the scalar arithmetic.
 
-use super::gemm::per_column;
+use super::fixed_point::{Multiplier, Rescale};
+use super::gemm::PANEL;
+use super::reference::conv::Quantized;
 use crate::error::Result;
 
-/// Fixed-point rescale of an operator's accumulators: real factor = multiplier · 2^(shift − 31), one for the tensor or one per
-/// output channel.
+/// Bounds of an output and its zero point; outputs are clamped before the zero point is added, so that nothing overflows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rescale<'a> {
-    /// Fixed-point multipliers, at least 0, of 31 fractional bits: one, or one per output channel.
-    pub multipliers: &'a [i32],
-    /// Powers of two to them, −31..=30 (int64 accumulators: −31..=14); as many as multipliers.
-    pub shifts: &'a [i32],
-    /// Zero point of the output.
+pub(crate) struct Bounds {
     pub zero_point: i32,
-    /// Least output, after the fused activation.
-    pub min: i32,
-    /// Greatest output, after the fused activation.
-    pub max: i32,
+    /// Smallest output less the zero point.
+    pub low: i32,
+    /// Greatest output less the zero point.
+    pub high: i32,
 }
 
-impl Rescale<'_> {
-    /// That multipliers and shifts fit `channels` and their ranges.
-    pub(crate) fn check(&self, channels: usize, max_shift: i32) -> Result<()> {
-        let n = self.multipliers.len();
-        if (n != 1 && n != channels) || self.shifts.len() != n {
-            return crate::invalid!(
-                "{n} multipliers and {} shifts for {channels} output channels; there must be one or one per channel",
-                self.shifts.len()
-            );
-        }
-        if let Some(i) = self.multipliers.iter().position(|&m| m < 0) {
-            return crate::invalid!("the output multiplier of channel {i} is negative");
-        }
-        if let Some(i) = self
-            .shifts
-            .iter()
-            .position(|&s| !(-31..=max_shift).contains(&s))
+impl Bounds {
+    /// Those of an operator whose outputs must lie in `min..=max` by their type.
+    pub fn new(q: &Quantized, min: i32, max: i32) -> Result<Self> {
+        let all = min..=max;
+        let (low, high) = q.clamp;
+        if !all.contains(&q.output_zero_point)
+            || !all.contains(&low)
+            || !all.contains(&high)
+            || low > high
         {
             return crate::invalid!(
-                "the output scale of channel {i} is out of range: its shift is {}, allowed is -31 to {max_shift}",
-                self.shifts[i]
+                "outputs in {low} to {high} around zero point {}: the type holds {min} to {max}",
+                q.output_zero_point
             );
         }
-        Ok(())
+        Ok(Self {
+            zero_point: q.output_zero_point,
+            low: low - q.output_zero_point,
+            high: high - q.output_zero_point,
+        })
+    }
+
+    #[inline]
+    pub fn finish(self, rescaled: i32) -> i32 {
+        rescaled.max(self.low).min(self.high) + self.zero_point
     }
 }
 
-/// Parameters of int32 accumulators, one per packed column.
+/// How the accumulators of all channels are rescaled.
+pub(crate) enum Factors {
+    Fixed(Vec<Multiplier>),
+    Real(Vec<f64>),
+}
+
+impl Factors {
+    /// One factor per channel, all of one kind, their shifts at most `max_shift`.
+    pub fn new(rescale: &[Rescale], channels: usize, max_shift: i32) -> Result<Self> {
+        if rescale.len() != channels {
+            return crate::invalid!(
+                "{} output scales for {channels} output channels",
+                rescale.len()
+            );
+        }
+        let (mut fixed, mut real) = (vec![], vec![]);
+        for (i, r) in rescale.iter().enumerate() {
+            match *r {
+                Rescale::Fixed(m) => {
+                    if m.mantissa < 0 || !(-31..=max_shift).contains(&m.shift) {
+                        return crate::invalid!(
+                            "the scales of output channel {i} ask for a factor of {}·2^{}, which fixed-point arithmetic does not hold",
+                            m.mantissa,
+                            m.shift - 31
+                        );
+                    }
+                    fixed.push(m);
+                }
+                Rescale::Real(r) => real.push(r),
+            }
+        }
+        if real.is_empty() {
+            Ok(Factors::Fixed(fixed))
+        } else if fixed.is_empty() {
+            Ok(Factors::Real(real))
+        } else {
+            crate::invalid!("some output channels are rescaled in fixed point, others in float64")
+        }
+    }
+}
+
+/// `values` filled up with `filler` to whole panels.
+pub(crate) fn whole_panels<T: Copy>(values: impl Iterator<Item = T>, filler: T) -> Vec<T> {
+    let mut out: Vec<T> = values.collect();
+    out.resize(out.len().next_multiple_of(PANEL), filler);
+    out
+}
+
+/// Fixed-point parameters of int32 accumulators, one per packed column.
 #[derive(Debug, Clone)]
 pub(crate) struct Fixed {
     /// Added first; the zero point of the input is folded in.
@@ -54,30 +99,28 @@ pub(crate) struct Fixed {
     pub multiplier: Vec<i32>,
     pub left: Vec<i32>,
     pub right: Vec<i32>,
-    pub zero_point: i32,
-    pub min: i32,
-    pub max: i32,
+    pub bounds: Bounds,
+}
+
+/// [`Fixed`] of the columns of one block; whole panels.
+#[derive(Clone, Copy)]
+pub(crate) struct FixedPart<'a> {
+    pub bias: &'a [i32],
+    pub multiplier: &'a [i32],
+    pub left: &'a [i32],
+    pub right: &'a [i32],
+    pub bounds: Bounds,
 }
 
 impl Fixed {
-    /// For `columns` channels beginning at `first`; `bias` holds theirs.
-    pub fn new(rescale: &Rescale, first: usize, columns: usize, mut bias: Vec<i32>) -> Self {
-        bias.resize(columns.next_multiple_of(super::gemm::PANEL), 0);
-        let part = |all: &[i32]| match all {
-            [one] => vec![*one],
-            many => many[first..first + columns].to_vec(),
-        };
-        let shifts = part(rescale.shifts);
-        let left: Vec<i32> = shifts.iter().map(|&s| s.max(0)).collect();
-        let right: Vec<i32> = shifts.iter().map(|&s| (-s).max(0)).collect();
+    pub fn new(factors: &[Multiplier], bias: impl Iterator<Item = i32>, bounds: Bounds) -> Self {
+        let f = factors.iter();
         Self {
-            bias,
-            multiplier: per_column(&part(rescale.multipliers), columns, 0),
-            left: per_column(&left, columns, 0),
-            right: per_column(&right, columns, 0),
-            zero_point: rescale.zero_point,
-            min: rescale.min,
-            max: rescale.max,
+            bias: whole_panels(bias, 0),
+            multiplier: whole_panels(f.clone().map(|m| m.mantissa), 0),
+            left: whole_panels(f.clone().map(|m| m.shift.max(0)), 0),
+            right: whole_panels(f.map(|m| (-m.shift).max(0)), 0),
+            bounds,
         }
     }
 
@@ -88,26 +131,12 @@ impl Fixed {
             multiplier: &self.multiplier[first..],
             left: &self.left[first..],
             right: &self.right[first..],
-            zero_point: self.zero_point,
-            min: self.min,
-            max: self.max,
+            bounds: self.bounds,
         }
     }
 }
 
-/// [`Fixed`] of the columns of one block; whole panels.
-#[derive(Clone, Copy)]
-pub(crate) struct FixedPart<'a> {
-    pub bias: &'a [i32],
-    pub multiplier: &'a [i32],
-    pub left: &'a [i32],
-    pub right: &'a [i32],
-    pub zero_point: i32,
-    pub min: i32,
-    pub max: i32,
-}
-
-/// Parameters of int64 accumulators, one per packed column: y = ((x + bias) · multiplier + round) >> shift.
+/// Fixed-point parameters of int64 accumulators, one per packed column: y = ((x + bias) · multiplier + round) >> shift.
 #[derive(Debug, Clone)]
 pub(crate) struct Wide {
     pub bias: Vec<i64>,
@@ -115,36 +144,29 @@ pub(crate) struct Wide {
     pub multiplier: Vec<i64>,
     pub round: Vec<i64>,
     pub shift: Vec<i64>,
-    pub zero_point: i32,
-    pub min: i32,
-    pub max: i32,
+    pub bounds: Bounds,
+}
+
+/// [`Wide`] of the columns of one block; whole panels.
+#[derive(Clone, Copy)]
+pub(crate) struct WidePart<'a> {
+    pub bias: &'a [i64],
+    pub multiplier: &'a [i64],
+    pub round: &'a [i64],
+    pub shift: &'a [i64],
+    pub bounds: Bounds,
 }
 
 impl Wide {
-    /// For `columns` channels beginning at `first`; `bias` holds theirs.
-    pub fn new(rescale: &Rescale, first: usize, columns: usize, mut bias: Vec<i64>) -> Self {
-        bias.resize(columns.next_multiple_of(super::gemm::PANEL), 0);
-        let part = |all: &[i32]| match all {
-            [one] => vec![*one],
-            many => many[first..first + columns].to_vec(),
-        };
-        let multiplier: Vec<i64> = part(rescale.multipliers)
-            .iter()
-            .map(|&m| reduced(m))
-            .collect();
-        let shift: Vec<i64> = part(rescale.shifts)
-            .iter()
-            .map(|&s| i64::from(15 - s))
-            .collect();
-        let round: Vec<i64> = shift.iter().map(|&s| 1 << (s - 1)).collect();
+    pub fn new(factors: &[Multiplier], bias: impl Iterator<Item = i64>, bounds: Bounds) -> Self {
+        let f = factors.iter();
+        let shift = f.clone().map(|m| i64::from(15 - m.shift));
         Self {
-            bias,
-            multiplier: per_column(&multiplier, columns, 0),
-            round: per_column(&round, columns, 0),
-            shift: per_column(&shift, columns, 1),
-            zero_point: rescale.zero_point,
-            min: rescale.min,
-            max: rescale.max,
+            bias: whole_panels(bias, 0),
+            multiplier: whole_panels(f.map(|m| reduced(m.mantissa)), 0),
+            round: whole_panels(shift.clone().map(|s| 1 << (s - 1)), 0),
+            shift: whole_panels(shift, 1),
+            bounds,
         }
     }
 
@@ -155,27 +177,31 @@ impl Wide {
             multiplier: &self.multiplier[first..],
             round: &self.round[first..],
             shift: &self.shift[first..],
-            zero_point: self.zero_point,
-            min: self.min,
-            max: self.max,
+            bounds: self.bounds,
         }
     }
 }
 
-/// [`Wide`] of the columns of one block; whole panels.
-#[derive(Clone, Copy)]
-pub(crate) struct WidePart<'a> {
-    pub bias: &'a [i64],
-    pub multiplier: &'a [i64],
-    pub round: &'a [i64],
-    pub shift: &'a [i64],
-    pub zero_point: i32,
-    pub min: i32,
-    pub max: i32,
+/// float64 parameters, one per packed column: y = round((x + bias) · factor).
+#[derive(Debug, Clone)]
+pub(crate) struct Real {
+    pub bias: Vec<i64>,
+    pub factor: Vec<f64>,
+    pub bounds: Bounds,
+}
+
+impl Real {
+    pub fn new(factors: &[f64], bias: impl Iterator<Item = i64>, bounds: Bounds) -> Self {
+        Self {
+            bias: whole_panels(bias, 0),
+            factor: whole_panels(factors.iter().copied(), 0.0),
+            bounds,
+        }
+    }
 }
 
 /// The multiplier with 15 fractional bits (LiteRT, `MultiplyByQuantizedMultiplier` of int64).
-pub(crate) fn reduced(multiplier: i32) -> i64 {
+fn reduced(multiplier: i32) -> i64 {
     if multiplier < 0x7FFF_0000 {
         (i64::from(multiplier) + (1 << 15)) >> 16
     } else {
@@ -183,15 +209,13 @@ pub(crate) fn reduced(multiplier: i32) -> i64 {
     }
 }
 
-/// x · multiplier · 2^(left − right − 31), rounded twice: the doubled high half to nearest, ties up, then the right shift to
-/// nearest, ties away from zero (gemmlowp's `SaturatingRoundingDoublingHighMul` and `RoundingDivideByPOT`, as LiteRT's reference
-/// kernels use them).
+/// [`Multiplier::apply`] with the shift parted into left and right (at most 31), in a form that has no branch.
 #[inline]
 pub(crate) fn rescale(x: i32, multiplier: i32, left: i32, right: i32) -> i32 {
     let x = x.wrapping_shl(left as u32);
+    // Half away from zero and half up agree here: a negative product ends half way only where both give the greater.
     let high = ((i64::from(x) * i64::from(multiplier) + (1 << 30)) >> 31) as i32;
-    let mask = (1i64 << right) as i32;
-    let mask = mask.wrapping_sub(1);
+    let mask = ((1u32 << right) - 1) as i32;
     let threshold = (mask >> 1) + i32::from(high < 0);
     (high >> right) + i32::from((high & mask) > threshold)
 }
@@ -200,4 +224,81 @@ pub(crate) fn rescale(x: i32, multiplier: i32, left: i32, right: i32) -> i32 {
 #[inline]
 pub(crate) fn rescale_wide(x: i64, multiplier: i64, round: i64, shift: i64) -> i32 {
     (x.wrapping_mul(multiplier).wrapping_add(round) >> shift) as i32
+}
+
+/// `v` rounded to the nearest integer, halves away from zero, saturating; 0 for NaN.
+#[inline]
+pub(crate) fn round_i32(v: f64) -> i32 {
+    let whole = v as i64;
+    let rest = v - whole as f64;
+    let up = i64::from(rest >= 0.5) - i64::from(rest <= -0.5);
+    whole
+        .saturating_add(up)
+        .clamp(i32::MIN.into(), i32::MAX.into()) as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scalar_forms_agree_with_the_fixed_point_room() {
+        let values = [
+            0,
+            1,
+            -1,
+            2,
+            -2,
+            3,
+            12345,
+            -12345,
+            1 << 29,
+            -(1 << 29),
+            i32::MAX,
+            i32::MIN,
+            0x4000_0001,
+            -0x4000_0001,
+        ];
+        let mantissas = [
+            0,
+            1 << 30,
+            (1 << 30) + 1,
+            i32::MAX,
+            0x7FFF_0000,
+            0x5555_5555,
+        ];
+        for mantissa in mantissas {
+            for shift in -31..=30 {
+                let m = Multiplier { mantissa, shift };
+                for x in values.into_iter().flat_map(|v| [v, v ^ 0x2A5]) {
+                    let got = rescale(x, mantissa, shift.max(0), (-shift).max(0));
+                    assert_eq!(got, m.apply(x), "{x} by {m:?}");
+                    if m.fits_i64() {
+                        let shift = i64::from(15 - shift);
+                        let got =
+                            rescale_wide(x.into(), reduced(mantissa), 1 << (shift - 1), shift);
+                        assert_eq!(got, m.apply_i64(x.into()), "{x} by {m:?}, int64");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn reals_round_half_away_and_saturate() {
+        let cases = [
+            0.5,
+            -0.5,
+            1.5,
+            2.4999999,
+            -2.5,
+            1e12,
+            -1e300,
+            f64::NAN,
+            0.49999999999999994,
+        ];
+        for v in cases {
+            assert_eq!(round_i32(v), v.round() as i32, "{v}");
+        }
+    }
 }

@@ -1,3 +1,4 @@
 //! Tests of everything but the window, one module per topic, one binary.
 
 mod architecture;
+mod kernels_fast;

@@ -224,16 +224,20 @@ fn requant_i8_avx2(
     ldc: usize,
     columns: usize,
 ) {
-    let zero_point = _mm256_set1_epi32(q.zero_point);
-    let (min, max) = (_mm256_set1_epi32(q.min), _mm256_set1_epi32(q.max));
+    let zero_point = _mm256_set1_epi32(q.bounds.zero_point);
+    let (low, high) = (
+        _mm256_set1_epi32(q.bounds.low),
+        _mm256_set1_epi32(q.bounds.high),
+    );
     for at in (0..columns).step_by(8) {
         let (bias, multiplier) = (load(&q.bias[at..]), load(&q.multiplier[at..]));
         let (left, right) = (load(&q.left[at..]), load(&q.right[at..]));
         let here = (columns - at).min(8);
         for r in 0..rows {
             let x = _mm256_add_epi32(load(&tile.0[r * TILE_COLS + at..]), bias);
-            let y = _mm256_add_epi32(rescale8(x, multiplier, left, right), zero_point);
-            let y = _mm256_min_epi32(_mm256_max_epi32(y, min), max);
+            let y = rescale8(x, multiplier, left, right);
+            let y = _mm256_min_epi32(_mm256_max_epi32(y, low), high);
+            let y = _mm256_add_epi32(y, zero_point);
             let bytes = values(y).map(|v| v as i8);
             let out = &mut out[r * ldc + at..];
             match out.first_chunk_mut::<8>() {
@@ -263,8 +267,11 @@ fn requant_i16_avx2(
     ldc: usize,
     columns: usize,
 ) {
-    let zero_point = _mm256_set1_epi32(q.zero_point);
-    let (min, max) = (_mm256_set1_epi32(q.min), _mm256_set1_epi32(q.max));
+    let zero_point = _mm256_set1_epi32(q.bounds.zero_point);
+    let (low, high) = (
+        _mm256_set1_epi32(q.bounds.low),
+        _mm256_set1_epi32(q.bounds.high),
+    );
     for at in (0..columns).step_by(8) {
         let here = (columns - at).min(8);
         for r in 0..rows {
@@ -281,9 +288,9 @@ fn requant_i16_avx2(
                 *x = _mm256_add_epi64(*x, load64(&q.bias[at..]));
                 let multiplier = load64(&q.multiplier[at..]);
                 // The product modulo 2^64 of x and a multiplier of 15 bits, by halves of x.
-                let low = _mm256_mul_epu32(*x, multiplier);
-                let high = _mm256_mul_epu32(_mm256_srli_epi64::<32>(*x), multiplier);
-                let product = _mm256_add_epi64(low, _mm256_slli_epi64::<32>(high));
+                let lower = _mm256_mul_epu32(*x, multiplier);
+                let upper = _mm256_mul_epu32(_mm256_srli_epi64::<32>(*x), multiplier);
+                let product = _mm256_add_epi64(lower, _mm256_slli_epi64::<32>(upper));
                 let sum = _mm256_add_epi64(product, load64(&q.round[at..]));
                 *x = shift_right64(sum, load64(&q.shift[at..]));
             }
@@ -293,8 +300,8 @@ fn requant_i16_avx2(
                 _mm256_castsi256_ps(halves[1]),
             ));
             let y = _mm256_permute4x64_epi64::<0b11_01_10_00>(picked);
+            let y = _mm256_min_epi32(_mm256_max_epi32(y, low), high);
             let y = _mm256_add_epi32(y, zero_point);
-            let y = _mm256_min_epi32(_mm256_max_epi32(y, min), max);
             let words = values(y).map(|v| v as i16);
             let out = &mut out[r * ldc + at..];
             match out.first_chunk_mut::<8>() {

@@ -299,8 +299,11 @@ fn requant_i8_avx512(
 ) {
     assert!(rows >= 1 && rows <= TILE_ROWS && columns <= TILE_COLS);
     assert!(out.len() >= (rows - 1) * ldc + columns);
-    let zero_point = _mm512_set1_epi32(q.zero_point);
-    let (min, max) = (_mm512_set1_epi32(q.min), _mm512_set1_epi32(q.max));
+    let zero_point = _mm512_set1_epi32(q.bounds.zero_point);
+    let (low, high) = (
+        _mm512_set1_epi32(q.bounds.low),
+        _mm512_set1_epi32(q.bounds.high),
+    );
     for p in 0..columns.div_ceil(PANEL) {
         let at = p * PANEL;
         let (bias, multiplier) = (load(&q.bias[at..]), load(&q.multiplier[at..]));
@@ -308,8 +311,9 @@ fn requant_i8_avx512(
         let lanes = lanes(columns, p);
         for r in 0..rows {
             let x = _mm512_add_epi32(load(&tile.0[r * TILE_COLS + at..]), bias);
-            let y = _mm512_add_epi32(rescale16(x, multiplier, left, right), zero_point);
-            let y = _mm512_min_epi32(_mm512_max_epi32(y, min), max);
+            let y = rescale16(x, multiplier, left, right);
+            let y = _mm512_min_epi32(_mm512_max_epi32(y, low), high);
+            let y = _mm512_add_epi32(y, zero_point);
             // SAFETY: masked lanes beyond `columns` are not written, the others lie within `out`.
             unsafe {
                 _mm512_mask_cvtepi32_storeu_epi8(
@@ -334,8 +338,11 @@ fn requant_i16_avx512(
 ) {
     assert!(rows >= 1 && rows <= TILE_ROWS && columns <= TILE_COLS);
     assert!(out.len() >= (rows - 1) * ldc + columns);
-    let zero_point = _mm512_set1_epi32(q.zero_point);
-    let (min, max) = (_mm512_set1_epi32(q.min), _mm512_set1_epi32(q.max));
+    let zero_point = _mm512_set1_epi32(q.bounds.zero_point);
+    let (low, high) = (
+        _mm512_set1_epi32(q.bounds.low),
+        _mm512_set1_epi32(q.bounds.high),
+    );
     for p in 0..columns.div_ceil(PANEL) {
         let at = p * PANEL;
         let lanes = lanes(columns, p);
@@ -353,9 +360,9 @@ fn requant_i16_avx512(
                 *x = _mm512_add_epi64(*x, load64(&q.bias[at..]));
                 let multiplier = load64(&q.multiplier[at..]);
                 // The product modulo 2^64 of x and a multiplier of 15 bits, by halves of x.
-                let low = _mm512_mul_epu32(*x, multiplier);
-                let high = _mm512_mul_epu32(_mm512_srli_epi64::<32>(*x), multiplier);
-                let product = _mm512_add_epi64(low, _mm512_slli_epi64::<32>(high));
+                let lower = _mm512_mul_epu32(*x, multiplier);
+                let upper = _mm512_mul_epu32(_mm512_srli_epi64::<32>(*x), multiplier);
+                let product = _mm512_add_epi64(lower, _mm512_slli_epi64::<32>(upper));
                 let sum = _mm512_add_epi64(product, load64(&q.round[at..]));
                 *x = _mm512_srav_epi64(sum, load64(&q.shift[at..]));
             }
@@ -363,8 +370,8 @@ fn requant_i16_avx512(
                 _mm512_castsi256_si512(_mm512_cvtepi64_epi32(halves[0])),
                 _mm512_cvtepi64_epi32(halves[1]),
             );
+            let y = _mm512_min_epi32(_mm512_max_epi32(y, low), high);
             let y = _mm512_add_epi32(y, zero_point);
-            let y = _mm512_min_epi32(_mm512_max_epi32(y, min), max);
             // SAFETY: masked lanes beyond `columns` are not written, the others lie within `out`.
             unsafe {
                 _mm512_mask_cvtepi32_storeu_epi16(
@@ -398,8 +405,14 @@ fn scale_f32_avx512(
         for r in 0..rows {
             let offset = _mm512_mullo_epi32(sums, _mm512_set1_epi32(q.row_offsets[r]));
             let x = _mm512_sub_epi32(load(&tile.0[r * TILE_COLS + at..]), offset);
-            let y = _mm512_mul_ps(_mm512_cvtepi32_ps(x), scales);
-            let y = _mm512_add_ps(_mm512_mul_ps(y, _mm512_set1_ps(q.row_scales[r])), bias);
+            let x = _mm512_cvtepi32_ps(x);
+            let row = _mm512_set1_ps(q.row_scales[r]);
+            let y = if q.joint {
+                _mm512_mul_ps(x, _mm512_mul_ps(row, scales))
+            } else {
+                _mm512_mul_ps(_mm512_mul_ps(x, scales), row)
+            };
+            let y = _mm512_add_ps(y, bias);
             let y = _mm512_min_ps(high, _mm512_max_ps(low, y));
             // SAFETY: masked lanes beyond `columns` are not written, the others lie within `out`.
             unsafe {

@@ -43,6 +43,8 @@ pub(crate) struct HybridPart<'a> {
     pub row_scales: &'a [f32],
     /// Zero point of the quantized input of each row, plus what the kernel added to the input.
     pub row_offsets: &'a [i32],
+    /// Whether the two scales are multiplied with each other first (else the weights' scale with the accumulator).
+    pub joint: bool,
     pub low: f32,
     pub high: f32,
 }
