@@ -192,7 +192,8 @@ impl Geometry {
     }
 }
 
-fn product(extents: &[usize]) -> Result<usize> {
+/// The product of extents, if a tensor of them can be addressed.
+pub(crate) fn product(extents: &[usize]) -> Result<usize> {
     let n = extents
         .iter()
         .try_fold(1usize, |n, &e| n.checked_mul(e))

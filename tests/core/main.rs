@@ -2,3 +2,4 @@
 
 mod architecture;
 mod kernels_fast;
+mod kernels_fast_depthwise;
