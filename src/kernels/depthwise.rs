@@ -40,7 +40,7 @@ impl Windows {
             s.dilation_h,
             s.dilation_w,
         ];
-        if positive.contains(&0) || s.out_c % s.in_c != 0 {
+        if positive.contains(&0) || !s.out_c.is_multiple_of(s.in_c) {
             return crate::invalid!(
                 "a depthwise convolution with an extent of 0, or whose {} output channels are no multiple of its {} input channels",
                 s.out_c,
@@ -238,7 +238,7 @@ where
                 }
                 sums[at..at + LANES].copy_from_slice(&acc);
             }
-            for at in whole..channels.len() {
+            for (at, sum) in sums.iter_mut().enumerate().take(channels.len()).skip(whole) {
                 let c = channels.start + at;
                 let mut acc = S::default();
                 for (tap, &offset) in offsets.iter().enumerate() {
@@ -248,7 +248,7 @@ where
                     };
                     acc += a.into() * weights[tap * stride + c].into();
                 }
-                sums[at] = acc;
+                *sum = acc;
             }
         }
     }

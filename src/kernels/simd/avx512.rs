@@ -327,7 +327,7 @@ fn requant_i8_avx512(
     ldc: usize,
     columns: usize,
 ) {
-    assert!(rows >= 1 && rows <= TILE_ROWS && columns <= TILE_COLS);
+    assert!((1..=TILE_ROWS).contains(&rows) && columns <= TILE_COLS);
     assert!(out.len() >= (rows - 1) * ldc + columns);
     let zero_point = _mm512_set1_epi32(q.bounds.zero_point);
     let (low, high) = (
@@ -366,7 +366,7 @@ fn requant_i16_avx512(
     ldc: usize,
     columns: usize,
 ) {
-    assert!(rows >= 1 && rows <= TILE_ROWS && columns <= TILE_COLS);
+    assert!((1..=TILE_ROWS).contains(&rows) && columns <= TILE_COLS);
     assert!(out.len() >= (rows - 1) * ldc + columns);
     let zero_point = _mm512_set1_epi32(q.bounds.zero_point);
     let (low, high) = (
@@ -423,7 +423,7 @@ fn scale_f32_avx512(
     ldc: usize,
     columns: usize,
 ) {
-    assert!(rows >= 1 && rows <= TILE_ROWS && columns <= TILE_COLS);
+    assert!((1..=TILE_ROWS).contains(&rows) && columns <= TILE_COLS);
     assert!(out.len() >= (rows - 1) * ldc + columns);
     let (low, high) = (_mm512_set1_ps(q.low), _mm512_set1_ps(q.high));
     for p in 0..columns.div_ceil(PANEL) {
