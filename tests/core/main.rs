@@ -20,3 +20,5 @@ mod tflite_files;
 mod tflite_validate;
 mod workbench_commands;
 mod workbench_jobs;
+mod kernels_fast;
+mod kernels_fast_depthwise;
