@@ -2,7 +2,7 @@
 
 use zeropoint::kernels::fixed_point::{Multiplier, Rescale};
 use zeropoint::kernels::reference::conv::{
-    Hybrid, Quantized, conv2d_f32, conv2d_hybrid, conv2d_i8, conv2d_i16,
+    Hybrid, Quantized, WideBias, conv2d_f32, conv2d_hybrid, conv2d_i8, conv2d_i16,
 };
 use zeropoint::kernels::reference::fully_connected::{
     WeightScales, clamp_f32, fully_connected_hybrid, fully_connected_i8, fully_connected_i16,
@@ -327,7 +327,7 @@ fn int16_convolution() {
                 clamp: [(-32768, 32767), (0, 20_000)][i % 2],
             };
             let mut want = vec![0; size.output];
-            conv2d_i16(&s, &input, &weights, bias, &q, &mut want);
+            conv2d_i16(&s, &input, &weights, WideBias::I64(bias), &q, &mut want);
             for isa in Isa::available() {
                 let conv = ConvI16::new(isa, s, &weights, bias, &q).unwrap();
                 for threads in THREADS {
@@ -392,7 +392,15 @@ fn fully_connected_rescales_in_float64() {
             let input = fill(how, random.i16s(rows * k), -32768, 32767);
             let bias: Vec<i64> = bias.iter().map(|&b| i64::from(b) << 20).collect();
             let mut want = vec![0; rows * n];
-            fully_connected_i16(k, &input, &weights, 0, Some(&bias), &q, &mut want);
+            fully_connected_i16(
+                k,
+                &input,
+                &weights,
+                0,
+                WideBias::I64(Some(&bias)),
+                &q,
+                &mut want,
+            );
             for isa in Isa::available() {
                 let fc = ConvI16::new(isa, s, &weights, Some(&bias), &q).unwrap();
                 let mut got = vec![99; rows * n];
