@@ -4,6 +4,7 @@ mod architecture;
 mod data_errors;
 mod data_files;
 mod engine_golden;
+mod kernels_fast;
 mod quantize_models;
 mod quantize_static;
 mod quantize_weights;
