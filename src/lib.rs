@@ -12,6 +12,7 @@
 //! and gives bytes: no files, no threads of its own but rayon's inside kernels, no egui.
 
 pub mod calibrate;
+pub mod cli;
 pub mod data;
 pub mod engine;
 pub mod error;
@@ -21,3 +22,4 @@ pub mod kernels;
 pub mod progress;
 pub mod quantize;
 pub mod tflite;
+pub mod workbench;

@@ -42,8 +42,8 @@ impl Geometry {
         let group_in = weights / per_channel;
         let fits = group_in > 0
             && group_in * per_channel == weights
-            && s.in_c % group_in == 0
-            && s.out_c % (s.in_c / group_in) == 0;
+            && s.in_c.is_multiple_of(group_in)
+            && s.out_c.is_multiple_of(s.in_c / group_in);
         if !fits {
             return crate::invalid!(
                 "{weights} weights do not fit {} output channels of {}×{} over {} input channels",
@@ -121,6 +121,7 @@ impl Geometry {
 
     /// Fills `panel`, rows `row_len` apart, with the inputs of the output pixels `rows` for a group, each `copy`'d from the input
     /// run by run; outside of the input is `pad(batch)`. Values of a row beyond k are left as they are.
+    #[allow(clippy::too_many_arguments)] // source, destination and the two ways to fill it
     pub fn gather<T: Copy, U: Copy>(
         &self,
         group: usize,
@@ -192,7 +193,8 @@ impl Geometry {
     }
 }
 
-fn product(extents: &[usize]) -> Result<usize> {
+/// The product of extents, if a tensor of them can be addressed.
+pub(crate) fn product(extents: &[usize]) -> Result<usize> {
     let n = extents
         .iter()
         .try_fold(1usize, |n, &e| n.checked_mul(e))

@@ -5,6 +5,7 @@
 
 mod activations;
 mod apply;
+mod limits;
 mod params;
 mod plan;
 mod recipe;

@@ -1,6 +1,7 @@
 //! The modes that compute on integers, int8 and int16x8: which operators can, and the parameters of all they touch.
 
 use super::activations::{self, Activation};
+use super::limits::refusal;
 use super::params::{
     BIAS_MAX_INT32, BIAS_MAX_INT64, Channels, bias_scales, channel_peaks, finite_range,
     guarded_weight_scales,
@@ -39,7 +40,18 @@ pub fn decide(main: &Subgraph, width: Width, calibration: &Calibration, plan: &m
         rules.push(rule);
     }
     let border = plan.recipe.io != Io::Float32;
-    let decided = activations::decide(main, &rules, &ranges, width, border);
+    let decided = loop {
+        let decided = activations::decide(main, &rules, &ranges, width, border);
+        let refused = refused(main, &rules, &decided, &ranges, width);
+        if refused.is_empty() {
+            break decided;
+        }
+        // Each round takes at least one operator out, so this ends.
+        for (i, why) in refused {
+            rules[i] = None;
+            plan.nodes[i] = NodePlan::Float(why.into());
+        }
+    };
     for (id, activation) in decided.iter().enumerate() {
         if let Some(a) = activation {
             plan.tensors[id] = TensorPlan {
@@ -249,27 +261,12 @@ fn weighted(
     let (Some(input), Some(weights)) = (seen_scale(plan, i, node, 0), node.input(1)) else {
         return;
     };
-    let (Some(values), Some(&output)) = (
-        main.tensors[weights].f32s(),
-        output.quantization.scales.first(),
-    ) else {
+    let Some(&output) = output.quantization.scales.first() else {
         return;
     };
-    let Some(channels) = Channels::new(&main.tensors[weights].shape, Some(axis)) else {
+    let Some(scales) = weight_scales_of(main, node, axis, width, input, output) else {
         return;
     };
-    let bias = node.input(2).and_then(|b| main.tensors[b].f32s());
-    let bias_max = match width {
-        Width::Int8 => BIAS_MAX_INT32,
-        Width::Int16 => BIAS_MAX_INT64,
-    };
-    let scales = guarded_weight_scales(
-        &channel_peaks(&values, channels),
-        bias.as_deref(),
-        input,
-        output,
-        bias_max,
-    );
     let for_bias = bias_scales(input, &scales);
     let reason = Reason::Weight {
         per_channel: scales.len() > 1,
@@ -287,6 +284,69 @@ fn weighted(
         let quantization = Quantization::per_channel(for_bias, 0);
         assign(plan, i, 2, bias, width.bias(), quantization, Reason::Bias);
     }
+}
+
+/// Weight scales of a node with weights, given the scales of its input and output.
+fn weight_scales_of(
+    main: &Subgraph,
+    node: &Node,
+    axis: usize,
+    width: Width,
+    input: f32,
+    output: f32,
+) -> Option<Vec<f32>> {
+    let weights = &main.tensors[node.input(1)?];
+    let channels = Channels::new(&weights.shape, Some(axis))?;
+    let bias = node.input(2).and_then(|b| main.tensors[b].f32s());
+    let bias_max = match width {
+        Width::Int8 => BIAS_MAX_INT32,
+        Width::Int16 => BIAS_MAX_INT64,
+    };
+    Some(guarded_weight_scales(
+        &channel_peaks(&weights.f32s()?, channels),
+        bias.as_deref(),
+        input,
+        output,
+        bias_max,
+    ))
+}
+
+/// Nodes whose kernels cannot work with the scales that were decided, and why.
+fn refused(
+    main: &Subgraph,
+    rules: &[Option<Rule>],
+    decided: &[Option<Activation>],
+    ranges: &[Option<Range>],
+    width: Width,
+) -> Vec<(usize, &'static str)> {
+    let scale = |t: TensorId| -> Option<f32> {
+        let own = || ranges[t].map(|r| activations::from_range(r.min, r.max, width));
+        let q = decided[t]
+            .as_ref()
+            .map_or_else(own, |a| Some(a.quantization.clone()))?;
+        q.scales.first().copied()
+    };
+    let why = |node: &Node, rule: &Rule| {
+        let operands = match rule.inputs {
+            Inputs::Operands => node.inputs.len(),
+            Inputs::First | Inputs::Weighted { .. } => 1,
+        };
+        let inputs = node.inputs.iter().take(operands).map(|&t| scale(t?));
+        let inputs = inputs.collect::<Option<Vec<f32>>>()?;
+        let output = scale(*node.outputs.first()?)?;
+        let weights = match rule.inputs {
+            Inputs::Weighted { axis } => {
+                let scales = weight_scales_of(main, node, axis, width, *inputs.first()?, output)?;
+                Some(scales.iter().fold(0.0f32, |m, &s| m.max(s)))
+            }
+            Inputs::First | Inputs::Operands => None,
+        };
+        refusal(&node.op, width, &inputs, weights, output)
+    };
+    let nodes = main.nodes.iter().zip(rules).enumerate();
+    nodes
+        .filter_map(|(i, (node, rule))| Some((i, why(node, rule.as_ref()?)?)))
+        .collect()
 }
 
 /// Scale in which node `i` sees its input `slot`.

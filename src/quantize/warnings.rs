@@ -18,7 +18,7 @@ pub fn collect(
 ) {
     let (mut wide, mut zero, mut infinite) = (vec![], vec![], vec![]);
     for (id, tensor) in plan.tensors.iter().enumerate() {
-        let name = || format!("{id} {:?}", main.tensors[id].name);
+        let name = || format!("{id} {:?}", short(&main.tensors[id].name));
         if let Reason::Calibrated { min, max } = tensor.reason {
             if min == 0.0 && max == 0.0 {
                 zero.push(name());
@@ -100,17 +100,6 @@ fn delegate_limits(main: &Subgraph, rules: &[Option<Rule>], plan: &mut QuantPlan
                 let product: f64 = node.inputs.iter().filter_map(|&t| scale(t)).product();
                 (1.0 / 65536.0..256.0).contains(&(product / output))
             }
-            Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::FullyConnected(_) => {
-                let weights = node
-                    .input(1)
-                    .and_then(|t| plan.tensors.get(t)?.quantization.as_ref());
-                let input = scale(node.input(0)).unwrap_or(0.0);
-                weights.is_none_or(|q| {
-                    q.scales
-                        .iter()
-                        .all(|&s| input * f64::from(s) / output < 256.0)
-                })
-            }
             _ => true,
         };
         if !inside {
@@ -129,6 +118,11 @@ fn delegate_limits(main: &Subgraph, rules: &[Option<Rule>], plan: &mut QuantPlan
 /// The number with the right form of the words behind it.
 fn count<'a>(n: usize, one: &'a str, many: &'a str) -> (usize, &'a str) {
     (n, if n == 1 { one } else { many })
+}
+
+/// A tensor's name without what converters append to it behind `;`.
+fn short(name: &str) -> &str {
+    name.split(';').next().unwrap_or(name)
 }
 
 /// The first few names and how many more there are.

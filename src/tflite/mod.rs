@@ -1,5 +1,7 @@
 //! Bytes of a `.tflite` file to a [`Graph`](crate::graph::Graph) and back.
 
+#[cfg(test)]
+mod lossless;
 mod opaque;
 mod options;
 mod read;

@@ -211,7 +211,7 @@ fn sizes(s: &Conv2dShape, groups: usize) -> Sizes {
 }
 
 /// Factors that bring sums over `k` products of up to `peak` to the range of the output, a little different in each channel.
-fn factors(random: &mut Random, n: usize, k: usize, peak: f64, real: bool) -> Vec<Rescale> {
+pub fn factors(random: &mut Random, n: usize, k: usize, peak: f64, real: bool) -> Vec<Rescale> {
     (0..n)
         .map(|_| {
             let spread = 0.2 + random.below(1000) as f64 / 250.0;

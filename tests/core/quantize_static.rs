@@ -451,6 +451,12 @@ fn what_cannot_be_planned_is_said_clearly() {
         ))
         .contains("possible: float32, int16")
     );
+    let no_output = ranges(&[(-1.0, 1.0), NONE, NONE, NONE]);
+    let border = text(plan_error(&graph, &int8, &no_output));
+    assert!(
+        border.contains("Tensor 3 (\"y\") cannot be int8"),
+        "{border}"
+    );
     let (_, q) = quantized(&graph, &int8, &one_conv_ranges());
     let mut again = one_conv_ranges();
     again.ranges.resize(q.main().tensors.len(), None);
@@ -477,5 +483,20 @@ fn an_operator_without_a_usable_range_stays_float() {
         assert!(
             matches!(&plan.nodes[0], NodePlan::Float(why) if why.contains(word) && why.contains("\"y\""))
         );
+    }
+}
+
+#[test]
+fn an_output_too_narrow_for_its_products_stays_float() {
+    // Weights of 1000 whose products cancel in calibration: LiteRT's delegate would not load the int8 form.
+    let graph = one_conv(&[1000.0, -1000.0, 1.0, 1.0], &[0.0, 0.0]);
+    for (mode, io) in [(Mode::Int8, Io::Float32), (Mode::Int16x8, Io::Float32)] {
+        let seen = ranges(&[(-1.0, 1.0), NONE, NONE, (0.0, 1e-7)]);
+        let (plan, q) = quantized(&graph, &recipe(mode, io), &seen);
+        assert_eq!(ops(&q), ["CONV_2D"]);
+        assert!(matches!(&plan.nodes[0], NodePlan::Float(why) if why.contains("too narrow")));
+        let seen = ranges(&[(-1.0, 1.0), NONE, NONE, (-1000.0, 1000.0)]);
+        let (plan, _) = quantized(&graph, &recipe(mode, io), &seen);
+        assert_eq!(plan.nodes[0], NodePlan::Quantized);
     }
 }

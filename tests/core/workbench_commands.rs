@@ -19,7 +19,10 @@ fn workbench() -> Workbench {
 fn settle(w: &mut Workbench) {
     let start = Instant::now();
     while !w.jobs().is_idle() {
-        assert!(start.elapsed() < Duration::from_secs(120), "the jobs never ended");
+        assert!(
+            start.elapsed() < Duration::from_secs(120),
+            "the jobs never ended"
+        );
         w.poll();
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -48,9 +51,19 @@ fn the_demo_runs_in_every_mode() {
         assert_eq!(e.state, State::Done, "{}", e.name());
         let evaluation = e.evaluation.as_ref().unwrap();
         assert_eq!(evaluation.samples, 200);
-        assert!(evaluation.top1.unwrap() > 0.95, "{}: {:?}", e.name(), evaluation.top1);
+        assert!(
+            evaluation.top1.unwrap() > 0.95,
+            "{}: {:?}",
+            e.name(),
+            evaluation.top1
+        );
         assert!(e.latency.as_ref().unwrap().median_ms > 0.0);
-        assert_eq!(e.tensors.as_ref().unwrap().is_empty(), e.mode() == Mode::Float32, "{}", e.name());
+        assert_eq!(
+            e.tensors.as_ref().unwrap().is_empty(),
+            e.mode() == Mode::Float32,
+            "{}",
+            e.name()
+        );
         let smaller = e.file.as_ref().unwrap().bytes.len() < w.model.as_ref().unwrap().bytes.len();
         assert!(smaller || e.mode() == Mode::Float32, "{}", e.name());
     }
@@ -72,10 +85,18 @@ fn unchanged_experiments_are_reused_and_changed_ones_run_again() {
     w.apply(Command::Run);
     settle(&mut w);
     let rows: Vec<_> = w.experiments.iter().map(|e| (e.name(), e.reused)).collect();
-    let expected = [("float32", true), ("int8", true), ("int8, uint8 I/O", false)];
+    let expected = [
+        ("float32", true),
+        ("int8", true),
+        ("int8, uint8 I/O", false),
+    ];
     assert_eq!(rows, expected.map(|(n, r)| (n.to_owned(), r)));
     w.apply(Command::SetSamples(Role::Calibration, Some(10)));
-    assert_eq!(w.new_work(), 2, "int8 depends on the calibration samples, float32 does not");
+    assert_eq!(
+        w.new_work(),
+        2,
+        "int8 depends on the calibration samples, float32 does not"
+    );
 }
 
 #[test]
@@ -83,7 +104,11 @@ fn cancelling_keeps_earlier_results_and_leaves_no_file() {
     let mut w = small_demo();
     w.apply(Command::Run);
     settle(&mut w);
-    let before: Vec<_> = w.experiments.iter().map(|e| e.evaluation.clone().unwrap()).collect();
+    let before: Vec<_> = w
+        .experiments
+        .iter()
+        .map(|e| e.evaluation.clone().unwrap())
+        .collect();
     w.apply(Command::SetSamples(Role::Evaluation, None));
     w.apply(Command::Run);
     assert!(!w.jobs().is_idle());
@@ -106,17 +131,27 @@ fn saving_writes_the_file_whole() {
     }
     w.apply(Command::Run);
     settle(&mut w);
-    let (id, bytes) = (w.experiments[0].id, w.experiments[0].file.as_ref().unwrap().bytes.clone());
+    let (id, bytes) = (
+        w.experiments[0].id,
+        w.experiments[0].file.as_ref().unwrap().bytes.clone(),
+    );
     w.apply(Command::Save(id, folder.join("dynamic.tflite")));
     settle(&mut w);
     assert_eq!(std::fs::read(folder.join("dynamic.tflite")).unwrap(), bytes);
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else may be left behind");
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        1,
+        "nothing else may be left behind"
+    );
     assert!(!w.notices.last().unwrap().is_error);
 
     w.apply(Command::Save(id, folder.join("missing/dynamic.tflite")));
     settle(&mut w);
     let notice = w.notices.last().unwrap();
-    assert!(notice.is_error && notice.text.contains("missing"), "{notice:?}");
+    assert!(
+        notice.is_error && notice.text.contains("missing"),
+        "{notice:?}"
+    );
 }
 
 #[test]
@@ -124,7 +159,11 @@ fn a_file_that_is_no_model_leaves_the_open_model_alone() {
     let folder = Folder::new("no-model");
     std::fs::write(folder.join("notes.tflite"), "hello").unwrap();
     let mut w = small_demo();
-    for path in [folder.join("notes.tflite"), folder.join("nothing.tflite"), folder.path().to_owned()] {
+    for path in [
+        folder.join("notes.tflite"),
+        folder.join("nothing.tflite"),
+        folder.path().to_owned(),
+    ] {
         w.apply(Command::OpenModel(path.clone()));
         settle(&mut w);
         let error = w.model_error.clone().unwrap();
@@ -142,10 +181,16 @@ fn data_of_another_shape_says_so() {
     idx.extend([0; 18]);
     std::fs::write(folder.join("small-images-idx3-ubyte"), idx).unwrap();
     let mut w = small_demo();
-    w.apply(Command::ChooseData(Role::Evaluation, folder.join("small-images-idx3-ubyte")));
+    w.apply(Command::ChooseData(
+        Role::Evaluation,
+        folder.join("small-images-idx3-ubyte"),
+    ));
     settle(&mut w);
     let error = w.evaluation.error.clone().unwrap();
-    assert!(error.contains("3 × 3") && error.contains("28 × 28"), "{error}");
+    assert!(
+        error.contains("3 × 3") && error.contains("28 × 28"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -163,7 +208,9 @@ fn run_says_what_it_lacks() {
     settle(&mut w);
     assert!(w.calibration.loaded.as_ref().unwrap().synthetic);
     assert_eq!(w.run_obstacle(), None);
-    Mode::ALL.iter().for_each(|&m| w.apply(Command::SetMode(m, false)));
+    Mode::ALL
+        .iter()
+        .for_each(|&m| w.apply(Command::SetMode(m, false)));
     assert_eq!(w.run_obstacle().unwrap(), "Choose at least one mode");
 }
 

@@ -19,7 +19,10 @@ fn kind() -> JobKind {
 fn drain(jobs: &mut Jobs<u32>) -> Vec<Update<u32>> {
     let (mut all, start) = (vec![], Instant::now());
     while !jobs.is_idle() {
-        assert!(start.elapsed() < Duration::from_secs(60), "the jobs never ended");
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "the jobs never ended"
+        );
         all.extend(jobs.poll());
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -27,11 +30,29 @@ fn drain(jobs: &mut Jobs<u32>) -> Vec<Update<u32>> {
 }
 
 fn events(updates: &[Update<u32>]) -> Vec<u32> {
-    updates.iter().filter_map(|u| if let Update::Event(_, n) = u { Some(*n) } else { None }).collect()
+    updates
+        .iter()
+        .filter_map(|u| {
+            if let Update::Event(_, n) = u {
+                Some(*n)
+            } else {
+                None
+            }
+        })
+        .collect()
 }
 
 fn endings(updates: &[Update<u32>]) -> Vec<Ended> {
-    updates.iter().filter_map(|u| if let Update::Ended(_, _, e) = u { Some(e.clone()) } else { None }).collect()
+    updates
+        .iter()
+        .filter_map(|u| {
+            if let Update::Ended(_, _, e) = u {
+                Some(e.clone())
+            } else {
+                None
+            }
+        })
+        .collect()
 }
 
 #[test]
@@ -66,7 +87,7 @@ fn a_cancelled_job_stops_and_its_late_results_are_dropped() {
     jobs.cancel(id);
     release.send(()).unwrap();
     let updates = drain(&mut jobs);
-    assert_eq!(events(&updates), []);
+    assert!(events(&updates).is_empty());
     assert_eq!(endings(&updates), [Ended::Cancelled]);
 }
 
@@ -78,7 +99,9 @@ fn a_queued_job_that_is_cancelled_never_starts() {
         released.recv().unwrap();
         Ok(())
     });
-    let second = jobs.enqueue(kind(), |_| unreachable!("it was cancelled before it started"));
+    let second = jobs.enqueue(kind(), |_| {
+        unreachable!("it was cancelled before it started")
+    });
     jobs.cancel(second);
     release.send(()).unwrap();
     let mut ended = endings(&drain(&mut jobs));
@@ -97,15 +120,23 @@ fn a_panic_becomes_a_message_and_the_next_job_runs() {
     let updates = drain(&mut jobs);
     assert_eq!(events(&updates), [5]);
     let ended = endings(&updates);
-    assert!(matches!(&ended[0], Ended::Failed(m) if m.contains("index 7 of 3")), "{ended:?}");
+    assert!(
+        matches!(&ended[0], Ended::Failed(m) if m.contains("index 7 of 3")),
+        "{ended:?}"
+    );
     assert_eq!(ended[1], Ended::Done);
 }
 
 #[test]
 fn an_error_is_the_jobs_ending() {
     let mut jobs = jobs();
-    jobs.start(kind(), |_| Err(Error::Malformed("tensor 3 has no shape".into())));
-    assert_eq!(endings(&drain(&mut jobs)), [Ended::Failed("tensor 3 has no shape".into())]);
+    jobs.start(kind(), |_| {
+        Err(Error::Malformed("tensor 3 has no shape".into()))
+    });
+    assert_eq!(
+        endings(&drain(&mut jobs)),
+        [Ended::Failed("tensor 3 has no shape".into())]
+    );
 }
 
 #[test]
@@ -124,8 +155,15 @@ fn a_running_job_shows_stage_and_share() {
     has_started.recv().unwrap();
     let active = jobs.active();
     assert_eq!(active.len(), 2);
-    assert_eq!((active[0].stage, active[0].counts), (Stage::Evaluating, (50, 100)));
-    assert!((0.3..0.4).contains(&active[0].fraction), "{}", active[0].fraction);
+    assert_eq!(
+        (active[0].stage, active[0].counts),
+        (Stage::Evaluating, (50, 100))
+    );
+    assert!(
+        (0.3..0.4).contains(&active[0].fraction),
+        "{}",
+        active[0].fraction
+    );
     assert_eq!(active[1].stage, Stage::Waiting);
     drop(release);
     drain(&mut jobs);

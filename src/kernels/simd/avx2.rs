@@ -6,7 +6,7 @@
 
 use std::arch::x86_64::*;
 
-use super::F32Tile;
+use super::{F32Tile, Vectorized};
 use crate::kernels::gemm::{PANEL, TILE_COLS, TILE_ROWS, Tile};
 use crate::kernels::rescale::{FixedPart, WidePart};
 
@@ -23,6 +23,16 @@ macro_rules! by_rows {
             rows => unreachable!("no micro-kernel of {rows} rows"),
         }
     };
+}
+
+pub(super) fn vectorized(code: impl Vectorized) {
+    // SAFETY: a `Proven` AVX2 led here.
+    unsafe { vectorized_here(code) }
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn vectorized_here(code: impl Vectorized) {
+    code.run();
 }
 
 pub(super) fn dot_i16(

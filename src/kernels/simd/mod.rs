@@ -10,6 +10,22 @@ use super::isa::{Isa, Proven};
 use super::portable;
 use super::rescale::{FixedPart, WidePart};
 
+/// Plain Rust that is worth compiling once for each instruction set; `run` must be `#[inline(always)]`.
+pub(crate) trait Vectorized {
+    fn run(self);
+}
+
+/// Runs code that the compiler vectorised for `isa`.
+pub(crate) fn vectorized(isa: Proven, code: impl Vectorized) {
+    match isa.isa() {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => avx512::vectorized(code),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => avx2::vectorized(code),
+        _ => code.run(),
+    }
+}
+
 /// One call of a float micro-kernel: `rows` × `k` by `k` × `panels`.
 #[derive(Clone, Copy)]
 pub(crate) struct F32Tile<'a> {
