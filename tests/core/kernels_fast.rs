@@ -2,7 +2,7 @@
 
 use zeropoint::kernels::fixed_point::{Multiplier, Rescale};
 use zeropoint::kernels::reference::conv::{
-    Hybrid, Quantized, WideBias, conv2d_f32, conv2d_hybrid, conv2d_i8, conv2d_i16,
+    Hybrid, Quantized, conv2d_f32, conv2d_hybrid, conv2d_i8, conv2d_i16,
 };
 use zeropoint::kernels::reference::fully_connected::{
     WeightScales, clamp_f32, fully_connected_hybrid, fully_connected_i8, fully_connected_i16,
@@ -327,7 +327,14 @@ fn int16_convolution() {
                 clamp: [(-32768, 32767), (0, 20_000)][i % 2],
             };
             let mut want = vec![0; size.output];
-            conv2d_i16(&s, &input, &weights, WideBias::I64(bias), &q, &mut want);
+            conv2d_i16(
+                &s,
+                &input,
+                &weights,
+                zeropoint::kernels::reference::conv::WideBias::I64(bias),
+                &q,
+                &mut want,
+            );
             for isa in Isa::available() {
                 let conv = ConvI16::new(isa, s, &weights, bias, &q).unwrap();
                 for threads in THREADS {
@@ -397,7 +404,7 @@ fn fully_connected_rescales_in_float64() {
                 &input,
                 &weights,
                 0,
-                WideBias::I64(Some(&bias)),
+                zeropoint::kernels::reference::conv::WideBias::I64(Some(&bias)),
                 &q,
                 &mut want,
             );

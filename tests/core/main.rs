@@ -1,6 +1,10 @@
 //! Tests of everything but the window, one module per topic, one binary.
 
 mod architecture;
+mod data_errors;
+mod data_files;
+mod engine_golden;
+mod kernels_fast;
 mod calibrate;
 mod cli;
 mod data_errors;
