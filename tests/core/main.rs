@@ -3,3 +3,4 @@
 mod architecture;
 mod kernels_fast;
 mod kernels_fast_depthwise;
+mod kernels_fast_elementwise;
