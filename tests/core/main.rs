@@ -26,3 +26,4 @@ mod tflite_files;
 mod tflite_validate;
 mod workbench_commands;
 mod workbench_jobs;
+mod kernels_fast_elementwise;
