@@ -27,19 +27,12 @@ pub fn read_model(name: &str, path: Option<&Path>, bytes: Bytes) -> Result<OpenM
     }
     let graph = Arc::new(tflite::read(bytes.clone()).map_err(|e| e.at(name))?);
     let card = ModelCard::of(&graph, bytes.len());
-    Ok(OpenModel {
-        name: name.to_owned(),
-        path: path.map(Path::to_owned),
-        bytes,
-        graph,
-        card,
-    })
+    Ok(OpenModel { name: name.to_owned(), path: path.map(Path::to_owned), bytes, graph, card })
 }
 
 /// HDF5 files by signature, `.keras` archives by name.
 fn looks_like_keras(name: &str, bytes: &[u8]) -> bool {
-    bytes.starts_with(b"\x89HDF\r\n\x1a\n")
-        || (name.ends_with(".keras") && bytes.starts_with(b"PK"))
+    bytes.starts_with(b"\x89HDF\r\n\x1a\n") || (name.ends_with(".keras") && bytes.starts_with(b"PK"))
 }
 
 /// Opens a model file.
@@ -49,24 +42,20 @@ pub fn open_model(path: &Path) -> Result<OpenModel> {
 
 /// The model of the built-in experiment.
 pub fn open_demo() -> Result<OpenModel> {
-    read_model("MNIST digits", None, Bytes::from_static(data::demo::MODEL))
+    read_model("MNIST digits", None, data::demo::demo().model.bytes)
 }
 
 /// Reads data and checks that it fits the model's inputs.
 pub fn open_data(source: &Source, role: Role, specs: &[InputSpec]) -> Result<Loaded> {
     match source {
         Source::Demo => {
-            let (name, samples, labels) = match role {
-                Role::Calibration => data::demo::CALIBRATION,
-                Role::Evaluation => data::demo::TEST,
+            let demo = data::demo::demo();
+            let (samples, labels) = match role {
+                Role::Calibration => (demo.calibration, demo.calibration_labels),
+                Role::Evaluation => (demo.test, demo.test_labels),
             };
-            let labels = ("labels".to_owned(), Bytes::from_static(labels));
-            let dataset = data::open(name, Bytes::from_static(samples), Some(labels), specs)?;
-            Ok(Loaded {
-                name: name.to_owned(),
-                dataset,
-                synthetic: false,
-            })
+            let dataset = data::open(samples.name, samples.bytes, Some((labels.name.to_owned(), labels.bytes)), specs)?;
+            Ok(Loaded { name: samples.name.to_owned(), dataset, synthetic: false })
         }
         Source::File { path, labels } => {
             let name = files::file_name(path);
@@ -76,19 +65,11 @@ pub fn open_data(source: &Source, role: Role, specs: &[InputSpec]) -> Result<Loa
                 None => labels_beside(path, &name)?,
             };
             let dataset = data::open(&name, samples, labels, specs)?;
-            Ok(Loaded {
-                name,
-                dataset,
-                synthetic: false,
-            })
+            Ok(Loaded { name, dataset, synthetic: false })
         }
         Source::Synthetic => {
             let dataset = data::synthetic(specs, 100, 0)?;
-            Ok(Loaded {
-                name: dataset.name().to_owned(),
-                dataset,
-                synthetic: true,
-            })
+            Ok(Loaded { name: dataset.name().to_owned(), dataset, synthetic: true })
         }
     }
 }
@@ -119,10 +100,5 @@ pub fn convert(
     let bytes = Bytes::from(tflite::write(&graph)?);
     progress.check()?;
     let graph = Arc::new(tflite::read(bytes.clone())?);
-    Ok(QuantizedFile {
-        bytes,
-        graph,
-        plan: Arc::new(plan),
-        convert_seconds: start.elapsed().as_secs_f64(),
-    })
+    Ok(QuantizedFile { bytes, graph, plan: Arc::new(plan), convert_seconds: start.elapsed().as_secs_f64() })
 }

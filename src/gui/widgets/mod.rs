@@ -1,0 +1,1 @@
+//! Small controls in the window's style; each has a name that a screen reader can say.
