@@ -10,9 +10,16 @@ use crate::error::{Error, Result};
 /// The whole file.
 pub fn read(path: &Path) -> Result<Bytes> {
     let explain = |e: std::io::Error| match e.kind() {
-        std::io::ErrorKind::NotFound => Error::Invalid(format!("{}: there is no such file", path.display())),
-        std::io::ErrorKind::PermissionDenied => Error::Invalid(format!("{}: reading it is not allowed", path.display())),
-        std::io::ErrorKind::IsADirectory => Error::Invalid(format!("{}: this is a folder, choose a file", path.display())),
+        std::io::ErrorKind::NotFound => {
+            Error::Invalid(format!("{}: there is no such file", path.display()))
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            Error::Invalid(format!("{}: reading it is not allowed", path.display()))
+        }
+        std::io::ErrorKind::IsADirectory => Error::Invalid(format!(
+            "{}: this is a folder, choose a file",
+            path.display()
+        )),
         _ => Error::Invalid(format!("{}: cannot be read: {e}", path.display())),
     };
     if path.is_dir() {
@@ -50,5 +57,8 @@ fn beside(path: &Path) -> Result<PathBuf> {
 
 /// The last part of a path, for the window.
 pub fn file_name(path: &Path) -> String {
-    path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned())
+    path.file_name().map_or_else(
+        || path.display().to_string(),
+        |n| n.to_string_lossy().into_owned(),
+    )
 }

@@ -197,18 +197,39 @@ impl<E: Send + 'static> Jobs<E> {
     /// No jobs yet; `wake` is called whenever a job has something to say.
     pub fn new(wake: Wake) -> Self {
         let (sender, receiver) = channel();
-        Self { next: 1, short: vec![], long: None, queue: VecDeque::new(), finished: vec![], sender, receiver, wake }
+        Self {
+            next: 1,
+            short: vec![],
+            long: None,
+            queue: VecDeque::new(),
+            finished: vec![],
+            sender,
+            receiver,
+            wake,
+        }
     }
 
     fn new_job(&mut self, kind: JobKind) -> Job {
         let id = JobId(self.next);
         self.next += 1;
-        let shared = Arc::new(Shared { progress: Progress::new(), stage: AtomicU8::new(Stage::Waiting as u8) });
-        Job { id, kind, shared, started: None }
+        let shared = Arc::new(Shared {
+            progress: Progress::new(),
+            stage: AtomicU8::new(Stage::Waiting as u8),
+        });
+        Job {
+            id,
+            kind,
+            shared,
+            started: None,
+        }
     }
 
     /// Runs short work now, on a thread of its own.
-    pub fn start(&mut self, kind: JobKind, work: impl FnOnce(&JobHandle<E>) -> Result<()> + Send + 'static) -> JobId {
+    pub fn start(
+        &mut self,
+        kind: JobKind,
+        work: impl FnOnce(&JobHandle<E>) -> Result<()> + Send + 'static,
+    ) -> JobId {
         let mut job = self.new_job(kind);
         let id = job.id;
         self.spawn(&mut job, Box::new(work));
@@ -217,10 +238,17 @@ impl<E: Send + 'static> Jobs<E> {
     }
 
     /// Runs long work when the long jobs before it are over.
-    pub fn enqueue(&mut self, kind: JobKind, work: impl FnOnce(&JobHandle<E>) -> Result<()> + Send + 'static) -> JobId {
+    pub fn enqueue(
+        &mut self,
+        kind: JobKind,
+        work: impl FnOnce(&JobHandle<E>) -> Result<()> + Send + 'static,
+    ) -> JobId {
         let job = self.new_job(kind);
         let id = job.id;
-        self.queue.push_back(Queued { job, work: Box::new(work) });
+        self.queue.push_back(Queued {
+            job,
+            work: Box::new(work),
+        });
         self.advance();
         id
     }
@@ -236,8 +264,12 @@ impl<E: Send + 'static> Jobs<E> {
 
     fn spawn(&self, job: &mut Job, work: Work<E>) {
         job.started = Some(Instant::now());
-        let handle =
-            JobHandle { id: job.id, shared: job.shared.clone(), sender: self.sender.clone(), wake: self.wake.clone() };
+        let handle = JobHandle {
+            id: job.id,
+            shared: job.shared.clone(),
+            sender: self.sender.clone(),
+            wake: self.wake.clone(),
+        };
         let work = Mutex::new(Some(work));
         let body = move || {
             lower_priority();
@@ -263,7 +295,9 @@ impl<E: Send + 'static> Jobs<E> {
         };
         if let Err(e) = std::thread::Builder::new().name(name.into()).spawn(body) {
             let message = format!("The system gave no thread for this job: {e}");
-            let _ = self.sender.send(Message::Ended(job.id, Ended::Failed(message)));
+            let _ = self
+                .sender
+                .send(Message::Ended(job.id, Ended::Failed(message)));
             (self.wake)();
         }
     }
@@ -272,7 +306,9 @@ impl<E: Send + 'static> Jobs<E> {
     pub fn cancel(&mut self, id: JobId) {
         if let Some(at) = self.queue.iter().position(|q| q.job.id == id) {
             if let Some(queued) = self.queue.remove(at) {
-                let _ = self.sender.send(Message::Ended(queued.job.id, Ended::Cancelled));
+                let _ = self
+                    .sender
+                    .send(Message::Ended(queued.job.id, Ended::Cancelled));
                 self.short.push(queued.job);
                 (self.wake)();
             }
@@ -283,7 +319,13 @@ impl<E: Send + 'static> Jobs<E> {
 
     /// Stops every job.
     pub fn cancel_all(&mut self) {
-        let ids: Vec<_> = self.short.iter().chain(&self.long).chain(self.queue.iter().map(|q| &q.job)).map(|j| j.id).collect();
+        let ids: Vec<_> = self
+            .short
+            .iter()
+            .chain(&self.long)
+            .chain(self.queue.iter().map(|q| &q.job))
+            .map(|j| j.id)
+            .collect();
         ids.into_iter().for_each(|id| self.cancel(id));
     }
 
@@ -293,7 +335,11 @@ impl<E: Send + 'static> Jobs<E> {
         while let Ok(message) = self.receiver.try_recv() {
             match message {
                 Message::Event(id, event) => {
-                    let waited_for = self.short.iter().chain(&self.long).any(|j| j.id == id && !j.shared.progress.is_cancelled());
+                    let waited_for = self
+                        .short
+                        .iter()
+                        .chain(&self.long)
+                        .any(|j| j.id == id && !j.shared.progress.is_cancelled());
                     if waited_for {
                         updates.push(Update::Event(id, event));
                     }
@@ -302,13 +348,25 @@ impl<E: Send + 'static> Jobs<E> {
                     let job = if self.long.as_ref().is_some_and(|j| j.id == id) {
                         self.long.take()
                     } else {
-                        self.short.iter().position(|j| j.id == id).map(|at| self.short.remove(at))
+                        self.short
+                            .iter()
+                            .position(|j| j.id == id)
+                            .map(|at| self.short.remove(at))
                     };
                     let Some(job) = job else { continue };
                     // Work that was past its last report when the user cancelled has thrown its result away above.
-                    let ended = if job.shared.progress.is_cancelled() { Ended::Cancelled } else { ended };
+                    let ended = if job.shared.progress.is_cancelled() {
+                        Ended::Cancelled
+                    } else {
+                        ended
+                    };
                     let took = job.started.map_or(Duration::ZERO, |s| s.elapsed());
-                    self.finished.push(FinishedJob { id, kind: job.kind.clone(), ended: ended.clone(), took });
+                    self.finished.push(FinishedJob {
+                        id,
+                        kind: job.kind.clone(),
+                        ended: ended.clone(),
+                        took,
+                    });
                     updates.push(Update::Ended(id, job.kind, ended));
                 }
             }
@@ -319,7 +377,12 @@ impl<E: Send + 'static> Jobs<E> {
 
     /// Running jobs first, then the queue in order.
     pub fn active(&self) -> Vec<JobView> {
-        self.long.iter().chain(&self.short).chain(self.queue.iter().map(|q| &q.job)).map(view).collect()
+        self.long
+            .iter()
+            .chain(&self.short)
+            .chain(self.queue.iter().map(|q| &q.job))
+            .map(view)
+            .collect()
     }
 
     /// Whether nothing runs or waits.
@@ -335,7 +398,10 @@ impl<E: Send + 'static> Jobs<E> {
 
 impl<E> Drop for Jobs<E> {
     fn drop(&mut self) {
-        self.short.iter().chain(&self.long).for_each(|j| j.shared.progress.cancel());
+        self.short
+            .iter()
+            .chain(&self.long)
+            .for_each(|j| j.shared.progress.cancel());
     }
 }
 
@@ -343,17 +409,34 @@ fn view(job: &Job) -> JobView {
     let stage = Stage::ALL[usize::from(job.shared.stage.load(Relaxed)).min(Stage::ALL.len() - 1)];
     let counts = job.shared.progress.counts();
     let (begin, end) = stage.span();
-    let within = if counts.1 == 0 { 0.0 } else { (counts.0 as f32 / counts.1 as f32).min(1.0) };
+    let within = if counts.1 == 0 {
+        0.0
+    } else {
+        (counts.0 as f32 / counts.1 as f32).min(1.0)
+    };
     let fraction = begin + (end - begin) * within;
     let elapsed = job.started.map_or(Duration::ZERO, |s| s.elapsed());
     let time_left = (elapsed.as_secs_f32() >= 2.0 && fraction > 0.02)
         .then(|| Duration::from_secs_f32(elapsed.as_secs_f32() * (1.0 - fraction) / fraction));
-    JobView { id: job.id, kind: job.kind.clone(), stage, counts, fraction, time_left }
+    JobView {
+        id: job.id,
+        kind: job.kind.clone(),
+        stage,
+        counts,
+        fraction,
+        time_left,
+    }
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    let what = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    format!("Zeropoint made a mistake here, please report it: {}", what.unwrap_or("no details"))
+    let what = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
+    format!(
+        "Zeropoint made a mistake here, please report it: {}",
+        what.unwrap_or("no details")
+    )
 }
 
 /// Lets the window go first: on Linux a thread, and those it starts, can be nicer than the rest of the process.

@@ -14,7 +14,9 @@ use std::path::PathBuf;
 
 pub use command::Command;
 pub use dataset::{DataChoice, Loaded, Role, Source};
-pub use experiment::{Experiment, ExperimentId, Finding, QuantizedFile, RunKey, State, experiment_name};
+pub use experiment::{
+    Experiment, ExperimentId, Finding, QuantizedFile, RunKey, State, experiment_name,
+};
 pub use model::{ModelCard, OpenModel, PortCard, shape_text};
 
 use crate::quantize::{Io, Mode};
@@ -96,12 +98,22 @@ pub enum Event {
 impl Workbench {
     /// An empty workbench; `wake` is called, from any thread, whenever [`Workbench::poll`] has something to do.
     pub fn new(wake: Wake) -> Self {
-        let modes = Mode::ALL.iter().map(|&mode| ModeChoice { mode, chosen: true, ios: vec![mode.ios()[0]] }).collect();
+        let modes = Mode::ALL
+            .iter()
+            .map(|&mode| ModeChoice {
+                mode,
+                chosen: true,
+                ios: vec![mode.ios()[0]],
+            })
+            .collect();
         Self {
             model: None,
             model_pending: None,
             model_error: None,
-            calibration: DataChoice { samples: Some(100), ..DataChoice::default() },
+            calibration: DataChoice {
+                samples: Some(100),
+                ..DataChoice::default()
+            },
             evaluation: DataChoice::default(),
             modes,
             strict: false,

@@ -55,13 +55,20 @@ impl ModelCard {
         let main = graph.main();
         let port = |&id: &usize| {
             let t = &main.tensors[id];
-            PortCard { name: t.name.clone(), dtype: t.dtype, shape: shape_text(t) }
+            PortCard {
+                name: t.name.clone(),
+                dtype: t.dtype,
+                shape: shape_text(t),
+            }
         };
         let mut counts = BTreeMap::<&str, usize>::new();
         for node in graph.subgraphs.iter().flat_map(|s| &s.nodes) {
             *counts.entry(node.op.name()).or_default() += 1;
         }
-        let mut operators: Vec<_> = counts.into_iter().map(|(name, n)| (name.to_owned(), n)).collect();
+        let mut operators: Vec<_> = counts
+            .into_iter()
+            .map(|(name, n)| (name.to_owned(), n))
+            .collect();
         operators.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         let parameters = graph
             .subgraphs
@@ -87,18 +94,29 @@ impl ModelCard {
 
 /// Shape arithmetic (unquantized integers) is no parameter.
 fn is_parameter(t: &Tensor) -> bool {
-    let quantized = t.quantization.as_ref().is_some_and(|q| !q.scales.is_empty());
-    matches!(t.dtype, DType::Float32 | DType::Float16 | DType::BFloat16 | DType::Float64) || quantized
+    let quantized = t
+        .quantization
+        .as_ref()
+        .is_some_and(|q| !q.scales.is_empty());
+    matches!(
+        t.dtype,
+        DType::Float32 | DType::Float16 | DType::BFloat16 | DType::Float64
+    ) || quantized
 }
 
 /// Extents joined by ` × `, unknown ones as `?`; `scalar` without axes.
 pub fn shape_text(t: &Tensor) -> String {
     let known = t.shape.iter().map(|d| d.to_string());
     let text: Vec<String> = match &t.shape_signature {
-        Some(s) if s.len() == t.shape.len() => {
-            known.zip(s).map(|(d, &s)| if s < 0 { "?".to_owned() } else { d }).collect()
-        }
+        Some(s) if s.len() == t.shape.len() => known
+            .zip(s)
+            .map(|(d, &s)| if s < 0 { "?".to_owned() } else { d })
+            .collect(),
         _ => known.collect(),
     };
-    if text.is_empty() { "scalar".into() } else { text.join(" × ") }
+    if text.is_empty() {
+        "scalar".into()
+    } else {
+        text.join(" × ")
+    }
 }

@@ -18,7 +18,9 @@ pub fn load(file: &Path) -> Vec<PathBuf> {
 
 /// Remembers `paths`.
 pub fn store(file: &Path, paths: &[PathBuf]) -> Result<()> {
-    let cannot = |e: &dyn std::fmt::Display| Error::Invalid(format!("{}: cannot be written: {e}", file.display()));
+    let cannot = |e: &dyn std::fmt::Display| {
+        Error::Invalid(format!("{}: cannot be written: {e}", file.display()))
+    };
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder).map_err(|e| cannot(&e))?;
     }

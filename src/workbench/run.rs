@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::experiment::{Experiment, ExperimentId, Finding, RunKey, State};
 use super::jobs::{Ended, JobHandle, JobId, JobKind, Stage, Update};
-use super::{Command, DataChoice, Event, Notice, OpenModel, Role, Source, Workbench, files, recent, steps};
+use super::{
+    Command, DataChoice, Event, Notice, OpenModel, Role, Source, Workbench, files, recent, steps,
+};
 use crate::calibrate::{self, Calibration};
 use crate::data::{self, Dataset};
 use crate::error::Result;
@@ -50,7 +52,11 @@ impl<T> Default for Cell<T> {
 impl<T> Cell<T> {
     /// The result for these versions, made now if it is not there. Made outside the lock: a failure leaves nothing behind.
     fn get(&self, versions: Versions, make: impl FnOnce() -> Result<T>) -> Result<Arc<T>> {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let held = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         if let Some((_, value)) = held.filter(|(of, _)| *of == versions) {
             return Ok(value);
         }
@@ -66,7 +72,9 @@ impl Workbench {
         match command {
             Command::OpenModel(path) => self.open(Some(path)),
             Command::OpenDemo => self.open(None),
-            Command::ChooseData(role, path) => self.choose(role, Some(Source::File { path, labels: None })),
+            Command::ChooseData(role, path) => {
+                self.choose(role, Some(Source::File { path, labels: None }))
+            }
             Command::ChooseLabels(role, path) => self.choose_labels(role, path),
             Command::UseRandomValues => self.choose(Role::Calibration, Some(Source::Synthetic)),
             Command::ClearData(role) => self.choose(role, None),
@@ -76,7 +84,10 @@ impl Workbench {
                 choice.version += 1;
             }
             Command::SetMode(mode, chosen) => {
-                self.modes.iter_mut().filter(|m| m.mode == mode).for_each(|m| m.chosen = chosen);
+                self.modes
+                    .iter_mut()
+                    .filter(|m| m.mode == mode)
+                    .for_each(|m| m.chosen = chosen);
             }
             Command::SetIo(mode, io, on) => self.set_io(mode, io, on),
             Command::SetStrict(strict) => self.strict = strict,
@@ -120,7 +131,13 @@ impl Workbench {
             }
             Event::Finding(experiment, finding) => {
                 let job = State::Pending(id);
-                let Some(e) = self.experiments.iter_mut().find(|e| e.id == experiment && e.state == job) else { return };
+                let Some(e) = self
+                    .experiments
+                    .iter_mut()
+                    .find(|e| e.id == experiment && e.state == job)
+                else {
+                    return;
+                };
                 match finding {
                     Finding::File(file) => {
                         (e.evaluation, e.tensors, e.latency) = (None, None, None);
@@ -160,8 +177,10 @@ impl Workbench {
                 }
             }
             JobKind::Experiment(experiment) => {
-                if let Some(e) =
-                    self.experiments.iter_mut().find(|e| e.id == experiment && e.state == State::Pending(id))
+                if let Some(e) = self
+                    .experiments
+                    .iter_mut()
+                    .find(|e| e.id == experiment && e.state == State::Pending(id))
                 {
                     e.state = match ended {
                         Ended::Done => State::Done,
@@ -205,7 +224,9 @@ impl Workbench {
             self.jobs.cancel(earlier);
         }
         self.model_error = None;
-        let name = path.as_deref().map_or_else(|| "MNIST digits".to_owned(), files::file_name);
+        let name = path
+            .as_deref()
+            .map_or_else(|| "MNIST digits".to_owned(), files::file_name);
         let id = self.jobs.start(JobKind::OpenModel(name), move |job| {
             job.stage(Stage::File)?;
             let model = match &path {
@@ -244,7 +265,13 @@ impl Workbench {
 
     fn choose_labels(&mut self, role: Role, labels: PathBuf) {
         match self.choice(role).source.clone() {
-            Some(Source::File { path, .. }) => self.choose(role, Some(Source::File { path, labels: Some(labels) })),
+            Some(Source::File { path, .. }) => self.choose(
+                role,
+                Some(Source::File {
+                    path,
+                    labels: Some(labels),
+                }),
+            ),
             _ => self.notice(true, "Choose the samples first, then their labels".into()),
         }
     }
@@ -284,7 +311,12 @@ impl Workbench {
             return;
         }
         for m in self.modes.iter_mut().filter(|m| m.mode == mode) {
-            m.ios = mode.ios().iter().copied().filter(|&i| if i == io { on } else { m.ios.contains(&i) }).collect();
+            m.ios = mode
+                .ios()
+                .iter()
+                .copied()
+                .filter(|&i| if i == io { on } else { m.ios.contains(&i) })
+                .collect();
             if m.ios.is_empty() {
                 m.ios = vec![io];
             }
@@ -296,7 +328,14 @@ impl Workbench {
         self.modes
             .iter()
             .filter(|m| m.chosen)
-            .flat_map(|m| m.ios.iter().map(|&io| Recipe { mode: m.mode, io, strict: self.strict, ..Recipe::default() }))
+            .flat_map(|m| {
+                m.ios.iter().map(|&io| Recipe {
+                    mode: m.mode,
+                    io,
+                    strict: self.strict,
+                    ..Recipe::default()
+                })
+            })
             .collect()
     }
 
@@ -305,7 +344,11 @@ impl Workbench {
         RunKey {
             recipe: recipe.clone(),
             model: self.model_version,
-            calibration: if recipe.mode.needs_calibration() { self.calibration.version } else { 0 },
+            calibration: if recipe.mode.needs_calibration() {
+                self.calibration.version
+            } else {
+                0
+            },
             evaluation: self.evaluation.version,
             threads: self.threads,
         }
@@ -313,11 +356,16 @@ impl Workbench {
 
     /// Experiments that Run would really compute: those without a valid result and not already on their way.
     pub fn new_work(&self) -> usize {
-        self.wanted().iter().filter(|r| self.finished(&self.key(r)).is_none()).count()
+        self.wanted()
+            .iter()
+            .filter(|r| self.finished(&self.key(r)).is_none())
+            .count()
     }
 
     fn finished(&self, key: &RunKey) -> Option<usize> {
-        self.experiments.iter().position(|e| e.key == *key && (e.state == State::Done || e.is_pending()))
+        self.experiments
+            .iter()
+            .position(|e| e.key == *key && (e.state == State::Done || e.is_pending()))
     }
 
     /// Why Run cannot start, in the user's words; `None` if it can.
@@ -341,21 +389,30 @@ impl Workbench {
         if let Some(obstacle) = self.run_obstacle() {
             return self.notice(true, obstacle);
         }
-        let Some(model) = self.model.clone().map(Arc::new) else { return };
+        let Some(model) = self.model.clone().map(Arc::new) else {
+            return;
+        };
         for recipe in self.wanted() {
             let key = self.key(&recipe);
             if let Some(at) = self.finished(&key) {
                 self.experiments[at].reused = self.experiments[at].state == State::Done;
                 continue;
             }
-            let same = |e: &Experiment| e.key.recipe.mode == recipe.mode && e.key.recipe.io == recipe.io;
-            let at = self.experiments.iter().position(same).unwrap_or_else(|| self.add(key.clone()));
+            let same =
+                |e: &Experiment| e.key.recipe.mode == recipe.mode && e.key.recipe.io == recipe.io;
+            let at = self
+                .experiments
+                .iter()
+                .position(same)
+                .unwrap_or_else(|| self.add(key.clone()));
             if let State::Pending(job) = self.experiments[at].state {
                 self.jobs.cancel(job);
             }
             let id = self.experiments[at].id;
             let work = self.work(id, model.clone(), &key);
-            let job = self.jobs.enqueue(JobKind::Experiment(id), move |job| work.run(job));
+            let job = self
+                .jobs
+                .enqueue(JobKind::Experiment(id), move |job| work.run(job));
             let e = &mut self.experiments[at];
             e.stale = e.file.is_some();
             (e.key, e.state, e.reused) = (key, State::Pending(job), false);
@@ -367,7 +424,11 @@ impl Workbench {
         let id = ExperimentId(self.next_experiment);
         self.next_experiment += 1;
         let order = |k: &RunKey| (k.recipe.mode, k.recipe.io);
-        let at = self.experiments.iter().position(|e| order(&e.key) > order(&key)).unwrap_or(self.experiments.len());
+        let at = self
+            .experiments
+            .iter()
+            .position(|e| order(&e.key) > order(&key))
+            .unwrap_or(self.experiments.len());
         let empty = Experiment {
             id,
             key,
@@ -386,7 +447,10 @@ impl Workbench {
     fn work(&self, id: ExperimentId, model: Arc<OpenModel>, key: &RunKey) -> Work {
         // `used` is at most what there is, so taking cannot fail but for an empty dataset, which no reader hands out.
         let part = |choice: &DataChoice| {
-            choice.loaded.as_ref().and_then(|l| data::take(l.dataset.clone(), choice.used()).ok())
+            choice
+                .loaded
+                .as_ref()
+                .and_then(|l| data::take(l.dataset.clone(), choice.used()).ok())
         };
         Work {
             id,
@@ -394,8 +458,10 @@ impl Workbench {
             recipe: key.recipe.clone(),
             calibration: part(&self.calibration),
             evaluation: part(&self.evaluation),
-            versions: [self.calibration.version, self.evaluation.version]
-                .map(|data| Versions { model: self.model_version, data }),
+            versions: [self.calibration.version, self.evaluation.version].map(|data| Versions {
+                model: self.model_version,
+                data,
+            }),
             shared: self.shared.clone(),
             threads: self.threads,
             latency_seconds: self.latency_seconds,
@@ -403,7 +469,11 @@ impl Workbench {
     }
 
     fn delete(&mut self, id: ExperimentId) {
-        if let Some(Experiment { state: State::Pending(job), .. }) = self.experiment(id) {
+        if let Some(Experiment {
+            state: State::Pending(job),
+            ..
+        }) = self.experiment(id)
+        {
             let job = *job;
             self.jobs.cancel(job);
         }
@@ -414,12 +484,13 @@ impl Workbench {
         let Some(file) = self.experiment(id).and_then(|e| e.file.clone()) else {
             return self.notice(true, "This experiment has no file yet, run it first".into());
         };
-        self.jobs.start(JobKind::Save(files::file_name(&path)), move |job| {
-            job.stage(Stage::File)?;
-            files::write(&path, &file.bytes)?;
-            job.send(Event::Saved(path));
-            Ok(())
-        });
+        self.jobs
+            .start(JobKind::Save(files::file_name(&path)), move |job| {
+                job.stage(Stage::File)?;
+                files::write(&path, &file.bytes)?;
+                job.send(Event::Saved(path));
+                Ok(())
+            });
     }
 
     /// Reads the list of recent files from there, and keeps it there from now on.
@@ -433,8 +504,11 @@ impl Workbench {
     }
 
     fn remember(&mut self) {
-        let (Some(file), files) = (self.recent_file.clone(), self.recent.clone()) else { return };
-        self.jobs.start(JobKind::Recent, move |_| recent::store(&file, &files));
+        let (Some(file), files) = (self.recent_file.clone(), self.recent.clone()) else {
+            return;
+        };
+        self.jobs
+            .start(JobKind::Recent, move |_| recent::store(&file, &files));
     }
 }
 
@@ -461,23 +535,32 @@ impl Work {
         let calibration = match (&self.calibration, self.recipe.mode.needs_calibration()) {
             (Some(data), true) => {
                 job.stage(Stage::Calibrating)?;
-                let make = || calibrate::calibrate(&self.model.graph, data.as_ref(), jobs_threads, progress);
+                let make = || {
+                    calibrate::calibrate(&self.model.graph, data.as_ref(), jobs_threads, progress)
+                };
                 Some(self.shared.calibration.get(self.versions[0], make)?)
             }
             _ => None,
         };
 
         job.stage(Stage::Quantizing)?;
-        let file = Arc::new(steps::convert(&self.model, &self.recipe, calibration.as_deref(), progress)?);
+        let file = Arc::new(steps::convert(
+            &self.model,
+            &self.recipe,
+            calibration.as_deref(),
+            progress,
+        )?);
         found(Finding::File(file.clone()));
 
         let is_float = self.recipe.mode == Mode::Float32;
         if let Some(data) = &self.evaluation {
             job.stage(Stage::Evaluating)?;
-            let make = || evaluate::baseline(&self.model.graph, data.as_ref(), jobs_threads, progress);
+            let make =
+                || evaluate::baseline(&self.model.graph, data.as_ref(), jobs_threads, progress);
             let baseline = self.shared.baseline.get(self.versions[1], make)?;
             let compared = (!is_float).then_some(baseline.as_ref());
-            let evaluation = evaluate::evaluate(&file.graph, data.as_ref(), compared, jobs_threads, progress)?;
+            let evaluation =
+                evaluate::evaluate(&file.graph, data.as_ref(), compared, jobs_threads, progress)?;
             found(Finding::Evaluation(Arc::new(evaluation)));
         }
 
@@ -485,14 +568,25 @@ impl Work {
         let tensors = match self.evaluation.as_ref().or(self.calibration.as_ref()) {
             Some(data) if !is_float => {
                 let samples = TENSOR_SAMPLES.min(data.len());
-                evaluate::tensors(&self.model.graph, &file.graph, data.as_ref(), samples, progress)?
+                evaluate::tensors(
+                    &self.model.graph,
+                    &file.graph,
+                    data.as_ref(),
+                    samples,
+                    progress,
+                )?
             }
             _ => vec![],
         };
         found(Finding::Tensors(Arc::new(tensors)));
 
         job.stage(Stage::Timing)?;
-        found(Finding::Latency(evaluate::latency(&file.graph, self.threads, self.latency_seconds, progress)?));
+        found(Finding::Latency(evaluate::latency(
+            &file.graph,
+            self.threads,
+            self.latency_seconds,
+            progress,
+        )?));
         Ok(())
     }
 }

@@ -27,12 +27,19 @@ pub fn read_model(name: &str, path: Option<&Path>, bytes: Bytes) -> Result<OpenM
     }
     let graph = Arc::new(tflite::read(bytes.clone()).map_err(|e| e.at(name))?);
     let card = ModelCard::of(&graph, bytes.len());
-    Ok(OpenModel { name: name.to_owned(), path: path.map(Path::to_owned), bytes, graph, card })
+    Ok(OpenModel {
+        name: name.to_owned(),
+        path: path.map(Path::to_owned),
+        bytes,
+        graph,
+        card,
+    })
 }
 
 /// HDF5 files by signature, `.keras` archives by name.
 fn looks_like_keras(name: &str, bytes: &[u8]) -> bool {
-    bytes.starts_with(b"\x89HDF\r\n\x1a\n") || (name.ends_with(".keras") && bytes.starts_with(b"PK"))
+    bytes.starts_with(b"\x89HDF\r\n\x1a\n")
+        || (name.ends_with(".keras") && bytes.starts_with(b"PK"))
 }
 
 /// Opens a model file.
@@ -54,8 +61,17 @@ pub fn open_data(source: &Source, role: Role, specs: &[InputSpec]) -> Result<Loa
                 Role::Calibration => (demo.calibration, demo.calibration_labels),
                 Role::Evaluation => (demo.test, demo.test_labels),
             };
-            let dataset = data::open(samples.name, samples.bytes, Some((labels.name.to_owned(), labels.bytes)), specs)?;
-            Ok(Loaded { name: samples.name.to_owned(), dataset, synthetic: false })
+            let dataset = data::open(
+                samples.name,
+                samples.bytes,
+                Some((labels.name.to_owned(), labels.bytes)),
+                specs,
+            )?;
+            Ok(Loaded {
+                name: samples.name.to_owned(),
+                dataset,
+                synthetic: false,
+            })
         }
         Source::File { path, labels } => {
             let name = files::file_name(path);
@@ -65,11 +81,19 @@ pub fn open_data(source: &Source, role: Role, specs: &[InputSpec]) -> Result<Loa
                 None => labels_beside(path, &name)?,
             };
             let dataset = data::open(&name, samples, labels, specs)?;
-            Ok(Loaded { name, dataset, synthetic: false })
+            Ok(Loaded {
+                name,
+                dataset,
+                synthetic: false,
+            })
         }
         Source::Synthetic => {
             let dataset = data::synthetic(specs, 100, 0)?;
-            Ok(Loaded { name: dataset.name().to_owned(), dataset, synthetic: true })
+            Ok(Loaded {
+                name: dataset.name().to_owned(),
+                dataset,
+                synthetic: true,
+            })
         }
     }
 }
@@ -100,5 +124,10 @@ pub fn convert(
     let bytes = Bytes::from(tflite::write(&graph)?);
     progress.check()?;
     let graph = Arc::new(tflite::read(bytes.clone())?);
-    Ok(QuantizedFile { bytes, graph, plan: Arc::new(plan), convert_seconds: start.elapsed().as_secs_f64() })
+    Ok(QuantizedFile {
+        bytes,
+        graph,
+        plan: Arc::new(plan),
+        convert_seconds: start.elapsed().as_secs_f64(),
+    })
 }

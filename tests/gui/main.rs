@@ -1,3 +1,6 @@
 //! The window, driven without a display: found by accessible name, painted on the CPU.
 
+mod fixture;
+mod harness;
 mod soft;
+mod tensors;

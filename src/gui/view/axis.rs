@@ -1,6 +1,6 @@
 //! Round figures for the axes of plots.
 
-use super::figures;
+use super::{figures, format};
 
 /// Figures along an axis, with their texts; all of one precision.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -24,9 +24,11 @@ pub fn ticks(low: f64, high: f64, most: usize) -> Ticks {
 
 /// The same with `+` before what is above 0.
 pub fn signed_ticks(low: f64, high: f64, most: usize) -> Ticks {
-    marks(low, high, most, |x, decimals| match figures::signed(x, decimals) {
-        text if text.starts_with('0') => "0".into(),
-        text => text,
+    marks(low, high, most, |x, decimals| {
+        match format::signed(x, decimals) {
+            text if text.starts_with('0') => "0".into(),
+            text => text,
+        }
     })
 }
 
@@ -65,7 +67,9 @@ fn marks(low: f64, high: f64, most: usize, text: impl Fn(f64, usize) -> String) 
 fn step(range: f64, most: usize) -> f64 {
     let rough = (range / most.max(1) as f64).max(f64::MIN_POSITIVE);
     let power = 10f64.powf(rough.log10().floor());
-    let factor = [1.0, 2.0, 5.0].into_iter().find(|f| f * power >= rough * (1.0 - 1e-9));
+    let factor = [1.0, 2.0, 5.0]
+        .into_iter()
+        .find(|f| f * power >= rough * (1.0 - 1e-9));
     factor.unwrap_or(10.0) * power
 }
 
@@ -79,9 +83,15 @@ mod tests {
 
     #[test]
     fn figures_are_round_and_of_one_precision() {
-        assert_eq!(texts(ticks(-1.1, 1.2, 5)), ["−1.0", "−0.5", "0", "0.5", "1.0"]);
+        assert_eq!(
+            texts(ticks(-1.1, 1.2, 5)),
+            ["−1.0", "−0.5", "0", "0.5", "1.0"]
+        );
         assert_eq!(texts(ticks(0.0, 0.0101, 3)), ["0", "0.005", "0.010"]);
-        assert_eq!(texts(signed_ticks(-0.45, 0.25, 4)), ["−0.4", "−0.2", "0", "+0.2"]);
+        assert_eq!(
+            texts(signed_ticks(-0.45, 0.25, 4)),
+            ["−0.4", "−0.2", "0", "+0.2"]
+        );
         assert_eq!(texts(ticks(0.0, 12_000.0, 3)), ["0", "5000", "10000"]);
     }
 

@@ -78,14 +78,25 @@ pub fn layers(workbench: &Workbench) -> Layers {
     let all = &workbench.experiments;
     let mut found = Layers {
         columns: vec![],
-        layers: main.nodes.iter().enumerate().map(|(i, n)| layer(main, i, n)).collect(),
+        layers: main
+            .nodes
+            .iter()
+            .enumerate()
+            .map(|(i, n)| layer(main, i, n))
+            .collect(),
     };
     for (at, e) in all.iter().enumerate() {
-        let Some(file) = e.file.as_ref().filter(|_| e.mode() != Mode::Float32 && !e.stale) else {
+        let Some(file) = e
+            .file
+            .as_ref()
+            .filter(|_| e.mode() != Mode::Float32 && !e.stale)
+        else {
             continue;
         };
         // A plan of another model would name the wrong operators.
-        if file.plan.nodes.len() != main.nodes.len() || file.plan.tensors.len() != main.tensors.len() {
+        if file.plan.nodes.len() != main.nodes.len()
+            || file.plan.tensors.len() != main.tensors.len()
+        {
             continue;
         }
         let reports = Reports::new(e.tensors.as_ref().map_or(&[], |t| t.as_slice()));
@@ -121,7 +132,9 @@ fn layer(main: &Subgraph, index: usize, node: &Node) -> Layer {
     let output = node.outputs.first().and_then(|&id| main.tensors.get(id));
     let integers = |id: &TensorId| {
         let t = main.tensors.get(*id);
-        t.is_some_and(|t| matches!(t.dtype, DType::Int32 | DType::Int64) && t.quantization.is_none())
+        t.is_some_and(|t| {
+            matches!(t.dtype, DType::Int32 | DType::Int64) && t.quantization.is_none()
+        })
     };
     Layer {
         index,
@@ -160,7 +173,10 @@ fn detail(main: &Subgraph, node: &Node) -> String {
         Activation::Tanh => Some("tanh"),
         Activation::SignBit => Some("sign bit"),
     };
-    let parts: Vec<String> = size.into_iter().chain(activation.map(str::to_owned)).collect();
+    let parts: Vec<String> = size
+        .into_iter()
+        .chain(activation.map(str::to_owned))
+        .collect();
     parts.join(", ")
 }
 
@@ -171,7 +187,8 @@ fn cell(main: &Subgraph, node: &Node, plan: &QuantPlan, index: usize, reports: &
     let (dtype, why_float) = match &plan.nodes[index] {
         NodePlan::Quantized | NodePlan::Unaffected => (output_type.to_owned(), None),
         NodePlan::SmallerWeights => {
-            let smaller = |&id: &TensorId| type_of(id) != main.tensors.get(id).map_or("", |t| t.dtype.name());
+            let smaller =
+                |&id: &TensorId| type_of(id) != main.tensors.get(id).map_or("", |t| t.dtype.name());
             let weights = node.inputs.iter().flatten().find(|id| smaller(id));
             let weights = weights.map_or(output_type, |&id| type_of(id));
             (format!("{weights} weights"), None)
@@ -214,9 +231,4 @@ impl<'a> Reports<'a> {
         let same = found.iter().find(|r| r.tensor == id);
         same.or(found.first()).copied()
     }
-}
-
-/// Which of the six heat steps an SQNR has: 0 is harmless, 5 is damage.
-pub fn heat(db: f64) -> usize {
-    [60.0, 50.0, 46.0, 44.0, 40.0].iter().filter(|&&limit| db < limit).count()
 }

@@ -49,7 +49,12 @@ impl PartialEq for Source {
 /// The experiments that have measured tensors, in their order.
 pub fn sources(workbench: &Workbench) -> Vec<Source> {
     let all = &workbench.experiments;
-    let nth = |at: usize| all[..at].iter().filter(|e| e.mode() == all[at].mode()).count();
+    let nth = |at: usize| {
+        all[..at]
+            .iter()
+            .filter(|e| e.mode() == all[at].mode())
+            .count()
+    };
     all.iter()
         .enumerate()
         .filter_map(|(at, e)| {
@@ -142,7 +147,10 @@ impl Filter {
         self.kind.is_none_or(|kind| kind == report.kind)
             && (text.is_empty() || found(&report.name) || found(&report.op))
             && in_span(self.scale_error, scale_errors_of(report))
-            && in_span(self.zero_point_error, report.zero_point_error.into_iter().collect())
+            && in_span(
+                self.zero_point_error,
+                report.zero_point_error.into_iter().collect(),
+            )
     }
 }
 
@@ -378,7 +386,9 @@ pub fn zero_point_errors(sources: &[Source], filter: &Filter) -> ErrorHistogram 
             }
         }
     }
-    found.outliers.sort_by(|a, b| b.error.abs().total_cmp(&a.error.abs()));
+    found
+        .outliers
+        .sort_by(|a, b| b.error.abs().total_cmp(&a.error.abs()));
     found
 }
 
@@ -439,7 +449,11 @@ pub struct NeverUsed {
 pub fn never_used(r: &TensorReport) -> Option<NeverUsed> {
     representable(r)?;
     let (low, high) = (r.q_range.0 as f64, r.q_range.1 as f64);
-    let q = |x: f32| (f64::from(x) / f64::from(r.scale) + r.zero_point as f64).round().clamp(low, high);
+    let q = |x: f32| {
+        (f64::from(x) / f64::from(r.scale) + r.zero_point as f64)
+            .round()
+            .clamp(low, high)
+    };
     let (from, to) = (q(r.range.0), q(r.range.1));
     (from <= to).then(|| NeverUsed {
         below: from - low,
@@ -496,7 +510,12 @@ pub fn ruler(r: &TensorReport, window: (f64, f64), labels: usize) -> Option<Rule
 pub fn worst_channel(channels: &[ChannelReport]) -> Option<usize> {
     let known = |(i, c): (usize, &ChannelReport)| c.sqnr_db.map(|db| (i, db));
     let by_db = |a: &(usize, f64), b: &(usize, f64)| a.1.total_cmp(&b.1);
-    channels.iter().enumerate().filter_map(known).min_by(by_db).map(|(i, _)| i)
+    channels
+        .iter()
+        .enumerate()
+        .filter_map(known)
+        .min_by(by_db)
+        .map(|(i, _)| i)
 }
 
 /// The same counts in at most `most` bins: neighbours are added up.

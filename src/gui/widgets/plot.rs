@@ -1,7 +1,10 @@
 //! A plot area that the histograms draw into: scaling, axes, bars and texts, snapped to pixels.
 
 use egui::emath::GuiRounding as _;
-use egui::{Align2, Color32, FontId, Mesh, Painter, Pos2, Rect, Response, Shape, Stroke, Ui, WidgetInfo, pos2};
+use egui::{
+    Align2, Color32, FontId, Mesh, Painter, Pos2, Rect, Response, Shape, Stroke, Ui, WidgetInfo,
+    pos2,
+};
 
 use crate::gui::fonts;
 use crate::gui::theme::Theme;
@@ -23,7 +26,11 @@ impl Plot<'_> {
     /// Where a value stands, on a whole pixel; far outside the area it is cut off just beyond it.
     pub fn at(&self, x: f64) -> f32 {
         let share = (x - self.x.0) / (self.x.1 - self.x.0);
-        let share = if share.is_nan() { 0.0 } else { share.clamp(-0.2, 1.2) };
+        let share = if share.is_nan() {
+            0.0
+        } else {
+            share.clamp(-0.2, 1.2)
+        };
         let at = self.area.left() + share as f32 * self.area.width();
         at.round_to_pixels(self.painter.pixels_per_point())
     }
@@ -72,7 +79,8 @@ impl Plot<'_> {
         for (y, text) in &ticks.marks {
             let at = self.height(height(*y));
             if *y != 0.0 {
-                self.painter.hline(self.area.x_range(), at, Stroke::new(1.0, self.theme.grid));
+                self.painter
+                    .hline(self.area.x_range(), at, Stroke::new(1.0, self.theme.grid));
             }
             let left = pos2(self.area.left() - 8.0, at);
             self.caption(left, Align2::RIGHT_CENTER, text, self.theme.text3);
@@ -82,7 +90,8 @@ impl Plot<'_> {
     /// The line the bars stand on.
     pub fn base_line(&self) {
         let stroke = Stroke::new(1.0, self.theme.line_strong);
-        self.painter.hline(self.area.x_range(), self.area.bottom(), stroke);
+        self.painter
+            .hline(self.area.x_range(), self.area.bottom(), stroke);
     }
 
     /// A text in the smallest size.
@@ -94,7 +103,8 @@ impl Plot<'_> {
     pub fn dashed(&self, x: f64, color: Color32) {
         let x = self.at(x);
         let line = [pos2(x, self.area.top()), pos2(x, self.area.bottom())];
-        self.painter.extend(Shape::dashed_line(&line, Stroke::new(1.0, color), 3.0, 3.0));
+        self.painter
+            .extend(Shape::dashed_line(&line, Stroke::new(1.0, color), 3.0, 3.0));
     }
 
     /// The part of the area between two values, filled.
@@ -113,11 +123,16 @@ impl Plot<'_> {
         if !rect.is_positive() {
             return;
         }
-        let inside = self.painter.with_clip_rect(self.painter.clip_rect().intersect(rect));
+        let inside = self
+            .painter
+            .with_clip_rect(self.painter.clip_rect().intersect(rect));
         let stroke = Stroke::new(1.0, color.gamma_multiply(0.5));
         let mut x = rect.left() - rect.height();
         while x < rect.right() {
-            inside.line_segment([pos2(x, rect.bottom()), pos2(x + rect.height(), rect.top())], stroke);
+            inside.line_segment(
+                [pos2(x, rect.bottom()), pos2(x + rect.height(), rect.top())],
+                stroke,
+            );
             x += 5.0;
         }
     }
@@ -125,7 +140,10 @@ impl Plot<'_> {
 
 /// Width of a text in one line.
 pub fn text_width(painter: &Painter, text: &str, font: FontId) -> f32 {
-    painter.layout_no_wrap(text.to_owned(), font, Color32::PLACEHOLDER).size().x
+    painter
+        .layout_no_wrap(text.to_owned(), font, Color32::PLACEHOLDER)
+        .size()
+        .x
 }
 
 /// Gives a plot its name and its one-sentence summary, for those who cannot see it.
