@@ -3,8 +3,13 @@
 use std::sync::Arc;
 
 use zeropoint::evaluate::{ChannelReport, Histogram, TensorKind, TensorReport};
-use zeropoint::quantize::{Io, Mode, Recipe};
-use zeropoint::workbench::{Experiment, ExperimentId, RunKey, State};
+use zeropoint::graph::{
+    Activation, Conv2d, DType, FullyConnected, Graph, Node, Op, Padding, Subgraph, Tensor,
+};
+use zeropoint::quantize::{Io, Mode, NodePlan, QuantPlan, Reason, Recipe, TensorPlan};
+use zeropoint::workbench::{
+    Experiment, ExperimentId, ModelCard, OpenModel, QuantizedFile, RunKey, State,
+};
 
 /// An experiment that is done and has these tensors.
 pub fn experiment(id: u64, mode: Mode, tensors: Vec<TensorReport>) -> Experiment {
@@ -29,6 +34,97 @@ pub fn experiment(id: u64, mode: Mode, tensors: Vec<TensorReport>) -> Experiment
         latency: None,
         tensors: Some(Arc::new(tensors)),
     }
+}
+
+/// A convolution, a shape operator and a dense layer, with tensors named as in [`int8_tensors`].
+pub fn model() -> OpenModel {
+    let float = |name: &str, shape: &[usize]| Tensor::new(name, DType::Float32, shape.to_vec());
+    let constant = |name: &str, shape: &[usize]| {
+        let size = shape.iter().product::<usize>() * 4;
+        Tensor::constant(name, DType::Float32, shape.to_vec(), vec![0u8; size])
+    };
+    let tensors = vec![
+        float("image", &[1, 28, 28, 1]),
+        constant("sequential/conv2d_1/Conv2D", &[12, 3, 3, 1]),
+        float(CONV, &[1, 26, 26, 12]),
+        Tensor::new("sequential/flatten_1/Shape", DType::Int32, vec![4]),
+        constant("sequential/dense_1/MatMul", &[10, 8112]),
+        float("StatefulPartitionedCall_1:0", &[1, 10]),
+    ];
+    let conv = Op::Conv2d(Conv2d {
+        padding: Padding::Valid,
+        stride: [1, 1],
+        dilation: [1, 1],
+        activation: Activation::Relu,
+        quantized_bias: None,
+    });
+    let nodes = vec![
+        Node::new(conv, vec![Some(0), Some(1)], vec![2]),
+        Node::new(
+            Op::Shape {
+                out_type: DType::Int32,
+            },
+            vec![Some(2)],
+            vec![3],
+        ),
+        Node::new(
+            Op::FullyConnected(FullyConnected::default()),
+            vec![Some(2), Some(4)],
+            vec![5],
+        ),
+    ];
+    let main = Subgraph {
+        tensors,
+        inputs: vec![0],
+        outputs: vec![5],
+        nodes,
+        ..Subgraph::default()
+    };
+    let graph = Arc::new(Graph {
+        subgraphs: vec![main],
+        ..Graph::default()
+    });
+    OpenModel {
+        name: "made up".into(),
+        path: None,
+        bytes: vec![].into(),
+        card: ModelCard::of(&graph, 0),
+        graph,
+    }
+}
+
+const CONV: &str = "sequential/conv2d_1/Relu;sequential/conv2d_1/BiasAdd";
+
+/// A file of [`model`] in which the dense layer stays float; made up, so its graph is the model's.
+pub fn file(model: &OpenModel, dtype: DType) -> Arc<QuantizedFile> {
+    let why = "its weights are smaller than 1,024 elements".to_owned();
+    let plan = QuantPlan {
+        recipe: Recipe::default(),
+        tensors: (0..6)
+            .map(|tensor| TensorPlan {
+                tensor,
+                dtype: match tensor {
+                    1 | 2 => dtype,
+                    3 => DType::Int32,
+                    _ => DType::Float32,
+                },
+                quantization: None,
+                reason: Reason::Fixed,
+            })
+            .collect(),
+        nodes: vec![
+            NodePlan::Quantized,
+            NodePlan::Unaffected,
+            NodePlan::Float(why),
+        ],
+        warnings: vec![],
+    };
+    Arc::new(QuantizedFile {
+        bytes: model.bytes.clone(),
+        graph: model.graph.clone(),
+        plan: Arc::new(plan),
+        convert_seconds: 0.0,
+    })
 }
 
 /// The tensors of a small network in int8: per-channel weights, a bias, activations, one of them off by 4.4 steps at its zero point.
@@ -56,13 +152,7 @@ pub fn int8_tensors() -> Vec<TensorReport> {
             .collect()
     };
     let conv = quantized(relu(20_000, 3, 0.6), 0.009_97, -128, (-128, 127));
-    let conv = finish(
-        2,
-        "sequential/conv2d_1/Relu;sequential/conv2d_1/BiasAdd",
-        TensorKind::Activation,
-        "int8",
-        conv,
-    );
+    let conv = finish(2, CONV, TensorKind::Activation, "int8", conv);
     let logits = quantized(bell(4_000, 4, 5.0), 0.181, 45, (-128, 127));
     let mut logits = finish(
         3,
@@ -98,13 +188,7 @@ pub fn int16_tensors() -> Vec<TensorReport> {
         .map(|v| v.max(0.0))
         .collect();
     let conv = quantized(relu, 7.76e-5, 0, (-32767, 32767));
-    let mut conv = finish(
-        2,
-        "sequential/conv2d_1/Relu;sequential/conv2d_1/BiasAdd",
-        TensorKind::Activation,
-        "int16",
-        conv,
-    );
+    let mut conv = finish(2, CONV, TensorKind::Activation, "int16", conv);
     conv.zero_point_error = None;
     tensors.push(conv);
     tensors

@@ -18,6 +18,7 @@ pub fn window(size: [f32; 2], theme: egui::Theme) -> Window {
         .with_size(size)
         .with_theme(theme)
         .with_max_steps(20)
+        .with_step_dt(1.0 / 60.0)
         .with_render_cursor(false)
         .renderer(Soft::default())
         .build_eframe(|cc| App::new(&cc.egui_ctx))

@@ -2,5 +2,6 @@
 
 mod fixture;
 mod harness;
+mod layers;
 mod soft;
 mod tensors;

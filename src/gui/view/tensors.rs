@@ -321,6 +321,19 @@ impl ErrorHistogram {
         self.bins.iter().map(|b| b.iter().sum()).max().unwrap_or(0)
     }
 
+    /// The bin of an error; what lies outside counts to the outer bins.
+    pub fn bin_of(&self, error: f64) -> usize {
+        let last = self.bins.len().saturating_sub(1) as f64;
+        ((error - self.start) / self.step).floor().clamp(0.0, last) as usize
+    }
+
+    /// Height of the stack that an error belongs to.
+    pub fn count_at(&self, error: f64) -> u32 {
+        self.bins
+            .get(self.bin_of(error))
+            .map_or(0, |b| b.iter().sum())
+    }
+
     /// Right edge of the last bin.
     pub fn end(&self) -> f64 {
         self.start + self.bins.len() as f64 * self.step
@@ -342,8 +355,8 @@ impl ErrorHistogram {
         };
         for (source, errors) in errors.iter().enumerate() {
             for error in errors {
-                let bin = ((error - start) / step).floor().clamp(0.0, last);
-                found.bins[bin as usize][source] += 1;
+                let bin = found.bin_of(*error);
+                found.bins[bin][source] += 1;
             }
         }
         found

@@ -8,8 +8,11 @@ use crate::gui::fonts;
 use crate::gui::icons::Look;
 use crate::gui::theme::{FADED, Theme};
 use crate::gui::view::axis::{count_ticks, signed_ticks};
-use crate::gui::view::format;
 use crate::gui::view::tensors::{ErrorHistogram, Outlier, Span};
+use crate::gui::view::{figures, format};
+
+/// Height of an outlier's two lines.
+const NAMED: f32 = 34.0;
 
 /// What an error histogram says beside its bars.
 pub struct Words {
@@ -46,7 +49,7 @@ pub fn error_plot(
 ) -> Option<Span> {
     let theme = Theme::of(ui.ctx());
     let (rect, response) = room(ui, height, Sense::hover());
-    let area = Rect::from_min_max(rect.min + vec2(30.0, 32.0), rect.max - vec2(4.0, 36.0));
+    let area = Rect::from_min_max(rect.min + vec2(30.0, 22.0), rect.max - vec2(4.0, 34.0));
     describe(&response, || summary(words, histogram));
     if !ui.is_rect_visible(rect) || area.width() < 40.0 {
         return None;
@@ -58,7 +61,15 @@ pub fn error_plot(
         x: (histogram.start, histogram.end()),
     };
     let most = u64::from(histogram.highest()).max(1);
-    let share = |n: f64| (n / most as f64) as f32;
+    // The bars below a name leave room for it.
+    let named = histogram
+        .outliers
+        .first()
+        .map(|o| Named::place(&plot, histogram, o));
+    let below_name = named.as_ref().map_or(0, |n| n.below);
+    let room = f64::from(area.height() / (area.height() - NAMED).max(1.0));
+    let top = (most as f64).max(f64::from(below_name) * room);
+    let share = |n: f64| (n / top) as f32;
     plot.y_axis(&count_ticks(most, 2), share);
     sides(&plot, words);
     let clicked = bars(ui, &plot, words, histogram, series, chosen, &share);
@@ -70,8 +81,18 @@ pub fn error_plot(
     ));
     let below = pos2(area.center().x, rect.bottom());
     plot.caption(below, Align2::CENTER_BOTTOM, words.axis, theme.text2);
-    if let Some(outlier) = histogram.outliers.first() {
-        name_outlier(&plot, histogram, outlier, share(1.0));
+    if let Some(named) = named {
+        let bottom = plot.height(share(f64::from(named.below))) - 4.0;
+        let line = |above: f32, text: &str, color| {
+            plot.caption(
+                pos2(named.left, bottom - above),
+                Align2::LEFT_BOTTOM,
+                text,
+                color,
+            );
+        };
+        line(13.0, &named.title, theme.damage);
+        line(0.0, &named.cost, theme.text2);
     }
     clicked
 }
@@ -95,7 +116,7 @@ fn summary(words: &Words, h: &ErrorHistogram) -> String {
 
 fn sides(plot: &Plot<'_>, words: &Words) {
     let (theme, area) = (plot.theme, plot.area);
-    let top = area.top() - 24.0;
+    let top = area.top() - 20.0;
     let middle = plot.at(0.0);
     plot.caption(
         pos2(middle, top),
@@ -112,7 +133,7 @@ fn sides(plot: &Plot<'_>, words: &Words) {
             theme.text2,
         );
     }
-    let line = [pos2(middle, area.top() - 8.0), pos2(middle, area.bottom())];
+    let line = [pos2(middle, area.top() - 5.0), pos2(middle, area.bottom())];
     plot.painter.extend(egui::Shape::dashed_line(
         &line,
         Stroke::new(1.0, theme.control),
@@ -191,32 +212,32 @@ fn bars(
     clicked
 }
 
-/// Name, error and cost of the farthest tensor, above its bar or beside the end of the plot.
-fn name_outlier(plot: &Plot<'_>, h: &ErrorHistogram, outlier: &Outlier, one: f32) {
-    let theme = plot.theme;
-    let bin = ((outlier.error - h.start) / h.step)
-        .floor()
-        .clamp(0.0, h.bins.len() as f64 - 1.0);
-    let count: u32 = h.bins[bin as usize].iter().sum();
-    let name: String = outlier.name.chars().take(24).collect();
-    let title = format!("{name} {}", format::signed(outlier.error, 1));
-    let cost = format!("{} in real units", format::significant(outlier.real.abs()));
-    let width = [&title, &cost].map(|t| text_width(&plot.painter, t, fonts::caption()));
-    let half = width[0].max(width[1]) / 2.0;
-    let middle = h.span(bin as usize);
-    let x = plot.at((middle.from + middle.to) / 2.0);
-    let x = x.clamp(
-        plot.area.left() + half,
-        (plot.area.right() - half).max(plot.area.left() + half),
-    );
-    let top = plot.height(one * count as f32) - 4.0;
-    // High bars leave no room above: the name then stands at the top of the plot.
-    let bottom = top.max(plot.area.top() + 20.0);
-    plot.caption(
-        pos2(x, bottom - 13.0),
-        Align2::CENTER_BOTTOM,
-        &title,
-        theme.damage,
-    );
-    plot.caption(pos2(x, bottom), Align2::CENTER_BOTTOM, &cost, theme.text2);
+/// Name, error and cost of the farthest tensor, and where they stand.
+struct Named {
+    title: String,
+    cost: String,
+    left: f32,
+    /// Height of the highest stack below the text.
+    below: u32,
+}
+
+impl Named {
+    fn place(plot: &Plot<'_>, h: &ErrorHistogram, outlier: &Outlier) -> Self {
+        let name = figures::elide(&outlier.name, 22);
+        let title = format!("{name} {}", format::signed(outlier.error, 1));
+        let cost = format!("{} in real units", format::significant(outlier.real.abs()));
+        let width = [&title, &cost].map(|t| text_width(&plot.painter, t, fonts::caption()));
+        let width = width[0].max(width[1]);
+        let bar = h.span(h.bin_of(outlier.error));
+        let left = plot.at((bar.from + bar.to) / 2.0) - width / 2.0;
+        let left = left.min(plot.area.right() - width).max(plot.area.left());
+        let covered = (plot.value(left - 4.0), plot.value(left + width + 4.0));
+        let below = (h.bin_of(covered.0)..=h.bin_of(covered.1)).map(|i| h.bins[i].iter().sum());
+        Self {
+            title,
+            cost,
+            left,
+            below: below.max().unwrap_or(0),
+        }
+    }
 }

@@ -89,7 +89,15 @@ fn kinds(ui: &mut Ui, context: &mut Context<'_>) {
     let kind = &mut context.state.tensors.filter.kind;
     let combo = egui::ComboBox::from_id_salt("tensor kind")
         .selected_text(kind.map_or("All kinds", kind_plural))
-        .width(92.0);
+        .width(92.0)
+        .icon(|ui, rect, visuals, _open| {
+            Icon::ChevronDown.paint_sized(
+                ui.painter(),
+                rect.center(),
+                14.0,
+                visuals.fg_stroke.color,
+            );
+        });
     let choices = [
         None,
         Some(TensorKind::Weights),
