@@ -36,7 +36,9 @@ pub fn run() -> Outcome {
             return Outcome::Exit(ExitCode::from(code));
         }
     };
-    let Some(command) = cli.command else { return Outcome::Window(cli.model) };
+    let Some(command) = cli.command else {
+        return Outcome::Window(cli.model);
+    };
     let done = match command {
         Command::Inspect(a) => inspect::inspect(&a),
         Command::Convert(a) => transform::convert(&a),
@@ -74,8 +76,16 @@ impl From<Error> for Failure {
 }
 
 /// Data of a command line argument, checked against the model's inputs.
-fn data(path: &Path, labels: Option<&Path>, role: Role, specs: &[crate::data::InputSpec]) -> Result<Loaded> {
-    let source = Source::File { path: path.to_owned(), labels: labels.map(Path::to_owned) };
+fn data(
+    path: &Path,
+    labels: Option<&Path>,
+    role: Role,
+    specs: &[crate::data::InputSpec],
+) -> Result<Loaded> {
+    let source = Source::File {
+        path: path.to_owned(),
+        labels: labels.map(Path::to_owned),
+    };
     steps::open_data(&source, role, specs)
 }
 

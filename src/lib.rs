@@ -12,6 +12,7 @@
 //! and gives bytes: no files, no threads of its own but rayon's inside kernels, no egui.
 
 pub mod calibrate;
+pub mod cli;
 pub mod data;
 pub mod engine;
 pub mod error;

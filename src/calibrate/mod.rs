@@ -1,5 +1,11 @@
 //! Step 1: statistics of every activation over the representative dataset.
 
+mod feed;
+mod minmax;
+
+pub use feed::{Feed, batch_size, quantize};
+pub use minmax::{calibrate, calibrate_by, ranges};
+
 /// Range that one tensor took over all calibration samples.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Range {
@@ -16,13 +22,4 @@ pub struct Calibration {
     pub samples: usize,
     /// Per tensor of the main subgraph; `None` for constants, integers and what was never computed.
     pub ranges: Vec<Option<Range>>,
-}
-/// Stub.
-pub fn calibrate(
-    _: &std::sync::Arc<crate::graph::Graph>,
-    _: &dyn crate::data::Dataset,
-    _: usize,
-    _: &crate::progress::Progress,
-) -> crate::error::Result<Calibration> {
-    crate::unsupported!("stub")
 }

@@ -1,7 +1,6 @@
 //! `zeropoint compare`: every mode at once, one table, one JSON.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::{Value as Json, json};
@@ -14,7 +13,9 @@ use crate::error::{Error, Result};
 use crate::evaluate::{self, Evaluation, Latency};
 use crate::progress::Progress;
 use crate::quantize::{Io, Mode, Recipe};
-use crate::workbench::{Loaded, OpenModel, QuantizedFile, Role, Source, experiment_name, files, steps};
+use crate::workbench::{
+    Loaded, OpenModel, QuantizedFile, Role, Source, experiment_name, files, steps,
+};
 
 /// How long each file's latency is measured.
 const LATENCY_SECONDS: f64 = 0.5;
@@ -38,7 +39,10 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
         None => steps::open_demo()?,
     };
     let specs = datasets::input_specs(&model.graph, 0);
-    let open = |path: &Option<PathBuf>, labels: Option<&std::path::Path>, role| -> Result<Option<Loaded>> {
+    let open = |path: &Option<PathBuf>,
+                labels: Option<&std::path::Path>,
+                role|
+     -> Result<Option<Loaded>> {
         match path {
             Some(path) => data(path, labels, role, &specs).map(Some),
             None if demo => steps::open_data(&Source::Demo, role, &specs).map(Some),
@@ -50,21 +54,34 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
     let modes = modes(a, calibration_data.is_some())?;
 
     let calibration_samples = match &calibration_data {
-        Some(l) => Some(datasets::take(l.dataset.clone(), (a.samples as usize).min(l.dataset.len()))?),
+        Some(l) => Some(datasets::take(
+            l.dataset.clone(),
+            (a.samples as usize).min(l.dataset.len()),
+        )?),
         None => None,
     };
     // Without evaluation data the calibration samples still tell agreement and SQNR.
-    let judged = evaluation_data.as_ref().map(|l| l.dataset.clone()).or_else(|| calibration_samples.clone());
+    let judged = evaluation_data
+        .as_ref()
+        .map(|l| l.dataset.clone())
+        .or_else(|| calibration_samples.clone());
     if let Some(folder) = &a.output_dir {
         std::fs::create_dir_all(folder)
             .map_err(|e| Error::Invalid(format!("{}: cannot be made: {e}", folder.display())))?;
     }
-    let rows = experiments(a, &model, &modes, calibration_samples.as_deref(), judged.as_deref())?;
+    let rows = experiments(
+        a,
+        &model,
+        &modes,
+        calibration_samples.as_deref(),
+        judged.as_deref(),
+    )?;
 
     rows_as_text(&rows).iter().for_each(|line| print(line));
     if let Some(path) = &a.json {
         let described = |l: &Option<Loaded>, samples: Option<usize>| {
-            l.as_ref().map(|l| json!({"name": l.name, "samples": samples.unwrap_or(l.dataset.len())}))
+            l.as_ref()
+                .map(|l| json!({"name": l.name, "samples": samples.unwrap_or(l.dataset.len())}))
         };
         let figures = json!({
             "model": model.name,
@@ -83,12 +100,20 @@ fn modes(a: &args::Compare, calibrated: bool) -> Result<Vec<Mode>, Failure> {
     let asked: Vec<Mode> = a.modes.iter().map(|&m| m.into()).collect();
     if let Some(mode) = asked.iter().find(|m| m.needs_calibration() && !calibrated) {
         let mode = mode.name();
-        return Err(Failure::Usage(format!("{mode} needs sample data to learn ranges from, give --calibration DATA")));
+        return Err(Failure::Usage(format!(
+            "{mode} needs sample data to learn ranges from, give --calibration DATA"
+        )));
     }
     if asked.is_empty() && !calibrated {
         eprintln!("int8 and int16x8 are left out: they need sample data, give --calibration DATA");
     }
-    let wanted = |m: &&Mode| if asked.is_empty() { calibrated || !m.needs_calibration() } else { asked.contains(m) };
+    let wanted = |m: &&Mode| {
+        if asked.is_empty() {
+            calibrated || !m.needs_calibration()
+        } else {
+            asked.contains(m)
+        }
+    };
     Ok(Mode::ALL.iter().filter(wanted).copied().collect())
 }
 
@@ -117,9 +142,22 @@ fn experiments(
     let io: Io = a.io.into();
     let mut rows = vec![];
     for &mode in modes {
-        let io = if mode.ios().contains(&io) { io } else { Io::Float32 };
-        let recipe = Recipe { mode, io, ..Recipe::default() };
-        let file = steps::convert(model, &recipe, calibration.as_ref().filter(|_| mode.needs_calibration()), &progress)?;
+        let io = if mode.ios().contains(&io) {
+            io
+        } else {
+            Io::Float32
+        };
+        let recipe = Recipe {
+            mode,
+            io,
+            ..Recipe::default()
+        };
+        let file = steps::convert(
+            model,
+            &recipe,
+            calibration.as_ref().filter(|_| mode.needs_calibration()),
+            &progress,
+        )?;
         let saved = match &a.output_dir {
             Some(folder) => {
                 let path = folder.join(file_name(model, &recipe));
@@ -131,7 +169,13 @@ fn experiments(
         let evaluation = match judged {
             Some(data) => {
                 let compared = baseline.as_ref().filter(|_| mode != Mode::Float32);
-                Some(evaluate::evaluate(&file.graph, data, compared, cores, &progress)?)
+                Some(evaluate::evaluate(
+                    &file.graph,
+                    data,
+                    compared,
+                    cores,
+                    &progress,
+                )?)
             }
             None => None,
         };
@@ -141,9 +185,21 @@ fn experiments(
             .map(|(i, op, why)| format!("Operator {i}, {op}, stays float: {why}"))
             .collect();
         warnings.extend(file.plan.warnings.iter().cloned());
-        let calibrate_seconds = if mode.needs_calibration() { calibrate_seconds } else { 0.0 };
+        let calibrate_seconds = if mode.needs_calibration() {
+            calibrate_seconds
+        } else {
+            0.0
+        };
         eprintln!("{} done", experiment_name(mode, io));
-        rows.push(Row { recipe, file, saved, evaluation, latency, calibrate_seconds, warnings });
+        rows.push(Row {
+            recipe,
+            file,
+            saved,
+            evaluation,
+            latency,
+            calibrate_seconds,
+            warnings,
+        });
     }
     Ok(rows)
 }
@@ -151,7 +207,9 @@ fn experiments(
 /// `mnist_int8.tflite`, `mnist_int8_uint8io.tflite`.
 fn file_name(model: &OpenModel, recipe: &Recipe) -> String {
     let stem = match &model.path {
-        Some(path) => path.file_stem().map_or("model".into(), |s| s.to_string_lossy().into_owned()),
+        Some(path) => path
+            .file_stem()
+            .map_or("model".into(), |s| s.to_string_lossy().into_owned()),
         None => "mnist".into(),
     };
     match recipe.io {

@@ -45,10 +45,16 @@ fn tensor(main: &Subgraph, id: TensorId) -> Json {
     let q = t.quantization.as_ref().filter(|q| !q.scales.is_empty());
     let (scale, zero_point, axis) = match q {
         None => (Json::Null, Json::Null, Json::Null),
-        Some(Quantization { scales, zero_points, .. }) if scales.len() == 1 => {
-            (number(scales[0]), json!(zero_points.first()), Json::Null)
-        }
-        Some(q) => (q.scales.iter().map(|&s| number(s)).collect(), json!(q.zero_points), json!(q.axis)),
+        Some(Quantization {
+            scales,
+            zero_points,
+            ..
+        }) if scales.len() == 1 => (number(scales[0]), json!(zero_points.first()), Json::Null),
+        Some(q) => (
+            q.scales.iter().map(|&s| number(s)).collect(),
+            json!(q.zero_points),
+            json!(q.axis),
+        ),
     };
     json!({
         "index": id, "name": t.name, "dtype": t.dtype.name(), "shape": t.shape, "shape_signature": t.shape_signature,
@@ -77,8 +83,17 @@ fn text(name: &str, graph: &Graph, card: &ModelCard) -> String {
         }
     }
     for (i, node) in main.nodes.iter().enumerate() {
-        let outputs: Vec<_> = node.outputs.iter().map(|&id| line(&main.tensors[id])).collect();
-        lines.push(format!("{i:4} {} v{} -> {}", node.op.name(), node.version, outputs.join("; ")));
+        let outputs: Vec<_> = node
+            .outputs
+            .iter()
+            .map(|&id| line(&main.tensors[id]))
+            .collect();
+        lines.push(format!(
+            "{i:4} {} v{} -> {}",
+            node.op.name(),
+            node.version,
+            outputs.join("; ")
+        ));
     }
     lines.join("\n")
 }
@@ -86,9 +101,15 @@ fn text(name: &str, graph: &Graph, card: &ModelCard) -> String {
 fn line(t: &Tensor) -> String {
     let q = match &t.quantization {
         Some(q) if q.scales.len() == 1 => {
-            format!(", scale {:.6e}, zero point {}", q.scales[0], q.zero_points.first().copied().unwrap_or(0))
+            format!(
+                ", scale {:.6e}, zero point {}",
+                q.scales[0],
+                q.zero_points.first().copied().unwrap_or(0)
+            )
         }
-        Some(q) if !q.scales.is_empty() => format!(", {} scales along axis {}", q.scales.len(), q.axis),
+        Some(q) if !q.scales.is_empty() => {
+            format!(", {} scales along axis {}", q.scales.len(), q.axis)
+        }
         _ => String::new(),
     };
     format!("{} {} [{}]{q}", t.name, t.dtype, shape_text(t))

@@ -15,14 +15,24 @@ pub(super) fn evaluate(a: &args::Evaluate) -> Result<(), Failure> {
     let specs = datasets::input_specs(&model.graph, 0);
     let loaded = data(&a.data, a.labels.as_deref(), Role::Evaluation, &specs)?;
     let threads = a.threads.unwrap_or_else(all_cores);
-    let e = evaluate::evaluate(&model.graph, loaded.dataset.as_ref(), None, threads, &Progress::new())?;
+    let e = evaluate::evaluate(
+        &model.graph,
+        loaded.dataset.as_ref(),
+        None,
+        threads,
+        &Progress::new(),
+    )?;
     if a.json {
         print_json(&json!({
             "model": model.name, "data": loaded.name, "samples": e.samples, "top1": e.top1, "top5": e.top5,
             "seconds": e.seconds, "threads": threads,
         }));
     } else {
-        let share = |s: Option<f64>| s.map_or("– (no labels)".to_owned(), |s| format!("{:.2} %", s * 100.0));
+        let share = |s: Option<f64>| {
+            s.map_or("– (no labels)".to_owned(), |s| {
+                format!("{:.2} %", s * 100.0)
+            })
+        };
         print(&format!(
             "{}: top-1 {}, top-5 {}, {} samples in {:.2} s",
             model.name,
@@ -37,7 +47,11 @@ pub(super) fn evaluate(a: &args::Evaluate) -> Result<(), Failure> {
 
 /// Carries out `bench`. Every model is opened before the first is timed.
 pub(super) fn bench(a: &args::Bench) -> Result<(), Failure> {
-    let models = a.models.iter().map(|m| steps::open_model(m)).collect::<Result<Vec<_>, _>>()?;
+    let models = a
+        .models
+        .iter()
+        .map(|m| steps::open_model(m))
+        .collect::<Result<Vec<_>, _>>()?;
     let mut rows: Vec<Json> = vec![];
     for (path, model) in a.models.iter().zip(&models) {
         let l = evaluate::latency(&model.graph, a.threads, a.seconds, &Progress::new())

@@ -19,7 +19,11 @@ use crate::workbench::{OpenModel, Role, files, steps};
 /// Carries out `convert`.
 pub(super) fn convert(a: &args::Convert) -> Result<(), Failure> {
     let model = steps::open_model(&a.model)?;
-    Err(Error::Invalid(format!("{} is a .tflite file already, there is nothing to convert", model.name)).into())
+    Err(Error::Invalid(format!(
+        "{} is a .tflite file already, there is nothing to convert",
+        model.name
+    ))
+    .into())
 }
 
 /// Carries out `quantize`.
@@ -28,17 +32,24 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
     if !recipe.mode.ios().contains(&recipe.io) {
         let possible: Vec<_> = recipe.mode.ios().iter().map(|io| io.name()).collect();
         let (mode, io) = (recipe.mode.name(), recipe.io.name());
-        return Err(Failure::Usage(format!("{mode} has no {io} inputs and outputs, choose --io {}", possible.join(" or "))));
+        return Err(Failure::Usage(format!(
+            "{mode} has no {io} inputs and outputs, choose --io {}",
+            possible.join(" or ")
+        )));
     }
     if recipe.mode.needs_calibration() && a.calibration.is_none() {
         let mode = recipe.mode.name();
-        return Err(Failure::Usage(format!("{mode} needs sample data to learn ranges from, give --calibration DATA")));
+        return Err(Failure::Usage(format!(
+            "{mode} needs sample data to learn ranges from, give --calibration DATA"
+        )));
     }
     let model = steps::open_model(&a.model)?;
     let progress = Progress::new();
     let start = Instant::now();
     let calibration = match &a.calibration {
-        Some(path) if recipe.mode.needs_calibration() => Some(calibrated(&model, path, a.samples as usize, &progress)?),
+        Some(path) if recipe.mode.needs_calibration() => {
+            Some(calibrated(&model, path, a.samples as usize, &progress)?)
+        }
         _ => None,
     };
     let calibrate_seconds = start.elapsed().as_secs_f64();
@@ -54,8 +65,15 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
             "warnings": file.plan.warnings,
         }));
     } else {
-        print(&format!("{}: {} bytes, from {}", a.output.display(), file.bytes.len(), model.bytes.len()));
-        float.iter().for_each(|(i, op, why)| print(&format!("operator {i}, {op}, stays float: {why}")));
+        print(&format!(
+            "{}: {} bytes, from {}",
+            a.output.display(),
+            file.bytes.len(),
+            model.bytes.len()
+        ));
+        float
+            .iter()
+            .for_each(|(i, op, why)| print(&format!("operator {i}, {op}, stays float: {why}")));
         file.plan.warnings.iter().for_each(|w| print(w));
     }
     Ok(())
@@ -123,9 +141,12 @@ pub(super) fn run(a: &args::Run) -> Result<(), Failure> {
         )));
     }
     let inputs: Vec<Value> = if a.input.is_empty() {
-        datasets::random_inputs(&specs)?
+        let random = datasets::synthetic(&specs, 1, 0)?;
+        calibrate::Feed::new(&model.graph, Options::default(), 1)?.inputs(random.as_ref(), 0..1)?
     } else {
-        let read = |path: &std::path::PathBuf| datasets::read_npy(&files::file_name(path), files::read(path)?);
+        let read = |path: &std::path::PathBuf| {
+            datasets::read_npy(&files::file_name(path), files::read(path)?)
+        };
         a.input.iter().map(read).collect::<Result<_>>()?
     };
     let kernels = match a.kernels {
@@ -133,15 +154,31 @@ pub(super) fn run(a: &args::Run) -> Result<(), Failure> {
         args::KernelsArg::Fast => KernelSet::Fast,
     };
     let shapes: Vec<_> = inputs.iter().map(|x| x.shape.clone()).collect();
-    let options = Options { kernels, threads: a.threads, ..Options::default() };
+    let options = Options {
+        kernels,
+        threads: a.threads,
+        ..Options::default()
+    };
     let mut prepared = engine::prepare(Arc::clone(&model.graph), Some(&shapes), &options)?;
     let outputs = prepared.run(&inputs, None)?;
     std::fs::create_dir_all(&a.output_dir)
         .map_err(|e| Error::Invalid(format!("{}: cannot be made: {e}", a.output_dir.display())))?;
     for (i, output) in outputs.iter().enumerate() {
-        files::write(&a.output_dir.join(format!("output_{i}.npy")), &datasets::write_npy(output))?;
-        let name = model.graph.main().outputs.get(i).map_or("", |&id| model.graph.main().tensors[id].name.as_str());
-        print(&format!("output {i} {name} {} {:?}", output.dtype(), output.shape));
+        files::write(
+            &a.output_dir.join(format!("output_{i}.npy")),
+            &datasets::write_npy(output),
+        )?;
+        let name = model
+            .graph
+            .main()
+            .outputs
+            .get(i)
+            .map_or("", |&id| model.graph.main().tensors[id].name.as_str());
+        print(&format!(
+            "output {i} {name} {} {:?}",
+            output.dtype(),
+            output.shape
+        ));
     }
     Ok(())
 }

@@ -571,6 +571,7 @@ impl Work {
                 evaluate::tensors(
                     &self.model.graph,
                     &file.graph,
+                    calibration.as_deref(),
                     data.as_ref(),
                     samples,
                     progress,

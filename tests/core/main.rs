@@ -1,5 +1,17 @@
 //! Tests of everything but the window, one module per topic, one binary.
 
 mod architecture;
+mod calibrate;
+mod cli;
 mod data_errors;
 mod data_files;
+mod evaluate_demo;
+mod evaluate_models;
+mod evaluate_quality;
+mod evaluate_tensors;
+mod folder;
+mod quantize_models;
+mod quantize_static;
+mod quantize_weights;
+mod workbench_commands;
+mod workbench_jobs;

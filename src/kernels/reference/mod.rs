@@ -1,0 +1,14 @@
+//! Naive kernels: the specification of what every operator computes, and the oracle of the fast ones.
+//!
+//! Integers are those of LiteRT 2.3's reference kernels to the bit. Slices have the lengths that the shapes say; the
+//! caller checks that. Each file names the LiteRT source its formulas come from (paths below `tflite/kernels/`).
+
+pub mod activation;
+pub mod arithmetic;
+pub mod conv;
+pub mod fully_connected;
+pub mod layout;
+pub mod mean;
+pub mod pool;
+pub mod requantize;
+pub mod softmax;
