@@ -12,6 +12,7 @@ mod evaluate_tensors;
 mod folder;
 mod quantize_files;
 mod quantize_models;
+mod quantize_random;
 mod quantize_static;
 mod quantize_weights;
 mod workbench_commands;
