@@ -1,7 +1,6 @@
 //! `zeropoint compare`: every mode at once, one table, one JSON.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::{Value as Json, json};

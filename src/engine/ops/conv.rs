@@ -5,9 +5,9 @@ use crate::engine::buffer::typed_mut;
 use crate::engine::node::{Built, NodeCx, Operand, clamp_f32, multiplier, multiplier_i64};
 use crate::error::Result;
 use crate::graph::{Activation, Conv2d, DType, DepthwiseConv2d, Padding};
-use crate::kernels::Conv2dShape;
-use crate::kernels::fixed_point::Rescale;
-use crate::kernels::reference::conv::{self, Hybrid, Quantized};
+use crate::kernels::fixed_point::{Multiplier, Rescale};
+use crate::kernels::reference::conv::{self, Hybrid, Quantized, WideBias};
+use crate::kernels::{Conv2dShape, ConvF32, ConvHybrid, ConvI8, ConvI16};
 use crate::malformed;
 
 /// Which of the two convolutions.
@@ -51,8 +51,8 @@ fn build(
     let c = check(cx, kind, geometry, activation)?;
     cx.expect_output(c.input.dtype())?;
     match (c.input.dtype(), c.filter.dtype()) {
-        (DType::Float32, DType::Float32) => float(c),
-        (DType::Float32, DType::Int8) => hybrid(c),
+        (DType::Float32, DType::Float32) => float(cx, c),
+        (DType::Float32, DType::Int8) => hybrid(cx, c),
         (DType::Int8, DType::Int8) => int8(cx, c),
         (DType::Int16, DType::Int8) => int16(cx, c),
         (input, filter) => cx.no_kernel(format_args!("{input} input with a {filter} filter")),
@@ -163,9 +163,18 @@ impl Conv<'_> {
     }
 }
 
-fn float(c: Conv<'_>) -> Result<Built> {
+fn float(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
     c.float_bias()?;
     let (shape, clamp, kind) = (c.shape, clamp_f32(c.activation)?, c.kind);
+    if let (Some(isa), Kind::Full, Some(weights)) = (cx.isa, kind, c.filter.constant())
+        && let Some(bias) = constant_or_absent(c.bias)
+    {
+        let packed = ConvF32::new(isa, shape, weights, bias, clamp)?;
+        packed.reserve(&mut cx.scratch.borrow_mut(), cx.threads);
+        return Built::working(c.out_shape, move |io, out, w| {
+            packed.run(io.get(0), typed_mut(out), w.scratch, w.threads)
+        });
+    }
     Built::kernel(c.out_shape, move |io, out| {
         let kernel = match kind {
             Kind::Full => conv::conv2d_f32,
@@ -176,7 +185,7 @@ fn float(c: Conv<'_>) -> Result<Built> {
     })
 }
 
-fn hybrid(c: Conv<'_>) -> Result<Built> {
+fn hybrid(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
     c.float_bias()?;
     let (shape, clamp, kind) = (c.shape, clamp_f32(c.activation)?, c.kind);
     let scales = c.filter.weight_scales(shape.out_c, c.channel_axis())?;
@@ -184,6 +193,20 @@ fn hybrid(c: Conv<'_>) -> Result<Built> {
     let grouped = kind == Kind::Full && c.filter.shape[3] != shape.in_c;
     let one_scale = scales.iter().all(|s| *s == scales[0]);
     let symmetric = kind == Kind::Full && !grouped && one_scale;
+    if let (Some(isa), Kind::Full, Some(weights)) = (cx.isa, kind, c.filter.constant())
+        && let Some(bias) = constant_or_absent(c.bias)
+    {
+        let how = if symmetric {
+            Hybrid::Symmetric(scales[0])
+        } else {
+            Hybrid::Asymmetric(&scales)
+        };
+        let packed = ConvHybrid::convolution(isa, shape, weights, bias, how, clamp)?;
+        packed.reserve(&mut cx.scratch.borrow_mut(), cx.threads);
+        return Built::working(c.out_shape, move |io, out, w| {
+            packed.run(io.get(0), typed_mut(out), w.scratch, w.threads)
+        });
+    }
     Built::kernel(c.out_shape, move |io, out| {
         let how = if symmetric {
             Hybrid::Symmetric(scales[0])
@@ -217,6 +240,21 @@ fn int8(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
         .map(|f| multiplier(f).map(Rescale::Fixed))
         .collect::<Result<Vec<_>>>()?;
     let (shape, kind) = (c.shape, c.kind);
+    if let (Some(isa), Kind::Full, Some(weights)) = (cx.isa, kind, c.filter.constant())
+        && let Some(bias) = constant_or_absent(c.bias)
+    {
+        let q = Quantized {
+            input_zero_point,
+            output_zero_point,
+            rescale: &rescale,
+            clamp,
+        };
+        let packed = ConvI8::new(isa, shape, weights, bias, &q)?;
+        packed.reserve(&mut cx.scratch.borrow_mut(), cx.threads);
+        return Built::working(c.out_shape, move |io, out, w| {
+            packed.run(io.get(0), typed_mut(out), w.scratch, w.threads)
+        });
+    }
     Built::kernel(c.out_shape, move |io, out| {
         let q = Quantized {
             input_zero_point,
@@ -233,9 +271,48 @@ fn int8(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
     })
 }
 
-/// Constant bias of an int16×8 operator, widened to int64.
-pub(super) fn wide_bias(bias: Option<Operand<'_>>) -> Result<Option<Vec<i64>>> {
-    bias.map(|b| b.known_integers("bias")).transpose()
+/// The elements of an optional constant, or that it is absent; `None` if it is there but not constant.
+pub(super) fn constant_or_absent<T: bytemuck::Pod>(
+    operand: Option<Operand<'_>>,
+) -> Option<Option<&[T]>> {
+    match operand {
+        None => Some(None),
+        Some(o) => o.constant().map(Some),
+    }
+}
+
+/// Constant bias of an int16×8 operator.
+pub(super) enum OwnedBias {
+    I32(Vec<i32>),
+    I64(Option<Vec<i64>>),
+}
+
+impl OwnedBias {
+    pub fn new(bias: Option<Operand<'_>>) -> Result<Self> {
+        Ok(match bias {
+            None => Self::I64(None),
+            Some(b) if b.dtype() == DType::Int32 => Self::I32(b.known("bias")?.to_vec()),
+            Some(b) => {
+                b.expect(DType::Int64)?;
+                Self::I64(Some(b.known("bias")?.to_vec()))
+            }
+        })
+    }
+
+    pub fn borrowed(&self) -> WideBias<'_> {
+        match self {
+            Self::I32(b) => WideBias::I32(b),
+            Self::I64(b) => WideBias::I64(b.as_deref()),
+        }
+    }
+
+    /// The factor in the precision that the accumulator is rescaled with.
+    pub fn multiplier(&self, real: f64) -> Result<Multiplier> {
+        match self {
+            Self::I32(_) => multiplier(real),
+            Self::I64(_) => multiplier_i64(real),
+        }
+    }
 }
 
 /// Fails unless int16 input and output have zero point 0.
@@ -250,12 +327,27 @@ fn int16(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
     expect_symmetric(cx, c.input)?;
     let output_scale = cx.output_quantization()?.0;
     let clamp = cx.output_clamp(c.activation)?;
-    let bias = wide_bias(c.bias)?;
+    let bias = OwnedBias::new(c.bias)?;
     let rescale = c.factors(output_scale)?.into_iter();
     let rescale = rescale
-        .map(|f| multiplier_i64(f).map(Rescale::Fixed))
+        .map(|f| bias.multiplier(f).map(Rescale::Fixed))
         .collect::<Result<Vec<_>>>()?;
     let (shape, kind) = (c.shape, c.kind);
+    if let (Some(isa), Kind::Full, Some(weights)) = (cx.isa, kind, c.filter.constant())
+        && let OwnedBias::I64(bias) = &bias
+    {
+        let q = Quantized {
+            input_zero_point: 0,
+            output_zero_point: 0,
+            rescale: &rescale,
+            clamp,
+        };
+        let packed = ConvI16::new(isa, shape, weights, bias.as_deref(), &q)?;
+        packed.reserve(&mut cx.scratch.borrow_mut(), cx.threads);
+        return Built::working(c.out_shape, move |io, out, w| {
+            packed.run(io.get(0), typed_mut(out), w.scratch, w.threads)
+        });
+    }
     Built::kernel(c.out_shape, move |io, out| {
         let q = Quantized {
             input_zero_point: 0,
@@ -268,6 +360,6 @@ fn int16(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
             Kind::Depthwise => conv::depthwise_i16,
         };
         let (input, filter) = (io.get(0), io.get(1));
-        kernel(&shape, input, filter, bias.as_deref(), &q, typed_mut(out));
+        kernel(&shape, input, filter, bias.borrowed(), &q, typed_mut(out));
     })
 }

@@ -1,6 +1,6 @@
 //! Builder of FULLY_CONNECTED.
 
-use super::conv::{expect_symmetric, wide_bias};
+use super::conv::{OwnedBias, constant_or_absent, expect_symmetric};
 use crate::engine::buffer::typed_mut;
 use crate::engine::node::{Built, NodeCx, Operand, clamp_f32};
 use crate::error::Result;
@@ -11,6 +11,7 @@ use crate::kernels::reference::fully_connected::{
     WeightScales, clamp_f32 as clamp_all, fully_connected_f32, fully_connected_hybrid,
     fully_connected_i8, fully_connected_i16,
 };
+use crate::kernels::{Conv2dShape, ConvF32, ConvHybrid, ConvI8, ConvI16, fully_connected_shape};
 use crate::{malformed, unsupported};
 
 /// Checked operands and geometry.
@@ -30,8 +31,8 @@ pub(super) fn build(cx: &NodeCx<'_>, o: &FullyConnected) -> Result<Built> {
     let p = check(cx, o)?;
     cx.expect_output(p.input.dtype())?;
     match (p.input.dtype(), p.weights.dtype()) {
-        (DType::Float32, DType::Float32) => float(o, p),
-        (DType::Float32, DType::Int8) => hybrid(o, p),
+        (DType::Float32, DType::Float32) => float(cx, o, p),
+        (DType::Float32, DType::Int8) => hybrid(cx, o, p),
         (DType::Int8, DType::Int8) => int8(cx, o, p),
         (DType::Int16, DType::Int8) => int16(cx, o, p),
         (input, weights) => cx.no_kernel(format_args!("{input} input with {weights} weights")),
@@ -77,21 +78,58 @@ fn check<'a>(cx: &NodeCx<'a>, o: &FullyConnected) -> Result<Product<'a>> {
     })
 }
 
-fn float(o: &FullyConnected, p: Product<'_>) -> Result<Built> {
+impl Product<'_> {
+    fn rows(&self) -> usize {
+        self.input.elements() / self.depth
+    }
+
+    /// The convolution that this product is to the packed kernels.
+    fn geometry(&self) -> Conv2dShape {
+        fully_connected_shape(self.rows(), self.depth, self.channels)
+    }
+}
+
+fn float(cx: &NodeCx<'_>, o: &FullyConnected, p: Product<'_>) -> Result<Built> {
     p.bias.iter().try_for_each(|b| b.expect(DType::Float32))?;
     let (depth, clamp) = (p.depth, clamp_f32(o.activation)?);
+    if let (Some(isa), Some(weights)) = (cx.isa, p.weights.constant())
+        && let Some(bias) = constant_or_absent(p.bias)
+    {
+        let packed = ConvF32::new(isa, p.geometry(), weights, bias, clamp)?;
+        packed.reserve(&mut cx.scratch.borrow_mut(), cx.threads);
+        return Built::working(p.out_shape, move |io, out, w| {
+            packed.run(io.get(0), typed_mut(out), w.scratch, w.threads)
+        });
+    }
     Built::kernel(p.out_shape, move |io, out| {
         let (input, weights, bias) = (io.get(0), io.get(1), io.optional(2));
         fully_connected_f32(depth, input, weights, bias, clamp, typed_mut(out));
     })
 }
 
-fn hybrid(o: &FullyConnected, p: Product<'_>) -> Result<Built> {
+fn hybrid(cx: &NodeCx<'_>, o: &FullyConnected, p: Product<'_>) -> Result<Built> {
     p.bias.iter().try_for_each(|b| b.expect(DType::Float32))?;
     let (depth, clamp) = (p.depth, clamp_f32(o.activation)?);
     let scales = p.weights.weight_scales(p.channels, 0)?;
     let per_tensor = p.weights.is_per_tensor();
     let asymmetric = o.asymmetric_quantize_inputs;
+    if let (Some(isa), Some(weights)) = (cx.isa, p.weights.constant())
+        && let Some(bias) = constant_or_absent(p.bias)
+    {
+        let scales = if per_tensor {
+            WeightScales::PerTensor(scales[0])
+        } else {
+            WeightScales::PerChannel(&scales)
+        };
+        let rows = p.rows();
+        let packed = ConvHybrid::fully_connected(
+            isa, rows, depth, weights, bias, scales, asymmetric, clamp,
+        )?;
+        packed.reserve(&mut cx.scratch.borrow_mut(), cx.threads);
+        return Built::working(p.out_shape, move |io, out, w| {
+            packed.run(io.get(0), typed_mut(out), w.scratch, w.threads)
+        });
+    }
     Built::kernel(p.out_shape, move |io, out| {
         let scales = if per_tensor {
             WeightScales::PerTensor(scales[0])
@@ -120,6 +158,21 @@ fn int8(cx: &NodeCx<'_>, o: &FullyConnected, p: Product<'_>) -> Result<Built> {
     let clamp = cx.output_clamp(o.activation)?;
     p.bias.iter().try_for_each(|b| b.expect(DType::Int32))?;
     let (rescale, depth) = (rescale(&p, output_scale)?, p.depth);
+    if let (Some(isa), Some(weights), 0) = (cx.isa, p.weights.constant(), weight_zero_point)
+        && let Some(bias) = constant_or_absent(p.bias)
+    {
+        let q = Quantized {
+            input_zero_point,
+            output_zero_point,
+            rescale: &rescale,
+            clamp,
+        };
+        let packed = ConvI8::new(isa, p.geometry(), weights, bias, &q)?;
+        packed.reserve(&mut cx.scratch.borrow_mut(), cx.threads);
+        return Built::working(p.out_shape, move |io, out, w| {
+            packed.run(io.get(0), typed_mut(out), w.scratch, w.threads)
+        });
+    }
     Built::kernel(p.out_shape, move |io, out| {
         let q = Quantized {
             input_zero_point,
@@ -145,8 +198,23 @@ fn int16(cx: &NodeCx<'_>, o: &FullyConnected, p: Product<'_>) -> Result<Built> {
     let output_scale = cx.output_quantization()?.0;
     let weight_zero_point = p.weights.weight_zero_point()?;
     let clamp = cx.output_clamp(o.activation)?;
-    let bias = wide_bias(p.bias)?;
+    let bias = OwnedBias::new(p.bias)?;
     let (rescale, depth) = (rescale(&p, output_scale)?, p.depth);
+    if let (Some(isa), Some(weights), 0) = (cx.isa, p.weights.constant(), weight_zero_point)
+        && let OwnedBias::I64(bias) = &bias
+    {
+        let q = Quantized {
+            input_zero_point: 0,
+            output_zero_point: 0,
+            rescale: &rescale,
+            clamp,
+        };
+        let packed = ConvI16::new(isa, p.geometry(), weights, bias.as_deref(), &q)?;
+        packed.reserve(&mut cx.scratch.borrow_mut(), cx.threads);
+        return Built::working(p.out_shape, move |io, out, w| {
+            packed.run(io.get(0), typed_mut(out), w.scratch, w.threads)
+        });
+    }
     Built::kernel(p.out_shape, move |io, out| {
         let q = Quantized {
             input_zero_point: 0,
@@ -154,7 +222,7 @@ fn int16(cx: &NodeCx<'_>, o: &FullyConnected, p: Product<'_>) -> Result<Built> {
             rescale: &rescale,
             clamp,
         };
-        let (input, weights, bias) = (io.get(0), io.get(1), bias.as_deref());
+        let (input, weights, bias) = (io.get(0), io.get(1), bias.borrowed());
         fully_connected_i16(
             depth,
             input,
