@@ -1,10 +1,6 @@
 //! Tests of everything but the window, one module per topic, one binary.
 
 mod architecture;
-mod data_errors;
-mod data_files;
-mod engine_golden;
-mod kernels_fast;
 mod calibrate;
 mod cli;
 mod data_errors;
@@ -17,6 +13,7 @@ mod evaluate_tensors;
 mod folder;
 mod kernels_fast;
 mod kernels_fast_depthwise;
+mod kernels_fast_elementwise;
 mod quantize_files;
 mod quantize_models;
 mod quantize_static;
@@ -26,4 +23,3 @@ mod tflite_files;
 mod tflite_validate;
 mod workbench_commands;
 mod workbench_jobs;
-mod kernels_fast_elementwise;
