@@ -3,7 +3,10 @@
 mod banner;
 mod button;
 mod card;
+pub mod error_plot;
 mod path_field;
+pub mod plot;
+pub mod tensor_plots;
 mod toggle;
 
 pub use banner::{Banner, banner};
