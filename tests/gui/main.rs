@@ -1,6 +1,7 @@
 //! The window, driven without a display: found by accessible name, painted on the CPU.
 
 mod fixture;
+mod flow;
 mod harness;
 mod layers;
 mod soft;
