@@ -117,6 +117,8 @@ pub fn file(model: &OpenModel, dtype: DType) -> Arc<QuantizedFile> {
             NodePlan::Unaffected,
             NodePlan::Float(why),
         ],
+        uses: vec![],
+        shapes: vec![],
         warnings: vec![],
     };
     Arc::new(QuantizedFile {

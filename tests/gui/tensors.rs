@@ -59,7 +59,7 @@ fn a_click_on_a_row_shows_that_tensor() {
     window.get_by_label_contains("Values: 4,000 from");
     window.get_by_label_contains("Scale per channel: 10 channels, worst is Channel");
     assert_eq!(window.state().state.selected, Some(ExperimentId(2)));
-    assert!(window.query_by_label_contains("Scale, largest").is_some());
+    assert!(window.query_by_label_contains("max 0.00368").is_some());
 }
 
 #[test]

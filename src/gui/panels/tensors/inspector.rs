@@ -45,7 +45,11 @@ pub fn ui(
         tensor_plots::values(ui, height, report, hue);
         ui.add_space(6.0);
         if report.channels.len() > 1 {
+            ui.spacing_mut().item_spacing.x = 20.0;
             ui.columns(2, |columns| {
+                for column in columns.iter_mut() {
+                    column.spacing_mut().item_spacing.x = 8.0;
+                }
                 step_error(&mut columns[0], report, hue);
                 scales(&mut columns[1], context, report, hue);
             });
@@ -152,8 +156,11 @@ fn key_figures(ui: &mut Ui, context: &mut Context<'_>, report: &TensorReport) {
     };
     let scale_head = match channel {
         Some((i, _)) => format!("Scale, channel {}", format::count(i)),
-        None if several => "Scale, largest".to_owned(),
         None => "Scale".to_owned(),
+    };
+    let of_all = |word: &str, value: String| match channel {
+        None if several => format!("{word} {value}"),
+        _ => value,
     };
     let bad_scale = scale_error.is_some_and(view::is_bad_scale);
     let bad_zero = report.zero_point_error.is_some_and(view::is_bad_zero_point);
@@ -166,17 +173,19 @@ fn key_figures(ui: &mut Ui, context: &mut Context<'_>, report: &TensorReport) {
         ),
         None => figures::integer(report.zero_point),
     };
-    let error_head = if channel.is_none() && several {
-        "Scale error, worst"
-    } else {
-        "Scale error"
-    };
     let cells = [
-        (scale_head, format::significant(scale.into()), false),
+        (
+            scale_head,
+            of_all("max", format::significant(scale.into())),
+            false,
+        ),
         ("Zero point".to_owned(), zero, bad_zero),
         (
-            error_head.to_owned(),
-            figures::or_none(scale_error, |e| format::signed(e, 2)),
+            "Scale error".to_owned(),
+            of_all(
+                "worst",
+                figures::or_none(scale_error, |e| format::signed(e, 2)),
+            ),
             bad_scale,
         ),
         (
