@@ -92,9 +92,9 @@ pub(super) fn has_values(dtype: DType) -> bool {
         | DType::Complex128
         | DType::String
         | DType::Resource
-        | DType::Variant
         | DType::Float8E4M3Fn
-        | DType::Float8E5M2 => false,
+        | DType::Float8E5M2
+        | DType::Variant => false,
     }
 }
 

@@ -1,8 +1,9 @@
 //! How far a scale is from the one that would serve the observed values best.
 //!
 //! s* minimises Σ(x − x'(s))² over the observed values, x'(s) = s · clamp(round(x/s), qmin − z, qmax − z), with the zero point z
-//! of the file. It is searched among s_max · 2^(−t), s_max being the smallest scale that clips nothing, for t from −1/4
-//! to 4 in steps of 1/8, then of 1/64 around the best; the file's own scale is one more candidate and wins ties.
+//! of the file. It is searched among s_max · 2^(−t), s_max being the smallest scale that clips nothing (a larger one can only win
+//! by luck), for t from 0 to 4 in steps of 1/8, then of 1/64 around the best; the file's own scale is one more candidate
+//! and wins ties.
 //! Of large tensors a stratified sample stands for all values.
 
 /// Bins of [`Sample`].
@@ -94,8 +95,8 @@ pub(super) fn scale_error(values: &[(f32, f32)], scale: f32, low: i64, high: i64
     };
     // From coarse scales to fine ones, so that the coarsest of equals wins.
     let first = (error(at(0.0)), 0.0);
-    let coarse = (-2..=32).map(|i| f64::from(i) / 8.0).fold(first, better);
-    let around = |i: i32| coarse.1 + f64::from(i) / 64.0;
+    let coarse = (1..=32).map(|i| f64::from(i) / 8.0).fold(first, better);
+    let around = |i: i32| (coarse.1 + f64::from(i) / 64.0).max(0.0);
     let (least, t) = (-7..=7).map(around).fold(coarse, better);
     if error(scale) <= least * (1.0 + 1e-9) {
         return Some(0.0);
@@ -146,7 +147,7 @@ mod tests {
             };
             values.iter().map(one).sum()
         };
-        let grid = (0..2000).map(|i| 2f64.powf(-f64::from(i) / 500.0 + 0.25) / high);
+        let grid = (0..2000).map(|i| 2f64.powf(-f64::from(i) / 500.0) * 1.000_31 / high);
         grid.min_by(|a, b| error(*a).total_cmp(&error(*b))).unwrap()
     }
 

@@ -2,6 +2,7 @@
 
 use egui::{Color32, Painter, Pos2, Rect, Shape, Stroke, Vec2, pos2, vec2};
 
+pub use super::view::look::{Look, Texture};
 use crate::quantize::Mode;
 
 /// What an icon stands for.
@@ -244,47 +245,7 @@ impl Icon {
     }
 }
 
-/// How an experiment is drawn beside its hue: the first recipe of a mode solid, the second hatched, the third dotted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Texture {
-    /// Filled marker, solid bar.
-    #[default]
-    Solid,
-    /// Hollow marker, diagonal hatch.
-    Hatch,
-    /// Hollow marker with a dot, dotted bar.
-    Dots,
-}
-
-impl Texture {
-    /// The texture of the recipe that is `rank`th (from 0) of its mode; they repeat from the fourth on.
-    pub fn of_rank(rank: usize) -> Self {
-        match rank % 3 {
-            0 => Texture::Solid,
-            1 => Texture::Hatch,
-            _ => Texture::Dots,
-        }
-    }
-}
-
-/// How an experiment looks in every table and plot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
-    /// Decides hue and marker.
-    pub mode: Mode,
-    /// Decides filling.
-    pub texture: Texture,
-}
-
 impl Look {
-    /// The solid look of a mode.
-    pub fn mode(mode: Mode) -> Self {
-        Self {
-            mode,
-            texture: Texture::Solid,
-        }
-    }
-
     /// Paints the marker, about 11 points wide, around `center`.
     pub fn paint_marker(self, painter: &Painter, center: Pos2, color: Color32) {
         self.paint_marker_sized(painter, center, 1.0, color);

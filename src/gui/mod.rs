@@ -1,9 +1,12 @@
 //! The window. Panels paint what `view` computed from the [`Workbench`] and push [`Command`]s, which [`App`] carries out.
 
+mod actions;
 mod app;
+mod dialogs;
 mod fonts;
 pub mod icons;
 pub mod panels;
+mod start;
 pub mod theme;
 pub mod view;
 pub mod widgets;
@@ -11,8 +14,11 @@ pub mod widgets;
 use std::path::PathBuf;
 
 pub use app::App;
+pub use start::run;
 
-use crate::workbench::{Command, ExperimentId, Workbench};
+use crate::quantize::Mode;
+use crate::workbench::{Command, ExperimentId, Role, Workbench};
+pub use dialogs::{Ask, Dialogs, Typing};
 use theme::Theme;
 
 /// What every panel is lent for one frame.
@@ -42,6 +48,22 @@ pub struct State {
     pub tensors: panels::tensors::State,
     /// Of the Layers tab.
     pub layers: panels::layers::State,
+    /// Dialogs that panels asked for in this frame.
+    pub asked: Vec<Ask>,
+    /// A path being typed.
+    pub typing: Option<Typing>,
+    /// The path field of the start screen.
+    pub start_path: String,
+    /// Whether the side panel was opened or closed by hand; `None` follows the width.
+    pub side_open: Option<bool>,
+    /// The mode whose options are unfolded.
+    pub open_mode: Option<Mode>,
+    /// Whether the list of jobs is unfolded.
+    pub jobs_open: bool,
+    /// Whether the narrow table shows its last columns instead of the middle ones.
+    pub last_columns: bool,
+    /// Errors that the user closed; forgotten once they are over.
+    pub closed_errors: Vec<String>,
 }
 
 /// The tabs of the middle.
@@ -80,12 +102,81 @@ impl Context<'_> {
     pub fn is_hovered(&self, id: ExperimentId) -> bool {
         self.state.hovered == Some(id)
     }
+
+    /// Asks for a command.
+    pub fn push(&mut self, command: Command) {
+        self.commands.push(command);
+    }
+
+    /// Asks for a file dialog.
+    pub fn ask(&mut self, ask: Ask) {
+        self.state.asked.push(ask);
+    }
+
+    /// Offers a field to type a path into.
+    pub fn type_path(&mut self, ask: Ask) {
+        self.state.typing = Some(Typing::new(ask, self.folder().as_deref(), false));
+    }
+
+    /// Asks where to save an experiment's file.
+    pub fn ask_save(&mut self, id: ExperimentId) {
+        if let Some(name) = self.file_name(id) {
+            self.ask(Ask::Save(id, name));
+        }
+    }
+
+    /// The name proposed for an experiment's file, such as `mobilenet_int8_int8_io.tflite`.
+    pub fn file_name(&self, id: ExperimentId) -> Option<String> {
+        let experiment = self.bench.experiment(id)?;
+        let model = self.bench.model.as_ref();
+        let stem = model.map_or_else(
+            || "model".to_owned(),
+            |m| match m.path.as_deref().and_then(std::path::Path::file_stem) {
+                Some(stem) => stem.to_string_lossy().into_owned(),
+                None => m.name.to_lowercase().replace(' ', "_"),
+            },
+        );
+        let io = match experiment.io() {
+            crate::quantize::Io::Float32 => String::new(),
+            other => format!("_{}_io", other.name()),
+        };
+        Some(format!("{stem}_{}{io}.tflite", experiment.mode().name()))
+    }
+
+    /// The folder that the model came from.
+    pub fn folder(&self) -> Option<PathBuf> {
+        let path = self.bench.model.as_ref()?.path.as_deref()?;
+        path.parent().map(PathBuf::from)
+    }
+
+    /// Whether the user closed the banner of this error.
+    pub fn is_closed(&self, error: &str) -> bool {
+        self.state.closed_errors.iter().any(|e| e == error)
+    }
+
+    /// Closes the banner of this error.
+    pub fn close_error(&mut self, error: &str) {
+        self.state.closed_errors.push(error.to_owned());
+    }
 }
 
-/// Opens the window and returns when it is closed; with a model, opens that first.
-///
-/// # Errors
-/// One message that says what the system lacks to show a window.
-pub fn run(model: Option<PathBuf>) -> Result<(), String> {
-    app::run(model)
+/// What the workbench complains about now; closed banners of other errors are forgotten.
+fn current_errors(bench: &Workbench) -> Vec<&str> {
+    let data = |role| match role {
+        Role::Calibration => bench.calibration.error.as_deref(),
+        Role::Evaluation => bench.evaluation.error.as_deref(),
+    };
+    let failed = bench.experiments.iter().filter_map(|e| match &e.state {
+        crate::workbench::State::Failed(message) => Some(message.as_str()),
+        _ => None,
+    });
+    [
+        bench.model_error.as_deref(),
+        data(Role::Calibration),
+        data(Role::Evaluation),
+    ]
+    .into_iter()
+    .flatten()
+    .chain(failed)
+    .collect()
 }

@@ -25,7 +25,7 @@ pub fn apply(graph: &Graph, plan: &QuantPlan, progress: &Progress) -> Result<Gra
     if plan.recipe.mode == Mode::Float32 {
         return Ok(graph.clone());
     }
-    let mut build = Build::new(main, plan);
+    let mut build = Build::new(main, plan, progress);
     let live = live_nodes(main, plan);
     build.inputs(main)?;
     if plan.recipe.mode == Mode::Float16 {
@@ -74,6 +74,9 @@ pub fn apply(graph: &Graph, plan: &QuantPlan, progress: &Progress) -> Result<Gra
     })
 }
 
+/// Elements that are converted between two looks at the cancel flag.
+const PIECE: usize = 1 << 18;
+
 /// How a tensor stands in the new graph.
 #[derive(Debug, Clone, PartialEq)]
 enum Form {
@@ -97,6 +100,7 @@ impl Form {
 struct Build<'a> {
     old: &'a Subgraph,
     plan: &'a QuantPlan,
+    progress: &'a Progress,
     tensors: Vec<Tensor>,
     nodes: Vec<Node>,
     /// For every old tensor its forms so far; the first is the one it is made in.
@@ -106,10 +110,11 @@ struct Build<'a> {
 }
 
 impl<'a> Build<'a> {
-    fn new(old: &'a Subgraph, plan: &'a QuantPlan) -> Self {
+    fn new(old: &'a Subgraph, plan: &'a QuantPlan, progress: &'a Progress) -> Self {
         Self {
             old,
             plan,
+            progress,
             tensors: vec![],
             nodes: vec![],
             forms: vec![vec![]; old.tensors.len()],
@@ -354,7 +359,7 @@ impl<'a> Build<'a> {
         let old = &self.old.tensors[t];
         let id = match form {
             Form::Quantized(dtype, q) => {
-                let tensor = quantized_constant(t, old, *dtype, q)?;
+                let tensor = quantized_constant(t, old, *dtype, q, self.progress)?;
                 self.push(tensor)
             }
             Form::Original => {
@@ -386,7 +391,7 @@ impl<'a> Build<'a> {
         let stored = match self.planned(t) {
             form @ Form::Quantized(..) => self.fetch(t, &form)?,
             Form::Original => {
-                let tensor = half_constant(t, old)?;
+                let tensor = half_constant(t, old, self.progress)?;
                 self.push(tensor)
             }
         };
@@ -462,7 +467,13 @@ fn live_nodes(main: &Subgraph, plan: &QuantPlan) -> Vec<bool> {
 }
 
 /// The float32 constant `t` on the integers of `dtype`.
-fn quantized_constant(t: TensorId, old: &Tensor, dtype: DType, q: &Quantization) -> Result<Tensor> {
+fn quantized_constant(
+    t: TensorId,
+    old: &Tensor,
+    dtype: DType,
+    q: &Quantization,
+    progress: &Progress,
+) -> Result<Tensor> {
     let (Some(values), Some(channels)) = (
         old.f32s(),
         Channels::new(&old.shape, (q.scales.len() > 1).then_some(q.axis)),
@@ -480,28 +491,27 @@ fn quantized_constant(t: TensorId, old: &Tensor, dtype: DType, q: &Quantization)
             q.scales.len()
         );
     }
-    let integers = |qmin: i64, qmax: i64| {
-        let integer = move |(i, &v): (usize, &f32)| {
-            let c = channels.of(i);
-            quantize(v, q.scales[c], q.zero_points[c], qmin, qmax)
-        };
-        values.iter().enumerate().map(integer)
+    let integers = |(qmin, qmax): (i64, i64)| -> Result<Vec<u8>> {
+        // The low bytes of a little-endian integer are the same integer in a narrower type.
+        let width = dtype.bits() / 8;
+        let mut data = Vec::with_capacity(values.len() * width);
+        for (n, piece) in values.chunks(PIECE).enumerate() {
+            progress.check()?;
+            for (i, &v) in piece.iter().enumerate() {
+                let c = channels.of(n * PIECE + i);
+                let integer = quantize(v, q.scales[c], q.zero_points[c], qmin, qmax);
+                data.extend(integer.to_le_bytes().into_iter().take(width));
+            }
+        }
+        Ok(data)
     };
-    let data: Bytes = match dtype {
-        DType::Int8 => integers(-128, 127).map(|q| q as i8 as u8).collect(),
-        DType::UInt8 => integers(0, 255).map(|q| q as u8).collect(),
-        DType::Int16 => integers(-32768, 32767)
-            .flat_map(|q| (q as i16).to_le_bytes())
-            .collect(),
-        DType::Int32 => integers(-i64::from(i32::MAX), i32::MAX.into())
-            .flat_map(|q| (q as i32).to_le_bytes())
-            .collect(),
-        DType::Int64 => integers(-(1 << 46), 1 << 46)
-            .flat_map(|q| q.to_le_bytes())
-            .collect(),
-        other => {
+    let range = match (dtype, dtype.integer_range()) {
+        (DType::Int32, _) => (-i64::from(i32::MAX), i64::from(i32::MAX)),
+        (DType::Int64, _) => (-(1 << 46), 1 << 46),
+        (DType::Int8 | DType::UInt8 | DType::Int16, Some(range)) => range,
+        _ => {
             return crate::unsupported!(
-                "Constant {t} ({:?}) cannot be stored as {other}.",
+                "Constant {t} ({:?}) cannot be stored as {dtype}.",
                 old.name
             );
         }
@@ -509,24 +519,29 @@ fn quantized_constant(t: TensorId, old: &Tensor, dtype: DType, q: &Quantization)
     Ok(Tensor {
         dtype,
         quantization: Some(q.clone()),
-        data: Some(data),
+        data: Some(integers(range)?.into()),
         ..old.clone()
     })
 }
 
 /// The float32 constant `t` as float16.
-fn half_constant(t: TensorId, old: &Tensor) -> Result<Tensor> {
+fn half_constant(t: TensorId, old: &Tensor, progress: &Progress) -> Result<Tensor> {
     let Some(values) = old.f32s() else {
         return crate::malformed!("Constant {t} ({:?}) has no float32 values.", old.name);
     };
-    let data: Bytes = values
-        .iter()
-        .flat_map(|&v| to_f16(v).to_bits().to_le_bytes())
-        .collect();
+    let mut data = Vec::with_capacity(values.len() * 2);
+    for piece in values.chunks(PIECE) {
+        progress.check()?;
+        data.extend(
+            piece
+                .iter()
+                .flat_map(|&v| to_f16(v).to_bits().to_le_bytes()),
+        );
+    }
     Ok(Tensor {
         dtype: DType::Float16,
         quantization: None,
-        data: Some(data),
+        data: Some(data.into()),
         ..old.clone()
     })
 }

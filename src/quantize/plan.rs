@@ -150,6 +150,7 @@ pub fn plan(
     if let Some(width) = width {
         let calibration = usable(calibration, main, recipe.mode)?;
         static_plan::decide(main, width, calibration, &mut plan);
+        refuse_unknown_border(main, &plan)?;
     }
     if recipe.strict {
         refuse_float(main, &plan)?;
@@ -222,6 +223,23 @@ pub(super) fn check_indices(main: &Subgraph) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Integer inputs and outputs need parameters.
+fn refuse_unknown_border(main: &Subgraph, plan: &QuantPlan) -> Result<()> {
+    if plan.recipe.io == Io::Float32 {
+        return Ok(());
+    }
+    let real = |t: &&TensorId| main.tensors[**t].dtype == DType::Float32;
+    let mut border = main.inputs.iter().chain(&main.outputs).filter(real);
+    match border.find(|&&t| plan.tensors[t].quantization.is_none()) {
+        None => Ok(()),
+        Some(&t) => crate::invalid!(
+            "Tensor {t} ({:?}) cannot be {}: there is no finite range for it; use float32 inputs and outputs.",
+            main.tensors[t].name,
+            plan.recipe.io.name()
+        ),
+    }
 }
 
 /// Refuses a model that computes on quantized values.

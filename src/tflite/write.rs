@@ -3,7 +3,7 @@
 //! Equal parts (buffers, strings, shapes, quantizations, options) are stored once and default fields are left out. Constants
 //! stand 16-byte aligned, as runtimes that map the file expect.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use flatbuffers::{FlatBufferBuilder, UnionWIPOffset, Vector, WIPOffset};
@@ -46,25 +46,25 @@ pub(super) fn write_within(graph: &Graph, limit: usize) -> Result<Vec<u8>> {
     Ok(file)
 }
 
-/// Bytes of all constants, custom options and metadata, shared ones counted once for each use.
+/// Bytes of all constants, custom options and metadata; the same memory counts once.
 fn payload(graph: &Graph) -> usize {
-    let mut sum = 0usize;
-    let mut add = |n: usize| sum = sum.saturating_add(n);
-    for subgraph in &graph.subgraphs {
-        for tensor in &subgraph.tensors {
-            add(tensor.data.as_ref().map_or(0, Bytes::len));
-        }
-        for node in &subgraph.nodes {
-            match &node.op {
-                Op::Custom(c) => add(c.options.len()),
-                Op::Other(o) => add(o.options.len()),
-                _ => {}
-            }
-        }
-    }
-    graph.metadata.iter().for_each(|m| add(m.data.len()));
-    graph.unnamed_metadata.iter().for_each(|m| add(m.len()));
-    sum
+    let tensors = graph.subgraphs.iter().flat_map(|s| &s.tensors);
+    let nodes = graph.subgraphs.iter().flat_map(|s| &s.nodes);
+    let options = nodes.filter_map(|n| match &n.op {
+        Op::Custom(c) => Some(&c.options),
+        Op::Other(o) => Some(&o.options),
+        _ => None,
+    });
+    let parts: HashSet<(*const u8, usize)> = tensors
+        .filter_map(|t| t.data.as_ref())
+        .chain(options)
+        .chain(graph.metadata.iter().map(|m| &m.data))
+        .chain(&graph.unnamed_metadata)
+        .map(|part| (part.as_ptr(), part.len()))
+        .collect();
+    parts
+        .iter()
+        .fold(0, |sum: usize, part| sum.saturating_add(part.1))
 }
 
 /// Options in the file: kind and table of either union, and custom bytes.
@@ -122,8 +122,12 @@ impl OpCodes {
 impl<'f> Writer<'f> {
     /// The FlatBuffer, and what stands beside it from `outside` on if that is given.
     fn build(graph: &Graph, outside: Option<u64>) -> Result<(Vec<u8>, Vec<Bytes>)> {
+        let expected = match outside {
+            Some(_) => 0,
+            None => payload(graph),
+        } + 4096;
         let mut w = Writer {
-            fbb: FlatBufferBuilder::with_capacity(payload(graph).min(INSIDE_LIMIT) / 8 * 9 + 4096),
+            fbb: FlatBufferBuilder::with_capacity(expected),
             strings: HashMap::new(),
             ints: HashMap::new(),
             longs: HashMap::new(),
@@ -138,7 +142,9 @@ impl<'f> Writer<'f> {
         // Buffer 0 is the empty one, by the format's convention.
         w.buffer(&Bytes::new());
         w.model(graph)?;
-        Ok((w.fbb.finished_data().to_vec(), w.outside))
+        let (mut file, unused) = w.fbb.collapse();
+        file.drain(..unused);
+        Ok((file, w.outside))
     }
 
     fn model(&mut self, graph: &Graph) -> Result<()> {

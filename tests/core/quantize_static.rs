@@ -451,6 +451,12 @@ fn what_cannot_be_planned_is_said_clearly() {
         ))
         .contains("possible: float32, int16")
     );
+    let no_output = ranges(&[(-1.0, 1.0), NONE, NONE, NONE]);
+    let border = text(plan_error(&graph, &int8, &no_output));
+    assert!(
+        border.contains("Tensor 3 (\"y\") cannot be int8"),
+        "{border}"
+    );
     let (_, q) = quantized(&graph, &int8, &one_conv_ranges());
     let mut again = one_conv_ranges();
     again.ranges.resize(q.main().tensors.len(), None);

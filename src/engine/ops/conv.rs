@@ -6,8 +6,8 @@ use crate::engine::node::{Built, NodeCx, Operand, clamp_f32, multiplier, multipl
 use crate::error::Result;
 use crate::graph::{Activation, Conv2d, DType, DepthwiseConv2d, Padding};
 use crate::kernels::Conv2dShape;
-use crate::kernels::fixed_point::Rescale;
-use crate::kernels::reference::conv::{self, Hybrid, Quantized};
+use crate::kernels::fixed_point::{Multiplier, Rescale};
+use crate::kernels::reference::conv::{self, Hybrid, Quantized, WideBias};
 use crate::malformed;
 
 /// Which of the two convolutions.
@@ -233,9 +233,38 @@ fn int8(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
     })
 }
 
-/// Constant bias of an int16×8 operator, widened to int64.
-pub(super) fn wide_bias(bias: Option<Operand<'_>>) -> Result<Option<Vec<i64>>> {
-    bias.map(|b| b.known_integers("bias")).transpose()
+/// Constant bias of an int16×8 operator.
+pub(super) enum OwnedBias {
+    I32(Vec<i32>),
+    I64(Option<Vec<i64>>),
+}
+
+impl OwnedBias {
+    pub fn new(bias: Option<Operand<'_>>) -> Result<Self> {
+        Ok(match bias {
+            None => Self::I64(None),
+            Some(b) if b.dtype() == DType::Int32 => Self::I32(b.known("bias")?.to_vec()),
+            Some(b) => {
+                b.expect(DType::Int64)?;
+                Self::I64(Some(b.known("bias")?.to_vec()))
+            }
+        })
+    }
+
+    pub fn borrowed(&self) -> WideBias<'_> {
+        match self {
+            Self::I32(b) => WideBias::I32(b),
+            Self::I64(b) => WideBias::I64(b.as_deref()),
+        }
+    }
+
+    /// The factor in the precision that the accumulator is rescaled with.
+    pub fn multiplier(&self, real: f64) -> Result<Multiplier> {
+        match self {
+            Self::I32(_) => multiplier(real),
+            Self::I64(_) => multiplier_i64(real),
+        }
+    }
 }
 
 /// Fails unless int16 input and output have zero point 0.
@@ -250,10 +279,10 @@ fn int16(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
     expect_symmetric(cx, c.input)?;
     let output_scale = cx.output_quantization()?.0;
     let clamp = cx.output_clamp(c.activation)?;
-    let bias = wide_bias(c.bias)?;
+    let bias = OwnedBias::new(c.bias)?;
     let rescale = c.factors(output_scale)?.into_iter();
     let rescale = rescale
-        .map(|f| multiplier_i64(f).map(Rescale::Fixed))
+        .map(|f| bias.multiplier(f).map(Rescale::Fixed))
         .collect::<Result<Vec<_>>>()?;
     let (shape, kind) = (c.shape, c.kind);
     Built::kernel(c.out_shape, move |io, out| {
@@ -268,6 +297,6 @@ fn int16(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
             Kind::Depthwise => conv::depthwise_i16,
         };
         let (input, filter) = (io.get(0), io.get(1));
-        kernel(&shape, input, filter, bias.as_deref(), &q, typed_mut(out));
+        kernel(&shape, input, filter, bias.borrowed(), &q, typed_mut(out));
     })
 }

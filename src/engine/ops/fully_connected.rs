@@ -1,6 +1,6 @@
 //! Builder of FULLY_CONNECTED.
 
-use super::conv::{expect_symmetric, wide_bias};
+use super::conv::{OwnedBias, expect_symmetric};
 use crate::engine::buffer::typed_mut;
 use crate::engine::node::{Built, NodeCx, Operand, clamp_f32};
 use crate::error::Result;
@@ -145,7 +145,7 @@ fn int16(cx: &NodeCx<'_>, o: &FullyConnected, p: Product<'_>) -> Result<Built> {
     let output_scale = cx.output_quantization()?.0;
     let weight_zero_point = p.weights.weight_zero_point()?;
     let clamp = cx.output_clamp(o.activation)?;
-    let bias = wide_bias(p.bias)?;
+    let bias = OwnedBias::new(p.bias)?;
     let (rescale, depth) = (rescale(&p, output_scale)?, p.depth);
     Built::kernel(p.out_shape, move |io, out| {
         let q = Quantized {
@@ -154,7 +154,7 @@ fn int16(cx: &NodeCx<'_>, o: &FullyConnected, p: Product<'_>) -> Result<Built> {
             rescale: &rescale,
             clamp,
         };
-        let (input, weights, bias) = (io.get(0), io.get(1), bias.as_deref());
+        let (input, weights, bias) = (io.get(0), io.get(1), bias.borrowed());
         fully_connected_i16(
             depth,
             input,

@@ -7,11 +7,12 @@ use egui::{
 
 use super::super::{Context, Tab};
 use crate::gui::fonts;
-use crate::gui::icons::{Icon, Look, Texture};
+use crate::gui::icons::Icon;
 use crate::gui::theme::{ROUND, ROUND_CARD, ROUND_CELL, Theme};
 use crate::gui::view::layers::{self as view, Cell, Column, Layer, Layers};
 use crate::gui::view::tensors::TensorKey;
 use crate::gui::view::{figures, format};
+use crate::gui::widgets::checkbox_row;
 use crate::gui::widgets::plot::text_width;
 
 /// Height of a row.
@@ -53,9 +54,6 @@ impl Default for State {
 
 /// Fills the middle of the window below the tab strip.
 pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
-    if context.bench.model.is_none() {
-        return empty(ui, context.theme);
-    }
     let inputs = view::Inputs::of(context.bench);
     let (inputs, all) = match context.state.layers.shown.take() {
         Some(shown) if shown.0 == inputs => shown,
@@ -85,19 +83,6 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
     context.state.layers.shown = Some((inputs, all));
 }
 
-fn empty(ui: &mut Ui, theme: &Theme) {
-    let middle = ui.available_rect_before_wrap().center() - vec2(0.0, 24.0);
-    Icon::Model.paint_sized(ui.painter(), middle - vec2(0.0, 30.0), 28.0, theme.text3);
-    let words = "Open a model to see its operators";
-    ui.painter().text(
-        middle,
-        Align2::CENTER_TOP,
-        words,
-        fonts::body(),
-        theme.text2,
-    );
-}
-
 /// What the colours mean, and whether shape operators are listed.
 fn legend(ui: &mut Ui, context: &mut Context<'_>, all: &Layers) {
     let theme = context.theme;
@@ -107,7 +92,10 @@ fn legend(ui: &mut Ui, context: &mut Context<'_>, all: &Layers) {
             let small = |words: &str| RichText::new(words).font(fonts::small()).color(theme.text2);
             ui.label(small(&summary(all)));
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                ui.checkbox(&mut context.state.layers.shape_operators, "Shape operators");
+                let shapes = &mut context.state.layers.shape_operators;
+                if checkbox_row(ui, *shapes, "Shape operators").clicked() {
+                    *shapes = !*shapes;
+                }
                 if ui.available_width() < 420.0 {
                     return;
                 }
@@ -272,7 +260,9 @@ fn heads(ui: &Ui, context: &Context<'_>, all: &Layers, head: Rect, places: &Plac
     for (column, group) in all.columns.iter().zip(&places.groups) {
         let left = head.left() + group.left;
         let marker = pos2(left + 7.0, head.top() + 15.0);
-        look(column).paint_marker_sized(ui.painter(), marker, 0.9, theme.mode(column.mode));
+        column
+            .look
+            .paint_marker_sized(ui.painter(), marker, 0.9, theme.mode(column.look.mode));
         let name = marker + vec2(14.0, 0.0);
         ui.painter().text(
             name,
@@ -300,13 +290,6 @@ fn heads(ui: &Ui, context: &Context<'_>, all: &Layers, head: Rect, places: &Plac
     }
     ui.painter()
         .hline(head.x_range(), head.bottom(), theme.separator());
-}
-
-fn look(column: &Column) -> Look {
-    Look {
-        mode: column.mode,
-        texture: Texture::of_rank(column.nth),
-    }
 }
 
 fn row(ui: &mut Ui, context: &mut Context<'_>, all: &Layers, layer: &Layer, places: &Places) {
@@ -433,7 +416,7 @@ fn result(
         );
         return;
     }
-    let hue = theme.mode(column.mode);
+    let hue = theme.mode(column.look.mode);
     let galley = ui
         .painter()
         .layout_no_wrap(cell.dtype.clone(), fonts::caption(), theme.text);

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::figures;
+use super::look::Look;
 use super::tensors::short_name;
 use crate::evaluate::{TensorKind, TensorReport};
 use crate::graph::{Activation, DType, Graph, Node, Op, Subgraph, TensorId};
@@ -24,10 +25,8 @@ pub struct Layers {
 pub struct Column {
     /// Its number.
     pub id: ExperimentId,
-    /// Its mode, which decides the hue.
-    pub mode: Mode,
-    /// How many experiments of the same mode stand before it.
-    pub nth: usize,
+    /// How it is told apart.
+    pub look: Look,
     /// Its name.
     pub name: String,
     /// Operators that compute on the mode's integers or with its smaller weights.
@@ -122,7 +121,6 @@ pub fn layers(workbench: &Workbench) -> Layers {
         return Layers::default();
     };
     let main = model.graph.main();
-    let all = &workbench.experiments;
     let mut found = Layers {
         columns: vec![],
         layers: main
@@ -132,7 +130,7 @@ pub fn layers(workbench: &Workbench) -> Layers {
             .map(|(i, n)| layer(main, i, n))
             .collect(),
     };
-    for (at, e) in all.iter().enumerate() {
+    for e in &workbench.experiments {
         let Some(file) = e
             .file
             .as_ref()
@@ -147,13 +145,13 @@ pub fn layers(workbench: &Workbench) -> Layers {
             continue;
         }
         let reports = Reports::new(e.tensors.as_ref().map_or(&[], |t| t.as_slice()));
-        let names = file
+        let computed = file
             .graph
             .main()
             .tensors
             .iter()
-            .map(|t| t.name.as_str())
-            .collect();
+            .filter(|t| !t.is_constant());
+        let names = computed.map(|t| t.name.as_str()).collect();
         for (index, node) in main.nodes.iter().enumerate() {
             let mut cell = cell(main, node, &file.plan, index, &reports);
             cell.is_folded = is_folded(main, node, &names);
@@ -161,8 +159,7 @@ pub fn layers(workbench: &Workbench) -> Layers {
         }
         found.columns.push(Column {
             id: e.id,
-            mode: e.mode(),
-            nth: all[..at].iter().filter(|x| x.mode() == e.mode()).count(),
+            look: Look::of(e),
             name: e.name(),
             quantized: file.plan.nodes.iter().filter(|n| is_quantized(n)).count(),
             conversions: conversions(&file.graph).saturating_sub(conversions(&model.graph)),
@@ -181,7 +178,7 @@ fn is_quantized(node: &NodePlan) -> bool {
 /// Types that the file's writer puts behind a tensor's name where it has several forms of it.
 const FORMS: [&str; 5] = ["int8", "uint8", "int16", "float32", "float16"];
 
-/// Whether no tensor that the operator makes is in the file, in any form.
+/// Whether no tensor that the operator makes is computed in the file, in any form.
 fn is_folded(main: &Subgraph, node: &Node, names: &HashSet<&str>) -> bool {
     let is_there = |name: &str| {
         names.contains(name)

@@ -1,0 +1,205 @@
+//! Float convolution and fully connected layer, packed.
+
+use std::ops::Range;
+
+use super::Conv2dShape;
+use super::gather::Geometry;
+use super::gemm::{PackedWeights, panel_rows, split, tile_rows, worth};
+use super::isa::{Isa, Proven};
+use super::scratch::Scratch;
+use super::simd::{self, F32Tile};
+use crate::error::Result;
+
+/// Steps of k that one pass takes: a block of weights of that depth stays in the second-level cache.
+const K_STEP: usize = 1024;
+/// Multiply–adds that are worth a thread.
+const GRAIN: usize = 400_000;
+
+/// CONV_2D (any groups) or FULLY_CONNECTED in float32, prepared: weights packed, activation fused.
+#[derive(Debug, Clone)]
+pub struct ConvF32 {
+    isa: Proven,
+    geometry: Geometry,
+    groups: Vec<Group>,
+    low: f32,
+    high: f32,
+}
+
+#[derive(Debug, Clone)]
+struct Group {
+    weights: PackedWeights<f32>,
+    bias: Vec<f32>,
+}
+
+impl ConvF32 {
+    /// Packs `weights` `[out_c, k_h, k_w, in_c / groups]`; `bias` has one value per output channel or is absent; outputs are
+    /// clamped to `low..=high`.
+    ///
+    /// # Errors
+    /// `Invalid` if the lengths do not fit the shape.
+    pub fn new(
+        isa: Isa,
+        shape: Conv2dShape,
+        weights: &[f32],
+        bias: Option<&[f32]>,
+        (low, high): (f32, f32),
+    ) -> Result<Self> {
+        let isa = isa.proven();
+        let geometry = Geometry::new(shape, weights.len())?;
+        super::gemm::check_bias(bias, shape.out_c)?;
+        let (n, k) = (geometry.group_out, geometry.k());
+        let groups = (0..geometry.groups)
+            .map(|g| {
+                let mut bias = bias.map_or(vec![0.0; n], |b| b[g * n..(g + 1) * n].to_vec());
+                bias.resize(n.next_multiple_of(super::gemm::PANEL), 0.0);
+                let weights = &weights[g * n * k..(g + 1) * n * k];
+                Group {
+                    weights: PackedWeights::new(isa, n, k, 1, |c, i| weights[c * k + i]),
+                    bias,
+                }
+            })
+            .collect();
+        Ok(Self {
+            isa,
+            geometry,
+            groups,
+            low,
+            high,
+        })
+    }
+
+    /// The same operator on another batch size or image size.
+    ///
+    /// # Errors
+    /// `Invalid` if the filter's part of the shape differs.
+    pub fn reshape(&mut self, shape: Conv2dShape) -> Result<()> {
+        self.geometry = self.geometry.reshape(shape)?;
+        Ok(())
+    }
+
+    /// Makes `scratch` large enough for [`ConvF32::run`] with that many threads.
+    pub fn reserve(&self, scratch: &mut Scratch, threads: usize) {
+        scratch.reserve(threads.max(1), self.lane_bytes(), 0);
+    }
+
+    fn lane_bytes(&self) -> usize {
+        if self.geometry.is_plain() {
+            0
+        } else {
+            self.panel_rows() * self.geometry.k() * 4
+        }
+    }
+
+    fn panel_rows(&self) -> usize {
+        let tile = tile_rows(self.isa, super::gemm::block_panels(self.isa));
+        panel_rows(self.geometry.rows(), tile, self.geometry.k() * 4)
+    }
+
+    /// Computes `output` (NHWC) from `input` (NHWC) on up to `threads` threads of the current rayon pool.
+    ///
+    /// # Errors
+    /// `Invalid` if the lengths do not fit the shape.
+    pub fn run(
+        &self,
+        input: &[f32],
+        output: &mut [f32],
+        scratch: &mut Scratch,
+        threads: usize,
+    ) -> Result<()> {
+        let geometry = &self.geometry;
+        geometry.check(input.len(), output.len())?;
+        let threads = worth(threads, geometry.macs(), GRAIN);
+        let (lanes, _) = scratch.lanes(threads, self.lane_bytes(), 0);
+        let unit = match geometry.groups {
+            1 => super::gemm::block_panels(self.isa) * super::gemm::PANEL,
+            _ => 0,
+        };
+        split(
+            geometry.rows(),
+            geometry.shape.out_c,
+            tile_rows(self.isa, super::gemm::block_panels(self.isa)),
+            unit,
+            threads,
+            lanes,
+            output,
+            |rows, columns, out, lane| self.part(input, rows, columns, out, lane),
+        );
+        Ok(())
+    }
+
+    fn part(
+        &self,
+        input: &[f32],
+        rows: Range<usize>,
+        columns: Range<usize>,
+        out: &mut [f32],
+        lane: &mut [u64],
+    ) {
+        let geometry = &self.geometry;
+        let k = geometry.k();
+        let ldc = columns.len();
+        let step = self.panel_rows();
+        for first in rows.clone().step_by(step) {
+            let here = first..(first + step).min(rows.end);
+            for (g, group) in self.groups.iter().enumerate() {
+                let panel: &mut [f32] = bytemuck::cast_slice_mut(lane);
+                let a = if geometry.is_plain() {
+                    &input[here.start * k..here.end * k]
+                } else {
+                    let panel = &mut panel[..here.len() * k];
+                    geometry.gather(
+                        g,
+                        here.clone(),
+                        input,
+                        |_| 0.0,
+                        |from, to| to.copy_from_slice(from),
+                        panel,
+                        k,
+                    );
+                    panel
+                };
+                let (out_column, columns) = match geometry.groups {
+                    1 => (0, columns.clone()),
+                    _ => (g * geometry.group_out, 0..geometry.group_out),
+                };
+                let out = &mut out[(here.start - rows.start) * ldc + out_column..];
+                self.product(group, columns, a, here.len(), out, ldc);
+            }
+        }
+    }
+
+    /// `rows` rows of `a` times the columns `columns` of a group's weights, into `out`.
+    fn product(
+        &self,
+        group: &Group,
+        columns: Range<usize>,
+        a: &[f32],
+        rows: usize,
+        out: &mut [f32],
+        ldc: usize,
+    ) {
+        let k = self.geometry.k();
+        for block in group.weights.blocks(columns.clone()) {
+            let tile = tile_rows(self.isa, block.panels);
+            let at = block.first - columns.start;
+            for k0 in (0..k).step_by(K_STEP) {
+                let k1 = (k0 + K_STEP).min(k);
+                for row in (0..rows).step_by(tile) {
+                    let t = F32Tile {
+                        rows: tile.min(rows - row),
+                        k: k1 - k0,
+                        a: &a[row * k + k0..],
+                        lda: k,
+                        b: &block.data[k0 * block.panels * super::gemm::PANEL..],
+                        panels: block.panels,
+                        bias: (k0 == 0).then(|| &group.bias[block.first..]),
+                        clamp: (k1 == k).then_some((self.low, self.high)),
+                        ldc,
+                        columns: block.columns,
+                    };
+                    simd::dot_f32(self.isa, &t, &mut out[row * ldc + at..]);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,486 @@
+//! int8, int16×8 and hybrid depthwise convolution, packed.
+
+use super::Conv2dShape;
+use super::depthwise::{Windows, as_offsets, offset_bytes, sum_i32, tiles};
+use super::gemm::{TILE_ROWS, Tile, check_bias, split, worth};
+use super::isa::{Isa, Proven};
+use super::portable;
+use super::quantize::{quantize_row_asymmetric, quantize_row_symmetric};
+use super::reference::conv::{Hybrid, Quantized};
+use super::rescale::{Bounds, Factors, Fixed, Real, Wide, whole_panels};
+use super::scratch::Scratch;
+use super::simd::{self, HybridPart};
+use crate::error::Result;
+
+/// Multiply–adds that are worth a thread.
+const GRAIN: usize = 300_000;
+
+/// What all integer depthwise operators hold.
+#[derive(Debug, Clone)]
+struct Common {
+    isa: Proven,
+    windows: Windows,
+    /// As the kernel multiplies them, one row of channels per tap.
+    weights: Vec<i16>,
+    /// Sum of the weights of each channel.
+    sums: Vec<i32>,
+}
+
+impl Common {
+    fn new(isa: Isa, shape: Conv2dShape, weights: &[i8]) -> Result<Self> {
+        let windows = Windows::new(shape, weights.len())?;
+        let mut sums = vec![0i32; shape.out_c];
+        for row in weights.chunks(shape.out_c) {
+            for (sum, &w) in sums.iter_mut().zip(row) {
+                *sum = sum.wrapping_add(w.into());
+            }
+        }
+        Ok(Self {
+            isa: isa.proven(),
+            windows,
+            weights: weights.iter().map(|&w| w.into()).collect(),
+            sums,
+        })
+    }
+}
+
+/// DEPTHWISE_CONV_2D in int8, prepared: zero point folded into the bias, rescale and activation fused.
+#[derive(Debug, Clone)]
+pub struct DepthwiseI8 {
+    common: Common,
+    pad: Vec<i8>,
+    finish: Finish<Fixed>,
+}
+
+#[derive(Debug, Clone)]
+enum Finish<F> {
+    Fixed(F),
+    Real(Real),
+}
+
+impl DepthwiseI8 {
+    /// Takes `weights` `[1, k_h, k_w, out_c]` (zero point 0); `bias` has one value per output channel or is absent. Padding counts
+    /// as the input zero point.
+    ///
+    /// # Errors
+    /// `Invalid` if the lengths do not fit the shape, or a parameter its range.
+    pub fn new(
+        isa: Isa,
+        shape: Conv2dShape,
+        weights: &[i8],
+        bias: Option<&[i32]>,
+        q: &Quantized,
+    ) -> Result<Self> {
+        let common = Common::new(isa, shape, weights)?;
+        check_bias(bias, shape.out_c)?;
+        let bounds = Bounds::new(q, -128, 127)?;
+        let Ok(zero_point) = i8::try_from(q.input_zero_point) else {
+            return crate::invalid!(
+                "the input zero point of an int8 operator is {}; it must be −128 to 127",
+                q.input_zero_point
+            );
+        };
+        let bias = common.sums.iter().enumerate().map(|(c, &sum)| {
+            bias.map_or(0, |b| b[c])
+                .wrapping_sub(q.input_zero_point.wrapping_mul(sum))
+        });
+        let finish = match Factors::new(q.rescale, shape.out_c, 30)? {
+            Factors::Fixed(f) => Finish::Fixed(Fixed::new(&f, bias, bounds)),
+            Factors::Real(f) => Finish::Real(Real::new(&f, bias.map(i64::from), bounds)),
+        };
+        Ok(Self {
+            common,
+            pad: vec![zero_point; shape.out_c],
+            finish,
+        })
+    }
+
+    /// The same operator on another batch size or image size.
+    ///
+    /// # Errors
+    /// `Invalid` if the filter's part of the shape differs.
+    pub fn reshape(&mut self, shape: Conv2dShape) -> Result<()> {
+        self.common.windows = self.common.windows.reshape(shape)?;
+        Ok(())
+    }
+
+    /// Makes `scratch` large enough for [`DepthwiseI8::run`] with that many threads.
+    pub fn reserve(&self, scratch: &mut Scratch, threads: usize) {
+        let windows = &self.common.windows;
+        scratch.reserve(
+            threads.max(1),
+            offset_bytes(windows),
+            windows.repeated_len(),
+        );
+    }
+
+    /// Computes `output` (NHWC) from `input` (NHWC) on up to `threads` threads of the current rayon pool.
+    ///
+    /// # Errors
+    /// `Invalid` if the lengths do not fit the shape.
+    pub fn run(
+        &self,
+        input: &[i8],
+        output: &mut [i8],
+        scratch: &mut Scratch,
+        threads: usize,
+    ) -> Result<()> {
+        let Common {
+            isa,
+            windows,
+            weights,
+            ..
+        } = &self.common;
+        windows.check(input.len(), output.len())?;
+        let threads = worth(threads, windows.macs(), GRAIN);
+        let repeated = windows.repeated_len();
+        let (lanes, shared) = scratch.lanes(threads, offset_bytes(windows), repeated);
+        let shared = &mut bytemuck::cast_slice_mut(shared)[..repeated];
+        let input = windows.repeat(input, shared);
+        let stride = windows.shape.out_c;
+        split(
+            windows.pixels(),
+            stride,
+            TILE_ROWS,
+            0,
+            threads,
+            lanes,
+            output,
+            |pixels, _, out, lane| {
+                let mut tile = Tile::new();
+                let begin = pixels.start;
+                tiles(
+                    windows,
+                    pixels,
+                    as_offsets(lane),
+                    |pixels, channels, offsets| {
+                        let (first, n) = (channels.start, channels.len());
+                        sum_i32(
+                            *isa, windows, input, &self.pad, weights, channels, offsets, &mut tile,
+                        );
+                        let out = &mut out[(pixels.start - begin) * stride + first..];
+                        match &self.finish {
+                            Finish::Fixed(p) => {
+                                let p = p.from(first);
+                                simd::requant_i8(*isa, &tile, pixels.len(), &p, out, stride, n);
+                            }
+                            Finish::Real(p) => {
+                                portable::real_i8(&tile, pixels.len(), p, first, out, stride, n);
+                            }
+                        }
+                    },
+                );
+            },
+        );
+        Ok(())
+    }
+}
+
+/// DEPTHWISE_CONV_2D with int16 activations (zero point 0) and int8 weights, prepared.
+#[derive(Debug, Clone)]
+pub struct DepthwiseI16 {
+    common: Common,
+    pad: Vec<i16>,
+    finish: Finish<Wide>,
+    /// Ends of the runs of taps within which no int32 sum can overflow.
+    runs: Vec<usize>,
+}
+
+impl DepthwiseI16 {
+    /// Takes `weights` `[1, k_h, k_w, out_c]` (zero point 0); `bias` has one value per output channel or is absent.
+    ///
+    /// # Errors
+    /// `Invalid` if the lengths do not fit the shape, or a parameter its range; the input zero point must be 0.
+    pub fn new(
+        isa: Isa,
+        shape: Conv2dShape,
+        weights: &[i8],
+        bias: Option<&[i64]>,
+        q: &Quantized,
+    ) -> Result<Self> {
+        let common = Common::new(isa, shape, weights)?;
+        check_bias(bias, shape.out_c)?;
+        let bounds = Bounds::new(q, -32768, 32767)?;
+        if q.input_zero_point != 0 {
+            return crate::invalid!(
+                "the input zero point of an int16 operator is {}; it must be 0",
+                q.input_zero_point
+            );
+        }
+        let bias = (0..shape.out_c).map(|c| bias.map_or(0, |b| b[c]));
+        let finish = match Factors::new(q.rescale, shape.out_c, 14)? {
+            Factors::Fixed(f) => Finish::Fixed(Wide::new(&f, bias, bounds)),
+            Factors::Real(f) => Finish::Real(Real::new(&f, bias, bounds)),
+        };
+        // 511 products of at most 2^22 stay below 2^31.
+        let taps = common.windows.taps();
+        let runs = (511..taps).step_by(511).chain([taps]).collect();
+        Ok(Self {
+            common,
+            pad: vec![0; shape.out_c],
+            finish,
+            runs,
+        })
+    }
+
+    /// The same operator on another batch size or image size.
+    ///
+    /// # Errors
+    /// `Invalid` if the filter's part of the shape differs.
+    pub fn reshape(&mut self, shape: Conv2dShape) -> Result<()> {
+        self.common.windows = self.common.windows.reshape(shape)?;
+        Ok(())
+    }
+
+    /// Makes `scratch` large enough for [`DepthwiseI16::run`] with that many threads.
+    pub fn reserve(&self, scratch: &mut Scratch, threads: usize) {
+        scratch.reserve(
+            threads.max(1),
+            self.lane_bytes(),
+            self.common.windows.repeated_len() * 2,
+        );
+    }
+
+    /// Offsets, and the sums of runs before the last where there are any.
+    fn lane_bytes(&self) -> usize {
+        let sums = if self.runs.len() > 1 {
+            size_of::<Tile>() * 2
+        } else {
+            0
+        };
+        offset_bytes(&self.common.windows) + sums
+    }
+
+    /// Computes `output` (NHWC) from `input` (NHWC) on up to `threads` threads of the current rayon pool.
+    ///
+    /// # Errors
+    /// `Invalid` if the lengths do not fit the shape.
+    pub fn run(
+        &self,
+        input: &[i16],
+        output: &mut [i16],
+        scratch: &mut Scratch,
+        threads: usize,
+    ) -> Result<()> {
+        let Common {
+            isa,
+            windows,
+            weights,
+            ..
+        } = &self.common;
+        windows.check(input.len(), output.len())?;
+        let threads = worth(threads, windows.macs(), GRAIN);
+        let repeated = windows.repeated_len();
+        let (lanes, shared) = scratch.lanes(threads, self.lane_bytes(), repeated * 2);
+        let shared = &mut bytemuck::cast_slice_mut(shared)[..repeated];
+        let input = windows.repeat(input, shared);
+        let stride = windows.shape.out_c;
+        split(
+            windows.pixels(),
+            stride,
+            TILE_ROWS,
+            0,
+            threads,
+            lanes,
+            output,
+            |pixels, _, out, lane| {
+                let mut tile = Tile::new();
+                let begin = pixels.start;
+                let (offsets, wide) = lane.split_at_mut(offset_bytes(windows) / 8);
+                let wide: &mut [i64] = bytemuck::cast_slice_mut(wide);
+                tiles(
+                    windows,
+                    pixels,
+                    as_offsets(offsets),
+                    |pixels, channels, offsets| {
+                        let (first, n) = (channels.start, channels.len());
+                        let mut start = 0;
+                        for (i, &end) in self.runs.iter().enumerate() {
+                            if i > 0 {
+                                portable::widen(&tile, wide, i == 1);
+                            }
+                            simd::vectorized(
+                                *isa,
+                                super::depthwise::Taps {
+                                    input,
+                                    pad: &self.pad,
+                                    weights: &weights[start * stride..],
+                                    stride,
+                                    channels: channels.clone(),
+                                    offsets,
+                                    taps: windows.taps(),
+                                    run: start..end,
+                                    sums: &mut tile.0[..],
+                                },
+                            );
+                            start = end;
+                        }
+                        let before = (self.runs.len() > 1).then_some(&*wide);
+                        let out = &mut out[(pixels.start - begin) * stride + first..];
+                        let rows = pixels.len();
+                        match &self.finish {
+                            Finish::Fixed(p) => {
+                                let p = p.from(first);
+                                simd::requant_i16(*isa, &tile, before, rows, &p, out, stride, n);
+                            }
+                            Finish::Real(p) => {
+                                portable::real_i16(&tile, before, rows, p, first, out, stride, n);
+                            }
+                        }
+                    },
+                );
+            },
+        );
+        Ok(())
+    }
+}
+
+/// DEPTHWISE_CONV_2D of float activations with int8 weights, prepared; as
+/// [`reference::conv::depthwise_hybrid`](super::reference::conv::depthwise_hybrid).
+#[derive(Debug, Clone)]
+pub struct DepthwiseHybrid {
+    common: Common,
+    asymmetric: bool,
+    scales: Vec<f32>,
+    weight_sums: Vec<i32>,
+    bias: Vec<f32>,
+    clamp: (f32, f32),
+}
+
+impl DepthwiseHybrid {
+    /// Takes `weights` `[1, k_h, k_w, out_c]`; `bias` has one value per output channel or is absent; outputs are clamped.
+    ///
+    /// # Errors
+    /// `Invalid` if the lengths do not fit the shape.
+    pub fn new(
+        isa: Isa,
+        shape: Conv2dShape,
+        weights: &[i8],
+        bias: Option<&[f32]>,
+        how: Hybrid,
+        clamp: (f32, f32),
+    ) -> Result<Self> {
+        let common = Common::new(isa, shape, weights)?;
+        check_bias(bias, shape.out_c)?;
+        let n = shape.out_c;
+        let (asymmetric, scales) = match how {
+            Hybrid::Symmetric(scale) => (false, vec![scale; n]),
+            Hybrid::Asymmetric(scales) => (true, scales.to_vec()),
+        };
+        if scales.len() != n {
+            return crate::invalid!("{} weight scales for {n} output channels", scales.len());
+        }
+        Ok(Self {
+            asymmetric,
+            scales: whole_panels(scales.into_iter(), 0.0),
+            weight_sums: whole_panels(common.sums.iter().copied(), 0),
+            bias: whole_panels((0..n).map(|c| bias.map_or(0.0, |b| b[c])), 0.0),
+            clamp,
+            common,
+        })
+    }
+
+    /// The same operator on another batch size or image size.
+    ///
+    /// # Errors
+    /// `Invalid` if the filter's part of the shape differs.
+    pub fn reshape(&mut self, shape: Conv2dShape) -> Result<()> {
+        self.common.windows = self.common.windows.reshape(shape)?;
+        Ok(())
+    }
+
+    /// Makes `scratch` large enough for [`DepthwiseHybrid::run`] with that many threads.
+    pub fn reserve(&self, scratch: &mut Scratch, threads: usize) {
+        scratch.reserve(
+            threads.max(1),
+            offset_bytes(&self.common.windows),
+            self.shared_bytes(),
+        );
+    }
+
+    /// The quantized input, the repeated one, and a row of padding.
+    fn shared_bytes(&self) -> usize {
+        let windows = &self.common.windows;
+        let image = windows.input_len() / windows.shape.batches.max(1);
+        image * (1 + windows.multiplier) + windows.shape.out_c
+    }
+
+    /// Computes `output` (NHWC) from `input` (NHWC) on up to `threads` threads of the current rayon pool.
+    ///
+    /// # Errors
+    /// `Invalid` if the lengths do not fit the shape.
+    pub fn run(
+        &self,
+        input: &[f32],
+        output: &mut [f32],
+        scratch: &mut Scratch,
+        threads: usize,
+    ) -> Result<()> {
+        let Common {
+            isa,
+            windows,
+            weights,
+            ..
+        } = &self.common;
+        windows.check(input.len(), output.len())?;
+        let s = windows.shape;
+        let threads = worth(threads, windows.macs() / s.batches.max(1), GRAIN);
+        let (lanes, shared) = scratch.lanes(threads, offset_bytes(windows), self.shared_bytes());
+        let shared: &mut [i8] = bytemuck::cast_slice_mut(shared);
+        let image = input.len() / s.batches.max(1);
+        let (values, rest) = shared.split_at_mut(image);
+        let (repeated, rest) = rest.split_at_mut(image * windows.multiplier);
+        let pad = &mut rest[..s.out_c];
+        let stride = s.out_c;
+        // Batches one after the other, for each has a padding of its own.
+        let pixels = s.out_h * s.out_w;
+        let batches = input.chunks(image.max(1));
+        for (x, output) in batches.zip(output.chunks_mut((pixels * stride).max(1))) {
+            let (scale, zero_point) = if self.asymmetric {
+                quantize_row_asymmetric(x, values)
+            } else {
+                (quantize_row_symmetric(x, values), 0)
+            };
+            pad.fill(zero_point as i8);
+            let input = windows.repeat(values, repeated);
+            let pad = &*pad;
+            split(
+                pixels,
+                stride,
+                TILE_ROWS,
+                0,
+                threads,
+                lanes,
+                output,
+                |pixels, _, out, lane| {
+                    let mut tile = Tile::new();
+                    let begin = pixels.start;
+                    tiles(
+                        windows,
+                        pixels,
+                        as_offsets(lane),
+                        |pixels, channels, offsets| {
+                            let (first, n) = (channels.start, channels.len());
+                            sum_i32(
+                                *isa, windows, input, pad, weights, channels, offsets, &mut tile,
+                            );
+                            let out = &mut out[(pixels.start - begin) * stride + first..];
+                            let p = HybridPart {
+                                weight_sums: &self.weight_sums[first..],
+                                scales: &self.scales[first..],
+                                bias: &self.bias[first..],
+                                row_scales: &[scale; TILE_ROWS],
+                                row_offsets: &[zero_point; TILE_ROWS],
+                                joint: !self.asymmetric,
+                                low: self.clamp.0,
+                                high: self.clamp.1,
+                            };
+                            simd::scale_f32(*isa, &tile, pixels.len(), &p, out, stride, n);
+                        },
+                    );
+                },
+            );
+        }
+        Ok(())
+    }
+}

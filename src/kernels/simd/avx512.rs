@@ -1,0 +1,453 @@
+//! AVX-512 with VNNI: products of bytes by `vpdpbusd`, of 16-bit pairs by `vpdpwssd`, of floats by FMA, and their epilogues.
+//!
+//! The safe functions at the top may be called because a `Proven` instruction set led here (see `simd::*`).
+
+#![allow(unsafe_code)]
+#![allow(clippy::needless_range_loop)] // indices keep arrays of registers in registers
+
+use std::arch::x86_64::*;
+
+use super::{F32Tile, HybridPart, Vectorized};
+use crate::kernels::gemm::{PANEL, TILE_COLS, TILE_ROWS, Tile};
+use crate::kernels::rescale::{FixedPart, WidePart};
+
+/// Calls `$f::<rows, panels>` for the values that micro-kernels exist for.
+macro_rules! by_size {
+    ($rows:expr, $panels:expr, $f:ident($($arg:expr),*)) => {
+        match ($panels, $rows) {
+            (1, 1) => $f::<1, 1>($($arg),*), (1, 2) => $f::<2, 1>($($arg),*), (1, 3) => $f::<3, 1>($($arg),*),
+            (1, 4) => $f::<4, 1>($($arg),*), (1, 5) => $f::<5, 1>($($arg),*), (1, 6) => $f::<6, 1>($($arg),*),
+            (1, 7) => $f::<7, 1>($($arg),*), (1, 8) => $f::<8, 1>($($arg),*),
+            (2, 1) => $f::<1, 2>($($arg),*), (2, 2) => $f::<2, 2>($($arg),*), (2, 3) => $f::<3, 2>($($arg),*),
+            (2, 4) => $f::<4, 2>($($arg),*), (2, 5) => $f::<5, 2>($($arg),*), (2, 6) => $f::<6, 2>($($arg),*),
+            (2, 7) => $f::<7, 2>($($arg),*), (2, 8) => $f::<8, 2>($($arg),*),
+            (3, 1) => $f::<1, 3>($($arg),*), (3, 2) => $f::<2, 3>($($arg),*), (3, 3) => $f::<3, 3>($($arg),*),
+            (3, 4) => $f::<4, 3>($($arg),*), (3, 5) => $f::<5, 3>($($arg),*), (3, 6) => $f::<6, 3>($($arg),*),
+            (3, 7) => $f::<7, 3>($($arg),*), (3, 8) => $f::<8, 3>($($arg),*),
+            (4, 1) => $f::<1, 4>($($arg),*), (4, 2) => $f::<2, 4>($($arg),*), (4, 3) => $f::<3, 4>($($arg),*),
+            (4, 4) => $f::<4, 4>($($arg),*), (4, 5) => $f::<5, 4>($($arg),*), (4, 6) => $f::<6, 4>($($arg),*),
+            (panels, rows) => unreachable!("no micro-kernel of {rows} rows and {panels} panels"),
+        }
+    };
+}
+
+pub(super) fn vectorized(code: impl Vectorized) {
+    // SAFETY: a `Proven` AVX-512 led here.
+    unsafe { vectorized_here(code) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma")]
+fn vectorized_here(code: impl Vectorized) {
+    code.run();
+}
+
+pub(super) fn dot_u8i8(
+    groups: usize,
+    a: &[u8],
+    lda: usize,
+    rows: usize,
+    b: &[i8],
+    panels: usize,
+    tile: &mut Tile,
+) {
+    // SAFETY: a `Proven` AVX-512 led here.
+    unsafe { by_size!(rows, panels, dot_u8i8_rp(groups, a, lda, b, tile)) }
+}
+
+pub(super) fn dot_i16(
+    pairs: usize,
+    a: &[i16],
+    lda: usize,
+    rows: usize,
+    b: &[i16],
+    panels: usize,
+    tile: &mut Tile,
+) {
+    // SAFETY: a `Proven` AVX-512 led here.
+    unsafe { by_size!(rows, panels, dot_i16_rp(pairs, a, lda, b, tile)) }
+}
+
+pub(super) fn dot_f32(t: &F32Tile, out: &mut [f32]) {
+    // SAFETY: a `Proven` AVX-512 led here.
+    unsafe { by_size!(t.rows, t.panels, dot_f32_rp(t, out)) }
+}
+
+pub(super) fn requant_i8(
+    tile: &Tile,
+    rows: usize,
+    p: &FixedPart,
+    out: &mut [i8],
+    ldc: usize,
+    columns: usize,
+) {
+    // SAFETY: a `Proven` AVX-512 led here.
+    unsafe { requant_i8_avx512(tile, rows, p, out, ldc, columns) }
+}
+
+pub(super) fn requant_i16(
+    tile: &Tile,
+    before: Option<&[i64]>,
+    rows: usize,
+    p: &WidePart,
+    out: &mut [i16],
+    ldc: usize,
+    columns: usize,
+) {
+    // SAFETY: a `Proven` AVX-512 led here.
+    unsafe { requant_i16_avx512(tile, before, rows, p, out, ldc, columns) }
+}
+
+pub(super) fn scale_f32(
+    tile: &Tile,
+    rows: usize,
+    p: &HybridPart,
+    out: &mut [f32],
+    ldc: usize,
+    columns: usize,
+) {
+    // SAFETY: a `Proven` AVX-512 led here.
+    unsafe { scale_f32_avx512(tile, rows, p, out, ldc, columns) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+fn dot_u8i8_rp<const R: usize, const P: usize>(
+    groups: usize,
+    a: &[u8],
+    lda: usize,
+    b: &[i8],
+    tile: &mut Tile,
+) {
+    assert!(a.len() >= (R - 1) * lda + 4 * groups && b.len() >= groups * P * 64);
+    let mut acc = [[_mm512_setzero_si512(); P]; R];
+    let (a, b) = (a.as_ptr(), b.as_ptr());
+    for g in 0..groups {
+        let mut weights = [_mm512_setzero_si512(); P];
+        for (p, w) in weights.iter_mut().enumerate() {
+            // SAFETY: the assertion above holds (g · P + p) · 64 + 64 within `b`.
+            *w = unsafe { _mm512_loadu_si512(b.add((g * P + p) * 64).cast()) };
+        }
+        for (r, acc) in acc.iter_mut().enumerate() {
+            // SAFETY: the assertion above holds r · lda + 4 · g + 4 within `a`.
+            let four = unsafe { a.add(r * lda + 4 * g).cast::<i32>().read_unaligned() };
+            let four = _mm512_set1_epi32(four);
+            for (acc, w) in acc.iter_mut().zip(weights) {
+                *acc = _mm512_dpbusd_epi32(*acc, four, w);
+            }
+        }
+    }
+    store(&acc, tile);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+fn dot_i16_rp<const R: usize, const P: usize>(
+    pairs: usize,
+    a: &[i16],
+    lda: usize,
+    b: &[i16],
+    tile: &mut Tile,
+) {
+    assert!(a.len() >= (R - 1) * lda + 2 * pairs && b.len() >= pairs * P * 32);
+    let mut acc = [[_mm512_setzero_si512(); P]; R];
+    let (a, b) = (a.as_ptr(), b.as_ptr());
+    for g in 0..pairs {
+        let mut weights = [_mm512_setzero_si512(); P];
+        for (p, w) in weights.iter_mut().enumerate() {
+            // SAFETY: the assertion above holds (g · P + p) · 32 + 32 within `b`.
+            *w = unsafe { _mm512_loadu_si512(b.add((g * P + p) * 32).cast()) };
+        }
+        for (r, acc) in acc.iter_mut().enumerate() {
+            // SAFETY: the assertion above holds r · lda + 2 · g + 2 within `a`.
+            let two = unsafe { a.add(r * lda + 2 * g).cast::<i32>().read_unaligned() };
+            let two = _mm512_set1_epi32(two);
+            for (acc, w) in acc.iter_mut().zip(weights) {
+                *acc = dpwssd(*acc, two, w);
+            }
+        }
+    }
+    store(&acc, tile);
+}
+
+/// acc + products of pairs. Written out because LLVM parts the intrinsic into `vpmaddwd` and `vpaddd`, at half the speed.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+fn dpwssd(mut acc: __m512i, a: __m512i, b: __m512i) -> __m512i {
+    // SAFETY: one instruction on registers, of an enabled feature.
+    unsafe {
+        std::arch::asm!(
+            "vpdpwssd {acc}, {a}, {b}",
+            acc = inout(zmm_reg) acc,
+            a = in(zmm_reg) a,
+            b = in(zmm_reg) b,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    acc
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+fn store<const R: usize, const P: usize>(acc: &[[__m512i; P]; R], tile: &mut Tile) {
+    const { assert!(R <= TILE_ROWS && P * PANEL <= TILE_COLS) };
+    let to = tile.0.as_mut_ptr();
+    for (r, acc) in acc.iter().enumerate() {
+        for (p, &v) in acc.iter().enumerate() {
+            // SAFETY: R and P lie within the tile.
+            unsafe { _mm512_storeu_si512(to.add(r * TILE_COLS + p * PANEL).cast(), v) };
+        }
+    }
+}
+
+/// The lanes of panel `p` that are real columns.
+#[inline]
+fn lanes(columns: usize, p: usize) -> u16 {
+    let here = columns - (p * PANEL).min(columns);
+    if here >= PANEL {
+        0xFFFF
+    } else {
+        (1 << here) - 1
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+fn dot_f32_rp<const R: usize, const P: usize>(t: &F32Tile, out: &mut [f32]) {
+    let &F32Tile {
+        k,
+        lda,
+        ldc,
+        columns,
+        ..
+    } = t;
+    assert!(t.a.len() >= (R - 1) * lda + k && t.b.len() >= k * P * PANEL);
+    assert!(columns <= P * PANEL && out.len() >= (R - 1) * ldc + columns);
+    let mut acc = [[_mm512_setzero_ps(); P]; R];
+    let (a, b, c) = (t.a.as_ptr(), t.b.as_ptr(), out.as_mut_ptr());
+    match t.bias {
+        Some(bias) => {
+            assert!(bias.len() >= P * PANEL);
+            for p in 0..P {
+                // SAFETY: the assertion above.
+                let bias = unsafe { _mm512_loadu_ps(bias.as_ptr().add(p * PANEL)) };
+                for r in 0..R {
+                    acc[r][p] = bias;
+                }
+            }
+        }
+        None => {
+            for (r, acc) in acc.iter_mut().enumerate() {
+                for (p, acc) in acc.iter_mut().enumerate() {
+                    // SAFETY: masked lanes beyond `columns` are not read, the others lie within `out`.
+                    *acc = unsafe {
+                        _mm512_maskz_loadu_ps(
+                            lanes(columns, p),
+                            c.wrapping_add(r * ldc + p * PANEL),
+                        )
+                    };
+                }
+            }
+        }
+    }
+    for kk in 0..k {
+        let mut weights = [_mm512_setzero_ps(); P];
+        for (p, w) in weights.iter_mut().enumerate() {
+            // SAFETY: the assertion above holds (kk · P + p) · 16 + 16 within `b`.
+            *w = unsafe { _mm512_loadu_ps(b.add((kk * P + p) * PANEL)) };
+        }
+        for (r, acc) in acc.iter_mut().enumerate() {
+            // SAFETY: the assertion above holds r · lda + kk within `a`.
+            let one = _mm512_set1_ps(unsafe { *a.add(r * lda + kk) });
+            for (acc, w) in acc.iter_mut().zip(weights) {
+                *acc = _mm512_fmadd_ps(one, w, *acc);
+            }
+        }
+    }
+    if let Some((low, high)) = t.clamp {
+        let (low, high) = (_mm512_set1_ps(low), _mm512_set1_ps(high));
+        for r in 0..R {
+            for p in 0..P {
+                // The second operand is returned for NaN.
+                acc[r][p] = _mm512_min_ps(high, _mm512_max_ps(low, acc[r][p]));
+            }
+        }
+    }
+    for (r, acc) in acc.iter().enumerate() {
+        for (p, &v) in acc.iter().enumerate() {
+            // SAFETY: masked lanes beyond `columns` are not written, the others lie within `out`.
+            unsafe {
+                _mm512_mask_storeu_ps(c.wrapping_add(r * ldc + p * PANEL), lanes(columns, p), v);
+            }
+        }
+    }
+}
+
+/// 16 values from the front of `from`.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load(from: &[i32]) -> __m512i {
+    assert!(from.len() >= 16);
+    // SAFETY: the assertion.
+    unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
+}
+
+/// 8 values from the front of `from`.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load64(from: &[i64]) -> __m512i {
+    assert!(from.len() >= 8);
+    // SAFETY: the assertion.
+    unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
+}
+
+/// `kernels::rescale::rescale` on 16 lanes.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+fn rescale16(x: __m512i, multiplier: __m512i, left: __m512i, right: __m512i) -> __m512i {
+    let x = _mm512_sllv_epi32(x, left);
+    let nudge = _mm512_set1_epi64(1 << 30);
+    let even = _mm512_add_epi64(_mm512_mul_epi32(x, multiplier), nudge);
+    let odd = _mm512_mul_epi32(
+        _mm512_srli_epi64::<32>(x),
+        _mm512_srli_epi64::<32>(multiplier),
+    );
+    let odd = _mm512_slli_epi64::<1>(_mm512_add_epi64(odd, nudge));
+    let high = _mm512_mask_mov_epi32(_mm512_srli_epi64::<31>(even), 0xAAAA, odd);
+    let one = _mm512_set1_epi32(1);
+    let mask = _mm512_sub_epi32(_mm512_sllv_epi32(one, right), one);
+    let threshold = _mm512_sub_epi32(_mm512_srai_epi32::<1>(mask), _mm512_srai_epi32::<31>(high));
+    let up = _mm512_cmpgt_epi32_mask(_mm512_and_si512(high, mask), threshold);
+    let shifted = _mm512_srav_epi32(high, right);
+    _mm512_mask_add_epi32(shifted, up, shifted, one)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+fn requant_i8_avx512(
+    tile: &Tile,
+    rows: usize,
+    q: &FixedPart,
+    out: &mut [i8],
+    ldc: usize,
+    columns: usize,
+) {
+    assert!((1..=TILE_ROWS).contains(&rows) && columns <= TILE_COLS);
+    assert!(out.len() >= (rows - 1) * ldc + columns);
+    let zero_point = _mm512_set1_epi32(q.bounds.zero_point);
+    let (low, high) = (
+        _mm512_set1_epi32(q.bounds.low),
+        _mm512_set1_epi32(q.bounds.high),
+    );
+    for p in 0..columns.div_ceil(PANEL) {
+        let at = p * PANEL;
+        let (bias, multiplier) = (load(&q.bias[at..]), load(&q.multiplier[at..]));
+        let (left, right) = (load(&q.left[at..]), load(&q.right[at..]));
+        let lanes = lanes(columns, p);
+        for r in 0..rows {
+            let x = _mm512_add_epi32(load(&tile.0[r * TILE_COLS + at..]), bias);
+            let y = rescale16(x, multiplier, left, right);
+            let y = _mm512_min_epi32(_mm512_max_epi32(y, low), high);
+            let y = _mm512_add_epi32(y, zero_point);
+            // SAFETY: masked lanes beyond `columns` are not written, the others lie within `out`.
+            unsafe {
+                _mm512_mask_cvtepi32_storeu_epi8(
+                    out.as_mut_ptr().wrapping_add(r * ldc + at).cast(),
+                    lanes,
+                    y,
+                );
+            }
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+fn requant_i16_avx512(
+    tile: &Tile,
+    before: Option<&[i64]>,
+    rows: usize,
+    q: &WidePart,
+    out: &mut [i16],
+    ldc: usize,
+    columns: usize,
+) {
+    assert!((1..=TILE_ROWS).contains(&rows) && columns <= TILE_COLS);
+    assert!(out.len() >= (rows - 1) * ldc + columns);
+    let zero_point = _mm512_set1_epi32(q.bounds.zero_point);
+    let (low, high) = (
+        _mm512_set1_epi32(q.bounds.low),
+        _mm512_set1_epi32(q.bounds.high),
+    );
+    for p in 0..columns.div_ceil(PANEL) {
+        let at = p * PANEL;
+        let lanes = lanes(columns, p);
+        for r in 0..rows {
+            let x = load(&tile.0[r * TILE_COLS + at..]);
+            let mut halves = [
+                _mm512_cvtepi32_epi64(_mm512_castsi512_si256(x)),
+                _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64::<1>(x)),
+            ];
+            for (h, x) in halves.iter_mut().enumerate() {
+                let at = at + 8 * h;
+                if let Some(before) = before {
+                    *x = _mm512_add_epi64(*x, load64(&before[r * TILE_COLS + at..]));
+                }
+                *x = _mm512_add_epi64(*x, load64(&q.bias[at..]));
+                let multiplier = load64(&q.multiplier[at..]);
+                // The product modulo 2^64 of x and a multiplier of 15 bits, by halves of x.
+                let lower = _mm512_mul_epu32(*x, multiplier);
+                let upper = _mm512_mul_epu32(_mm512_srli_epi64::<32>(*x), multiplier);
+                let product = _mm512_add_epi64(lower, _mm512_slli_epi64::<32>(upper));
+                let sum = _mm512_add_epi64(product, load64(&q.round[at..]));
+                *x = _mm512_srav_epi64(sum, load64(&q.shift[at..]));
+            }
+            let y = _mm512_inserti64x4::<1>(
+                _mm512_castsi256_si512(_mm512_cvtepi64_epi32(halves[0])),
+                _mm512_cvtepi64_epi32(halves[1]),
+            );
+            let y = _mm512_min_epi32(_mm512_max_epi32(y, low), high);
+            let y = _mm512_add_epi32(y, zero_point);
+            // SAFETY: masked lanes beyond `columns` are not written, the others lie within `out`.
+            unsafe {
+                _mm512_mask_cvtepi32_storeu_epi16(
+                    out.as_mut_ptr().wrapping_add(r * ldc + at).cast(),
+                    lanes,
+                    y,
+                );
+            }
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+fn scale_f32_avx512(
+    tile: &Tile,
+    rows: usize,
+    q: &HybridPart,
+    out: &mut [f32],
+    ldc: usize,
+    columns: usize,
+) {
+    assert!((1..=TILE_ROWS).contains(&rows) && columns <= TILE_COLS);
+    assert!(out.len() >= (rows - 1) * ldc + columns);
+    let (low, high) = (_mm512_set1_ps(q.low), _mm512_set1_ps(q.high));
+    for p in 0..columns.div_ceil(PANEL) {
+        let at = p * PANEL;
+        let sums = load(&q.weight_sums[at..]);
+        let scales = _mm512_castsi512_ps(load(bytemuck::cast_slice(&q.scales[at..at + PANEL])));
+        let bias = _mm512_castsi512_ps(load(bytemuck::cast_slice(&q.bias[at..at + PANEL])));
+        let lanes = lanes(columns, p);
+        for r in 0..rows {
+            let offset = _mm512_mullo_epi32(sums, _mm512_set1_epi32(q.row_offsets[r]));
+            let x = _mm512_sub_epi32(load(&tile.0[r * TILE_COLS + at..]), offset);
+            let x = _mm512_cvtepi32_ps(x);
+            let row = _mm512_set1_ps(q.row_scales[r]);
+            let y = if q.joint {
+                _mm512_mul_ps(x, _mm512_mul_ps(row, scales))
+            } else {
+                _mm512_mul_ps(_mm512_mul_ps(x, scales), row)
+            };
+            let y = _mm512_add_ps(y, bias);
+            let y = _mm512_min_ps(high, _mm512_max_ps(low, y));
+            // SAFETY: masked lanes beyond `columns` are not written, the others lie within `out`.
+            unsafe {
+                _mm512_mask_storeu_ps(out.as_mut_ptr().wrapping_add(r * ldc + at), lanes, y);
+            }
+        }
+    }
+}
