@@ -8,12 +8,13 @@ use egui::{Align2, Key, Modifiers, Rect, Ui, UiBuilder, pos2, vec2};
 
 use super::super::Context;
 use crate::gui::fonts;
-use crate::gui::icons::{Icon, Look, Texture};
+use crate::gui::icons::Icon;
 use crate::gui::theme::{CARD_MARGIN, ROUND_CARD, Theme};
 use crate::gui::view::format;
 use crate::gui::view::tensors::{
     self as view, ErrorHistogram, Filter, Row, Sort, Source, TensorKey,
 };
+use crate::gui::widgets::Button;
 use crate::gui::widgets::error_plot::{Series, Words, error_plot};
 use crate::workbench::jobs::{JobKind, Stage};
 use crate::workbench::{Command, State as Standing};
@@ -47,6 +48,18 @@ impl State {
         }
         self.selected = Some(key);
         self.closed = false;
+    }
+
+    /// Clears the filter, else the selection; returns whether there was either.
+    pub fn clear_innermost(&mut self) -> bool {
+        if self.filter.narrows() {
+            self.filter.clear();
+        } else if self.selected.is_some() {
+            (self.selected, self.closed) = (None, true);
+        } else {
+            return false;
+        }
+        true
     }
 
     /// The chosen tensor.
@@ -162,13 +175,6 @@ fn keyboard(ui: &Ui, state: &mut State, shown: &Shown) {
         return;
     }
     let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
-    if pressed(Key::Escape) {
-        if state.filter.narrows() {
-            state.filter.clear();
-        } else {
-            (state.selected, state.closed) = (None, true);
-        }
-    }
     let at = |key: TensorKey| shown.rows.iter().position(|r| r.key(&shown.sources) == key);
     let now = state.selected.and_then(at);
     let Some(last) = shown.rows.len().checked_sub(1) else {
@@ -188,14 +194,6 @@ fn keyboard(ui: &Ui, state: &mut State, shown: &Shown) {
             state.select(shown.rows[to].key(&shown.sources));
             state.scroll_to = Some(to);
         }
-    }
-}
-
-/// What a source looks like in every plot.
-fn look(source: &Source) -> Look {
-    Look {
-        mode: source.mode,
-        texture: Texture::of_rank(source.nth),
     }
 }
 
@@ -260,7 +258,7 @@ fn error_cards(ui: &mut Ui, context: &mut Context<'_>, shown: &Shown, left: Rect
         .sources
         .iter()
         .map(|s| Series {
-            look: look(s),
+            look: s.look,
             faded: hovered.is_some_and(|id| id != s.id),
         })
         .collect();
@@ -364,7 +362,7 @@ fn nothing_yet(ui: &mut Ui, context: &mut Context<'_>) {
                 .color(theme.text2),
         );
         ui.add_space(8.0);
-        if can_run && ui.button("Run").clicked() {
+        if can_run && ui.add(Button::new("Run")).clicked() {
             context.commands.push(Command::Run);
         }
     });

@@ -35,7 +35,10 @@ pub fn values(ui: &mut Ui, height: f32, report: &TensorReport, hue: Color32) {
         area,
         x: view::window(report),
     };
-    let most_bins = (area.width() / 2.0) as usize;
+    // Bars that can be told apart, by whole multiples of the bins: they stay on the grid.
+    let width = plot.points(report.values.step);
+    let group = (4.5 / width.max(1e-3)).ceil().clamp(1.0, 64.0) as usize;
+    let most_bins = report.values.counts.len().div_ceil(group);
     let float = view::regroup(&report.values, most_bins);
     let dequantized = view::regroup(&report.dequantized, most_bins);
     let most = float
@@ -319,12 +322,11 @@ pub fn step_error(ui: &mut Ui, height: f32, report: &TensorReport, hue: Color32)
         return;
     }
     let h = view::regroup(&report.step_error, (area.width() / 2.0) as usize);
-    let end = h.start + h.step * h.counts.len() as f64;
-    let x = if h.start < end {
-        (h.start.min(-0.75), end.max(0.75))
-    } else {
-        (-0.75, 0.75)
-    };
+    let filled = || bins(&h).filter(|b| b.2 > 0);
+    let x = (
+        filled().next().map_or(-0.75, |b| b.0.min(-0.75)),
+        filled().last().map_or(0.75, |b| b.1.max(0.75)),
+    );
     let total: u64 = h.counts.iter().sum();
     let ideal = if h.step > 0.0 {
         total as f64 * h.step

@@ -6,13 +6,14 @@ use egui::{
 };
 
 use super::toolbar::kind_name;
-use super::{Context, Shown, look, text};
+use super::{Context, Shown, text};
 use crate::evaluate::TensorReport;
 use crate::gui::fonts;
 use crate::gui::icons::Icon;
 use crate::gui::theme::Theme;
 use crate::gui::view::tensors::{self as view, Column, Row, Source};
 use crate::gui::view::{figures, format};
+use crate::gui::widgets::Button;
 use crate::gui::widgets::tensor_plots::thumbnail;
 
 /// Height of a row.
@@ -425,7 +426,7 @@ fn paint_cell(
     column: Shows,
     cell: Rect,
 ) {
-    let hue = theme.mode(source.mode);
+    let hue = theme.mode(source.look.mode);
     let Shows::Figure(column) = column else {
         let picture =
             Rect::from_min_size(cell.left_center() - vec2(0.0, 9.0), vec2(THUMBNAIL, 18.0));
@@ -458,7 +459,7 @@ fn paint_cell(
     };
     match column {
         Column::Experiment => {
-            look(source).paint_marker_sized(
+            source.look.paint_marker_sized(
                 ui.painter(),
                 cell.left_center() + vec2(14.0, 0.0),
                 0.9,
@@ -533,7 +534,7 @@ fn no_match(ui: &mut Ui, context: &mut Context<'_>) {
         ui.add_space(48.0);
         ui.label(RichText::new(words).color(theme.text2));
         ui.add_space(8.0);
-        if ui.button("Clear filter").clicked() {
+        if ui.add(Button::new("Clear filter")).clicked() {
             filter.clear();
         }
     });
