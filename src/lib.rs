@@ -12,12 +12,16 @@
 //! and gives bytes: no files, no threads of its own but rayon's inside kernels, no egui.
 
 pub mod calibrate;
+pub mod cli;
 pub mod data;
 pub mod engine;
 pub mod error;
 pub mod evaluate;
 pub mod graph;
+#[cfg(feature = "gui")]
+pub mod gui;
 pub mod kernels;
 pub mod progress;
 pub mod quantize;
 pub mod tflite;
+pub mod workbench;

@@ -1,5 +1,11 @@
 //! Step 1: statistics of every activation over the representative dataset.
 
+mod feed;
+mod minmax;
+
+pub use feed::{Feed, batch_size, quantize};
+pub use minmax::{calibrate, calibrate_by, ranges};
+
 /// Range that one tensor took over all calibration samples.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Range {

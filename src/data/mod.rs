@@ -1,22 +1,32 @@
 //! Data sets: samples for calibration and evaluation, checked before any work starts.
 
+mod array;
+pub mod demo;
+mod idx;
+mod labels;
+mod npy;
+mod npy_value;
+mod npz;
+mod open;
+mod spec;
+mod subset;
+mod synthetic;
+mod words;
+
+pub use labels::label_candidates;
+pub use npy_value::{read_npy, write_npy};
+pub use open::open;
+pub use spec::{InputSpec, input_specs};
+pub use subset::take;
+pub use synthetic::synthetic;
+
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::graph::{DType, Value};
+use crate::graph::Value;
 
-/// What a model input asks of a data set.
-#[derive(Debug, Clone, PartialEq)]
-pub struct InputSpec {
-    /// The input's name.
-    pub name: String,
-    /// Its element type; data sets hand out reals as float32 whatever it is, and integers for integer inputs without scale.
-    pub dtype: DType,
-    /// Its shape, axis 0 the batch.
-    pub shape: Vec<usize>,
-    /// Scale and zero point if the input is quantized.
-    pub quantization: Option<(f32, i64)>,
-}
+/// Most bytes that a compressed file may unpack to.
+const MAX_UNPACKED: usize = 1 << 30;
 
 /// Samples, and labels where there are any. Reading a batch must not cost more memory than the batch.
 pub trait Dataset: Send + Sync {

@@ -1,6 +1,19 @@
-//! Runs a graph: `prepare` once for given input shapes, then `run`, over the kernels. An [`Observer`] sees each tensor.
+//! Runs a graph: [`prepare`] once for given input shapes, then [`Prepared::run`], over the kernels. An [`Observer`] sees each tensor.
+//!
+//! Preparing resolves every shape, computes what depends on constants alone (SHAPE → STRIDED_SLICE → PACK → RESHAPE
+//! chains, DEQUANTIZE of weights), checks every node and gives each remaining tensor a place in memory that is reused
+//! once nobody reads it any more. Running calls one kernel a step.
+
+mod buffer;
+mod node;
+mod ops;
+mod plan;
+mod run;
 
 use crate::graph::TensorId;
+
+pub use plan::{batchable, prepare};
+pub use run::Prepared;
 
 /// Which kernels compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -3,6 +3,7 @@
 mod dtype;
 mod op;
 mod tensor;
+mod validate;
 mod value;
 
 pub use dtype::DType;
@@ -26,6 +27,10 @@ pub struct Graph {
     pub signatures: Vec<Signature>,
     /// Named blobs, kept as they are (`min_runtime_version`, packed labels, …).
     pub metadata: Vec<Metadata>,
+    /// Nameless blobs that old files list as `metadata_buffer`, kept as they are.
+    pub unnamed_metadata: Vec<Bytes>,
+    /// A zip archive of files that belong to the model (labels, vocabulary), as TFLite Metadata packs them.
+    pub packed_files: Option<Bytes>,
 }
 
 /// One function of the model: tensors, and nodes in execution order.

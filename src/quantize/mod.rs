@@ -1,7 +1,21 @@
 //! Step 2: recipe → plan (decide) → apply (do).
+//!
+//! [`plan`] decides for every tensor its type, scale, zero point and why, and for every operator whether it stays float;
+//! [`apply`] builds the graph the plan describes. `rules` is the one table of operators; `params` holds the formulas.
 
+mod activations;
+mod apply;
+mod constants;
+mod limits;
+mod params;
 mod plan;
 mod recipe;
+mod rules;
+mod simplify;
+mod static_plan;
+mod warnings;
+mod weights_plan;
 
-pub use plan::{NodePlan, QuantPlan, Reason, TensorPlan};
+pub use apply::apply;
+pub use plan::{NodePlan, QuantPlan, Reason, ShapeFold, TensorPlan, UsePlan, plan};
 pub use recipe::{Io, Mode, Recipe};

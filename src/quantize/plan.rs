@@ -2,8 +2,12 @@
 
 use serde::Serialize;
 
-use super::recipe::Recipe;
-use crate::graph::{DType, Quantization, TensorId};
+use super::recipe::{Io, Mode, Recipe};
+use super::rules::Width;
+use super::{simplify, static_plan, weights_plan};
+use crate::calibrate::Calibration;
+use crate::error::{Error, Result};
+use crate::graph::{DType, Graph, Op, Quantization, Subgraph, TensorId};
 
 /// What will be done to the main subgraph, complete before anything is done.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,11 +18,36 @@ pub struct QuantPlan {
     pub tensors: Vec<TensorPlan>,
     /// One per node of the main subgraph.
     pub nodes: Vec<NodePlan>,
+    /// Inputs of quantized nodes that need other parameters than the tensor itself has: a bias or weight that several nodes
+    /// share, or a tensor that meets another scale in a concatenation. In the order of the nodes.
+    pub uses: Vec<UsePlan>,
+    /// Shape arithmetic that becomes a constant, in the order of the nodes.
+    pub shapes: Vec<ShapeFold>,
     /// Sentences for the user: suspicious ranges, delegate limits, …
     pub warnings: Vec<String>,
 }
 
-/// What becomes of one tensor.
+impl QuantPlan {
+    /// How node `node` sees its input `input`, where that differs from the tensor's own plan.
+    pub fn use_of(&self, node: usize, input: usize) -> Option<&UsePlan> {
+        let first = self.uses.partition_point(|u| u.node < node);
+        let own = self
+            .uses
+            .get(first..)?
+            .iter()
+            .take_while(|u| u.node == node);
+        own.into_iter().find(|u| u.input == input)
+    }
+
+    /// The shape that the RESHAPE `node` gets, if it is folded.
+    pub fn shape_of(&self, node: usize) -> Option<&[i32]> {
+        let found = self.shapes.binary_search_by_key(&node, |s| s.node).ok()?;
+        self.shapes.get(found).map(|s| &s.shape[..])
+    }
+}
+
+/// What becomes of one tensor: how quantized operators see it. Where an operator that stays float makes or reads it, or the
+/// model's inputs and outputs ask for another type (the recipe's `io`), a conversion is put in between.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TensorPlan {
     /// Which tensor.
@@ -29,6 +58,30 @@ pub struct TensorPlan {
     pub quantization: Option<Quantization>,
     /// Where type and parameters come from.
     pub reason: Reason,
+}
+
+/// One input of one node that sees its tensor differently from [`QuantPlan::tensors`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct UsePlan {
+    /// Index of the node.
+    pub node: usize,
+    /// Which of its inputs.
+    pub input: usize,
+    /// Type it needs.
+    pub dtype: DType,
+    /// Parameters it needs.
+    pub quantization: Quantization,
+    /// Where they come from.
+    pub reason: Reason,
+}
+
+/// A RESHAPE whose computed shape is known but for at most one extent: that becomes −1, and the arithmetic goes away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShapeFold {
+    /// Index of the RESHAPE.
+    pub node: usize,
+    /// Its shape.
+    pub shape: Vec<i32>,
 }
 
 /// Why a tensor has its type and parameters.
@@ -70,4 +123,226 @@ pub enum NodePlan {
     Unaffected,
     /// Stays float although the mode would quantize it, with the reason in the user's words.
     Float(String),
+}
+
+/// Decides how `graph` is quantized by `recipe`. `calibration` is needed by int8 and int16x8 and ignored by the others.
+///
+/// Fails with `Invalid` if the model is quantized already, if mode and input/output type do not go together, if the
+/// calibration is missing or of another model, and, with `recipe.strict`, if an operator would stay float.
+pub fn plan(
+    graph: &Graph,
+    recipe: &Recipe,
+    calibration: Option<&Calibration>,
+) -> Result<QuantPlan> {
+    recipe.check()?;
+    let Some(main) = graph.subgraphs.first() else {
+        return crate::malformed!("The model has no subgraph.");
+    };
+    check_indices(main)?;
+    if recipe.mode != Mode::Float32 {
+        refuse_quantized(main)?;
+    }
+    let mut plan = QuantPlan {
+        recipe: recipe.clone(),
+        tensors: untouched(main),
+        nodes: vec![NodePlan::Unaffected; main.nodes.len()],
+        uses: vec![],
+        shapes: match recipe.mode {
+            Mode::Float32 => vec![],
+            _ => simplify::shape_folds(main),
+        },
+        warnings: vec![],
+    };
+    let width = match recipe.mode {
+        Mode::Float32 => None,
+        Mode::Float16 => {
+            weights_plan::float16(main, &mut plan);
+            None
+        }
+        Mode::Dynamic => {
+            weights_plan::dynamic(main, &mut plan);
+            None
+        }
+        Mode::Int8 => Some(Width::Int8),
+        Mode::Int16x8 => Some(Width::Int16),
+    };
+    if let Some(width) = width {
+        let calibration = usable(calibration, main, recipe.mode)?;
+        static_plan::decide(main, width, calibration, &mut plan);
+        refuse_unknown_border(main, &plan)?;
+    }
+    if recipe.strict {
+        refuse_float(main, &plan)?;
+    }
+    Ok(plan)
+}
+
+/// A plan in which nothing changes.
+fn untouched(main: &Subgraph) -> Vec<TensorPlan> {
+    main.tensors
+        .iter()
+        .enumerate()
+        .map(|(tensor, t)| TensorPlan {
+            tensor,
+            dtype: t.dtype,
+            quantization: None,
+            reason: Reason::Untouched(if t.dtype == DType::Float32 {
+                "no operator computes on it in a smaller type".into()
+            } else {
+                format!("{} values are exact already", t.dtype)
+            }),
+        })
+        .collect()
+}
+
+/// The calibration, if it fits the model.
+fn usable<'a>(
+    calibration: Option<&'a Calibration>,
+    main: &Subgraph,
+    mode: Mode,
+) -> Result<&'a Calibration> {
+    let Some(calibration) = calibration else {
+        return crate::invalid!(
+            "Mode {} needs calibration data: give some typical inputs of the model.",
+            mode.name()
+        );
+    };
+    if calibration.samples == 0 {
+        return crate::invalid!("The calibration saw no samples; give at least one.");
+    }
+    if calibration.ranges.len() != main.tensors.len() {
+        return crate::invalid!(
+            "The calibration is of another model: it has {} tensors, this model {}.",
+            calibration.ranges.len(),
+            main.tensors.len()
+        );
+    }
+    Ok(calibration)
+}
+
+/// Every tensor that nodes, inputs and outputs name must exist.
+pub(super) fn check_indices(main: &Subgraph) -> Result<()> {
+    let n = main.tensors.len();
+    for (i, node) in main.nodes.iter().enumerate() {
+        let inputs = node.inputs.iter().flatten();
+        if let Some(t) = inputs
+            .chain(&node.outputs)
+            .chain(&node.intermediates)
+            .find(|&&t| t >= n)
+        {
+            return crate::malformed!(
+                "Operator {i} ({}) names tensor {t}, but there are only {n}.",
+                node.op.name()
+            );
+        }
+    }
+    if let Some(t) = main.inputs.iter().chain(&main.outputs).find(|&&t| t >= n) {
+        return crate::malformed!(
+            "The model's inputs and outputs name tensor {t}, but there are only {n}."
+        );
+    }
+    Ok(())
+}
+
+/// Integer inputs and outputs need parameters.
+fn refuse_unknown_border(main: &Subgraph, plan: &QuantPlan) -> Result<()> {
+    if plan.recipe.io == Io::Float32 {
+        return Ok(());
+    }
+    let real = |t: &&TensorId| main.tensors[**t].dtype == DType::Float32;
+    let mut border = main.inputs.iter().chain(&main.outputs).filter(real);
+    match border.find(|&&t| plan.tensors[t].quantization.is_none()) {
+        None => Ok(()),
+        Some(&t) => crate::invalid!(
+            "Tensor {t} ({:?}) cannot be {}: there is no finite range for it; use float32 inputs and outputs.",
+            main.tensors[t].name,
+            plan.recipe.io.name()
+        ),
+    }
+}
+
+/// Refuses a model that computes on quantized values.
+fn refuse_quantized(main: &Subgraph) -> Result<()> {
+    let quantized = |t: &crate::graph::Tensor| {
+        let integer = matches!(
+            t.dtype,
+            DType::Int2 | DType::Int4 | DType::Int8 | DType::UInt4 | DType::UInt8 | DType::Int16
+        );
+        integer
+            && t.quantization
+                .as_ref()
+                .is_some_and(|q| !q.scales.is_empty())
+    };
+    // A model with uint8 inputs may compute in int8 inside: what nodes make says which mode it is.
+    let made = main.nodes.iter().flat_map(|n| &n.outputs);
+    let activation = made
+        .map(|&t| &main.tensors[t])
+        .chain(&main.tensors)
+        .find(|t| !t.is_constant() && quantized(t));
+    let sentence = |how: &str| {
+        Err(Error::Invalid(format!(
+            "This model is already quantized ({how}); start from the float model."
+        )))
+    };
+    if let Some(t) = activation {
+        return sentence(match t.dtype {
+            DType::Int16 => "int16x8",
+            other => other.name(),
+        });
+    }
+    if let Some(t) = main.tensors.iter().find(|t| quantized(t)) {
+        return sentence(&format!("{} weights", t.dtype));
+    }
+    for node in &main.nodes {
+        let from = node.input(0).and_then(|t| main.tensors.get(t));
+        match node.op {
+            Op::Dequantize if from.is_some_and(|t| t.dtype == DType::Float16) => {
+                return sentence("float16 weights");
+            }
+            Op::Quantize | Op::Dequantize => return sentence("it converts to integers itself"),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// With `strict`: one error that lists every operator that stays float.
+fn refuse_float(main: &Subgraph, plan: &QuantPlan) -> Result<()> {
+    let list: Vec<String> = plan
+        .nodes
+        .iter()
+        .zip(&main.nodes)
+        .enumerate()
+        .filter_map(|(i, (decision, node))| match decision {
+            NodePlan::Float(why) => Some(format!("{i} {} ({why})", node.op.name())),
+            NodePlan::Quantized | NodePlan::SmallerWeights | NodePlan::Unaffected => None,
+        })
+        .collect();
+    if list.is_empty() {
+        return Ok(());
+    }
+    crate::invalid!(
+        "{} operator{} would stay float in mode {}: {}",
+        list.len(),
+        if list.len() == 1 { "" } else { "s" },
+        plan.recipe.mode.name(),
+        list.join("; ")
+    )
+}
+
+/// Type and parameters of a real tensor at the model's border: how `io` asks for a tensor that is `inside` within.
+pub(super) fn at_border(
+    inside: Option<(DType, &Quantization)>,
+    io: Io,
+) -> Option<(DType, Quantization)> {
+    let (dtype, q) = inside?;
+    match io {
+        Io::Float32 => None,
+        Io::Int8 | Io::Int16 => Some((dtype, q.clone())),
+        Io::Uint8 => {
+            let mut q = q.clone();
+            q.zero_points.iter_mut().for_each(|z| *z += 128);
+            Some((DType::UInt8, q))
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Result};
+
 /// A quantization mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -104,6 +106,74 @@ impl Io {
             Io::Int8 => "int8",
             Io::Uint8 => "uint8",
             Io::Int16 => "int16",
+        }
+    }
+}
+
+impl Recipe {
+    /// Reads a recipe: a JSON object with the fields of [`Recipe`], those left out at their defaults.
+    /// Fails with `Invalid` on anything else, naming the line, and on settings that do not go together.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let recipe: Self = serde_json::from_str(text)
+            .map_err(|e| Error::Invalid(format!("The recipe cannot be read: {e}")))?;
+        recipe.check()?;
+        Ok(recipe)
+    }
+
+    /// The recipe as JSON, one field a line.
+    pub fn to_json(&self) -> String {
+        // A struct of enums and numbers always has a JSON form.
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// Fails with `Invalid` if mode and input/output type do not go together.
+    pub fn check(&self) -> Result<()> {
+        let possible = self.mode.ios();
+        if possible.contains(&self.io) {
+            return Ok(());
+        }
+        let names: Vec<&str> = possible.iter().map(|io| io.name()).collect();
+        crate::invalid!(
+            "Mode {} cannot have {} inputs and outputs; possible: {}.",
+            self.mode.name(),
+            self.io.name(),
+            names.join(", ")
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_round_trip_and_defaults() {
+        let recipe = Recipe {
+            mode: Mode::Int8,
+            io: Io::Uint8,
+            strict: true,
+            min_weight_elements: 7,
+        };
+        assert_eq!(Recipe::from_json(&recipe.to_json()), Ok(recipe));
+        let short = Recipe::from_json(r#"{"mode": "int16x8"}"#).unwrap();
+        assert_eq!((short.mode, short.io), (Mode::Int16x8, Io::Float32));
+        assert_eq!(short.min_weight_elements, 1024);
+    }
+
+    #[test]
+    fn mistakes_in_json_are_named() {
+        for (text, word) in [
+            (r#"{"mode": "int9"}"#, "int9"),
+            (r#"{"moed": "int8"}"#, "moed"),
+            (
+                r#"{"mode": "int8", "io": "int16"}"#,
+                "possible: float32, int8, uint8",
+            ),
+            ("", "EOF"),
+            (r#"{"min_weight_elements": -1}"#, "-1"),
+        ] {
+            let error = Recipe::from_json(text).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
         }
     }
 }

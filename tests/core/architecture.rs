@@ -141,9 +141,20 @@ fn only_the_window_names_egui_and_only_jobs_spawn_threads() {
 #[test]
 fn unsafe_stays_in_its_rooms() {
     for (file, text) in read("src") {
-        let may = file.starts_with("kernels/simd/") || file.starts_with("tflite/schema");
-        let lifted = text.contains("allow(unsafe_code)") || text.contains("allow(unsafe_code,");
-        assert!(may || !lifted, "src/{file} lifts the ban on unsafe");
+        if file.starts_with("kernels/simd/") || file.starts_with("tflite/schema") {
+            continue;
+        }
+        // Elsewhere the ban may be lifted only for one of these modules, in the attribute right in front of it.
+        for lifted in text.split("unsafe_code").skip(1) {
+            let module = lifted
+                .lines()
+                .find(|l| l.trim_end().ends_with(';'))
+                .unwrap_or("");
+            let room = ["mod simd;", "mod schema_generated;"]
+                .iter()
+                .any(|m| module.trim_end().ends_with(m));
+            assert!(room, "src/{file} lifts the ban on unsafe");
+        }
     }
 }
 

@@ -20,6 +20,16 @@ pub struct Quantized<'a> {
     pub clamp: (i32, i32),
 }
 
+/// Bias of an int16×8 operator; its type is that of the accumulator, and decides how that is rescaled: int32 with all 31
+/// bits of the factor, int64 with 15.
+#[derive(Debug, Clone, Copy)]
+pub enum WideBias<'a> {
+    /// The accumulator is int32 and wraps.
+    I32(&'a [i32]),
+    /// The accumulator is int64; `None` is no bias.
+    I64(Option<&'a [i64]>),
+}
+
 /// How the input of a hybrid kernel is quantized, row by row, while running.
 #[derive(Debug, Clone, Copy)]
 pub enum Hybrid<'a> {
@@ -164,10 +174,12 @@ impl Quantized<'_> {
         self.store(self.rescale[c].apply(acc))
     }
 
-    /// The output step of an int64 accumulator.
-    pub(super) fn finish_i64<T: QuantInt>(&self, acc: i64, bias: Option<&[i64]>, c: usize) -> T {
-        let acc = acc.wrapping_add(bias.map_or(0, |b| b[c]));
-        self.store(self.rescale[c].apply_i64(acc))
+    /// The output step of an accumulator of int16 values.
+    pub(super) fn finish_wide(&self, acc: i64, bias: WideBias<'_>, c: usize) -> i16 {
+        self.store(match bias {
+            WideBias::I32(b) => self.rescale[c].apply((acc as i32).wrapping_add(b[c])),
+            WideBias::I64(b) => self.rescale[c].apply_i64(acc.wrapping_add(b.map_or(0, |b| b[c]))),
+        })
     }
 
     fn store<T: QuantInt>(&self, rescaled: i32) -> T {
@@ -225,12 +237,12 @@ fn mac_i64(acc: i64, a: i16, w: i8, _: usize) -> i64 {
     acc + i64::from(i32::from(a) * i32::from(w))
 }
 
-/// int16×8 convolution: int64 accumulator, zero points 0. An int32 bias is widened by the caller.
+/// int16×8 convolution; zero points are 0.
 pub fn conv2d_i16(
     s: &Conv2dShape,
     input: &[i16],
     filter: &[i8],
-    bias: Option<&[i64]>,
+    bias: WideBias<'_>,
     q: &Quantized<'_>,
     out: &mut [i16],
 ) {
@@ -239,7 +251,7 @@ pub fn conv2d_i16(
         input,
         filter,
         mac_i64,
-        |acc, _, c| q.finish_i64(acc, bias, c),
+        |acc, _, c| q.finish_wide(acc, bias, c),
         out,
     );
 }
@@ -249,7 +261,7 @@ pub fn depthwise_i16(
     s: &Conv2dShape,
     input: &[i16],
     filter: &[i8],
-    bias: Option<&[i64]>,
+    bias: WideBias<'_>,
     q: &Quantized<'_>,
     out: &mut [i16],
 ) {
@@ -258,7 +270,7 @@ pub fn depthwise_i16(
         input,
         filter,
         mac_i64,
-        |acc, _, c| q.finish_i64(acc, bias, c),
+        |acc, _, c| q.finish_wide(acc, bias, c),
         out,
     );
 }

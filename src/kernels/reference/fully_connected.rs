@@ -3,7 +3,7 @@
 //! Sources: `internal/reference/fully_connected.h`, `integer_ops/fully_connected.h`, `fully_connected.cc`
 //! `EvalHybridDense`. Unlike convolution it rescales in float64 ([`Rescale::Real`](crate::kernels::fixed_point::Rescale)).
 
-use super::conv::Quantized;
+use super::conv::{Quantized, WideBias};
 use crate::kernels::quantize::{quantize_row_asymmetric, quantize_row_symmetric};
 
 /// Float product of each row of `input` (`depth` elements) with each row of `weights`.
@@ -58,13 +58,13 @@ pub fn fully_connected_i8(
     });
 }
 
-/// int16×8 product with an int64 accumulator; zero points of activations are 0.
+/// int16×8 product; zero points of activations are 0.
 pub fn fully_connected_i16(
     depth: usize,
     input: &[i16],
     weights: &[i8],
     weight_zero_point: i32,
-    bias: Option<&[i64]>,
+    bias: WideBias<'_>,
     q: &Quantized<'_>,
     out: &mut [i16],
 ) {
@@ -72,7 +72,7 @@ pub fn fully_connected_i16(
         let acc = x.iter().zip(w).fold(0i64, |acc, (&a, &w)| {
             acc + i64::from(i32::from(a) * (i32::from(w) - weight_zero_point))
         });
-        q.finish_i64(acc, bias, c)
+        q.finish_wide(acc, bias, c)
     });
 }
 

@@ -1,0 +1,167 @@
+//! Calibration by minimum and maximum, in one streaming pass.
+
+use std::sync::Arc;
+
+use super::feed::{Feed, batch_size};
+use super::{Calibration, Range};
+use crate::data::Dataset;
+use crate::engine::{Observer, Options, Slice, View};
+use crate::error::Result;
+use crate::graph::{Graph, TensorId};
+use crate::progress::Progress;
+use crate::{invalid, malformed};
+
+/// Smallest and largest value of every float tensor that the main subgraph computes (or is fed) over all samples of `data`.
+/// Memory does not grow with the samples; `threads` goes to the kernels. Progress counts samples and is reported before each
+/// short run.
+///
+/// # Errors
+/// No samples, data that does not fit the model, a tensor that becomes NaN or infinite (named), cancellation.
+pub fn calibrate(
+    graph: &Arc<Graph>,
+    data: &dyn Dataset,
+    threads: usize,
+    progress: &Progress,
+) -> Result<Calibration> {
+    calibrate_by(graph, data, threads, batch_size(graph, 0), progress)
+}
+
+/// [`calibrate`] with a given number of samples a run; the result does not depend on it.
+pub fn calibrate_by(
+    graph: &Arc<Graph>,
+    data: &dyn Dataset,
+    threads: usize,
+    rows: usize,
+    progress: &Progress,
+) -> Result<Calibration> {
+    if data.is_empty() {
+        return invalid!("{} holds no samples to calibrate on", data.name());
+    }
+    let samples = data.len();
+    let report = |done| progress.report(done, samples);
+    let ranges = ranges(graph, data, samples, threads, rows, report)?;
+    Ok(Calibration { samples, ranges })
+}
+
+/// The ranges of [`Calibration`] over the first `samples` samples, calling `report` with the samples done before each run.
+pub fn ranges(
+    graph: &Arc<Graph>,
+    data: &dyn Dataset,
+    samples: usize,
+    threads: usize,
+    rows: usize,
+    mut report: impl FnMut(usize) -> Result<()>,
+) -> Result<Vec<Option<Range>>> {
+    report(0)?;
+    let options = Options {
+        threads,
+        ..Options::default()
+    };
+    let mut feed = Feed::new(graph, options, rows)?;
+    let tensors = &graph.main().tensors;
+    let mut extremes = Extremes {
+        ranges: vec![None; tensors.len()],
+        bad: None,
+    };
+    for range in feed.batches(samples) {
+        report(range.start)?;
+        feed.run(data, range.clone(), Some(&mut extremes))?;
+        if let Some(id) = extremes.bad {
+            let name = tensors.get(id).map_or("", |t| t.name.as_str());
+            return malformed!(
+                "Tensor {id} '{name}' becomes NaN or infinite on samples {} to {} of {}; the model cannot be calibrated with them",
+                range.start,
+                range.end - 1,
+                data.name()
+            );
+        }
+    }
+    report(samples)?;
+    Ok(extremes.ranges)
+}
+
+/// Keeps the extremes of what it sees.
+struct Extremes {
+    ranges: Vec<Option<Range>>,
+    /// The first tensor that was not finite.
+    bad: Option<TensorId>,
+}
+
+impl Observer for Extremes {
+    fn tensor(&mut self, id: TensorId, value: View<'_>) {
+        let Slice::F32(values) = value.data else {
+            return;
+        };
+        let Some(slot) = self.ranges.get_mut(id) else {
+            return;
+        };
+        if values.is_empty() {
+            return;
+        }
+        let Some(seen) = extremes(values) else {
+            self.bad.get_or_insert(id);
+            return;
+        };
+        let range = slot.get_or_insert(seen);
+        range.min = range.min.min(seen.min);
+        range.max = range.max.max(seen.max);
+    }
+}
+
+/// Smallest and largest of some values; `None` if one is NaN, infinite or as large as float32 can be.
+fn extremes(values: &[f32]) -> Option<Range> {
+    const LANES: usize = 8;
+    let (mut min, mut max) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
+    // 0 · x is 0 for finite x and NaN for all others, so one sum finds them.
+    let mut odd = [0f32; LANES];
+    let chunks = values.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for (lane, &x) in chunk.iter().enumerate() {
+            min[lane] = min[lane].min(x);
+            max[lane] = max[lane].max(x);
+            odd[lane] += x * 0.0;
+        }
+    }
+    for (lane, &x) in rest.iter().enumerate() {
+        min[lane] = min[lane].min(x);
+        max[lane] = max[lane].max(x);
+        odd[lane] += x * 0.0;
+    }
+    if odd.iter().sum::<f32>() != 0.0 {
+        return None;
+    }
+    // Adding 0 turns −0 into 0, so that the order of equal zeros leaves no trace.
+    let min = min.into_iter().fold(f32::INFINITY, f32::min) + 0.0;
+    let max = max.into_iter().fold(f32::NEG_INFINITY, f32::max) + 0.0;
+    // Kernels clamp to the range of float32, which makes this of an overflow.
+    (min > f32::MIN && max < f32::MAX).then_some(Range { min, max })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extremes_are_found_at_every_position() {
+        for length in 1..40 {
+            for at in 0..length {
+                let mut values = vec![1.0; length];
+                values[at] = -3.0;
+                let range = extremes(&values).unwrap();
+                assert_eq!(range.min, -3.0);
+                assert_eq!(range.max, if length == 1 { -3.0 } else { 1.0 });
+                for bad in [
+                    f32::NAN,
+                    f32::INFINITY,
+                    f32::NEG_INFINITY,
+                    f32::MIN,
+                    f32::MAX,
+                ] {
+                    values[at] = bad;
+                    assert_eq!(extremes(&values), None);
+                }
+            }
+        }
+    }
+}

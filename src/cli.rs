@@ -1,0 +1,108 @@
+//! The headless face: the same core for scripts and CI. Commands, flags and JSON keys are a contract.
+
+mod args;
+mod compare;
+mod inspect;
+mod measure;
+mod transform;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::error::{Error, Result};
+use crate::workbench::{Loaded, Role, Source, files, steps};
+
+pub use args::Cli;
+use args::Command;
+
+/// What `main` does next.
+pub enum Outcome {
+    /// Open the window, with this model.
+    Window(Option<PathBuf>),
+    /// Everything is done; exit with this code.
+    Exit(ExitCode),
+}
+
+/// Parses the process's arguments and carries out the command. Errors go to stderr as one line: exit code 1, or 2 for bad usage.
+pub fn run() -> Outcome {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            let code = if e.use_stderr() { 2 } else { 0 };
+            // Nothing more can be done if the terminal is gone.
+            let _ = e.print();
+            return Outcome::Exit(ExitCode::from(code));
+        }
+    };
+    let Some(command) = cli.command else {
+        return Outcome::Window(cli.model);
+    };
+    let done = match command {
+        Command::Inspect(a) => inspect::inspect(&a),
+        Command::Convert(a) => transform::convert(&a),
+        Command::Quantize(a) => transform::quantize(&a),
+        Command::Run(a) => transform::run(&a),
+        Command::Evaluate(a) => measure::evaluate(&a),
+        Command::Bench(a) => measure::bench(&a),
+        Command::Compare(a) => compare::compare(&a),
+    };
+    Outcome::Exit(match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(message)) => fail(&message, 2),
+        Err(Failure::Core(e)) => fail(&e.to_string(), 1),
+    })
+}
+
+fn fail(message: &str, code: u8) -> ExitCode {
+    eprintln!("zeropoint: {}", message.replace('\n', " "));
+    ExitCode::from(code)
+}
+
+/// Why a command could not be carried out.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The flags do not fit together: exit code 2.
+    Usage(String),
+    /// Anything else: exit code 1.
+    Core(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(e: Error) -> Self {
+        Failure::Core(e)
+    }
+}
+
+/// Data of a command line argument, checked against the model's inputs.
+fn data(
+    path: &Path,
+    labels: Option<&Path>,
+    role: Role,
+    specs: &[crate::data::InputSpec],
+) -> Result<Loaded> {
+    let source = Source::File {
+        path: path.to_owned(),
+        labels: labels.map(Path::to_owned),
+    };
+    steps::open_data(&source, role, specs)
+}
+
+/// Prints to stdout. A reader that went away (`| head`) ends the program quietly.
+fn print(text: &str) {
+    use std::io::Write;
+    if writeln!(std::io::stdout(), "{text}").is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// Prints pretty JSON to stdout.
+fn print_json(value: &serde_json::Value) {
+    print(&format!("{value:#}"));
+}
+
+/// Writes pretty JSON to a file.
+fn write_json(path: &Path, value: &serde_json::Value) -> Result<()> {
+    files::write(path, format!("{value:#}\n").as_bytes())
+}

@@ -1,0 +1,244 @@
+//! Flags of every command (design, section 4).
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::quantize::{Io, Mode};
+
+/// Quantize trained networks and compare what came of it. Without a command the window opens.
+#[derive(Debug, Parser)]
+#[command(name = "zeropoint", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// Model to open in the window (.tflite)
+    pub model: Option<PathBuf>,
+    /// What to do instead of opening the window
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// One command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show inputs, outputs, operators and tensors of a model
+    Inspect(Inspect),
+    /// Convert a Keras model to a float .tflite file
+    Convert(Convert),
+    /// Quantize a model in one mode
+    Quantize(Quantize),
+    /// Run a model on .npy inputs and keep its outputs
+    Run(Run),
+    /// Measure accuracy on a dataset
+    Evaluate(Evaluate),
+    /// Measure latency
+    Bench(Bench),
+    /// Quantize in every mode and compare; without MODEL the built-in MNIST experiment
+    Compare(Compare),
+}
+
+/// Flags of `inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// Model file
+    pub model: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `convert`.
+#[derive(Debug, Args)]
+pub struct Convert {
+    /// Keras model, .h5 or .keras
+    pub model: PathBuf,
+    /// File to write
+    #[arg(short, long, value_name = "OUT.tflite")]
+    pub output: PathBuf,
+}
+
+/// Flags of `quantize`.
+#[derive(Debug, Args)]
+pub struct Quantize {
+    /// Float model file
+    pub model: PathBuf,
+    /// Quantization mode
+    #[arg(long, value_enum, required_unless_present = "recipe")]
+    pub mode: Option<ModeArg>,
+    /// File to write
+    #[arg(short, long, value_name = "OUT.tflite")]
+    pub output: PathBuf,
+    /// Type of inputs and outputs [default: float32]
+    #[arg(long, value_enum)]
+    pub io: Option<IoArg>,
+    /// Representative dataset: IDX, .npy or .npz
+    #[arg(long, value_name = "DATA")]
+    pub calibration: Option<PathBuf>,
+    /// Calibrate on the first N samples
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    pub samples: u64,
+    /// Settings as JSON; flags given beside it win
+    #[arg(long, value_name = "RECIPE.json")]
+    pub recipe: Option<PathBuf>,
+    /// Fail, with a list, if an operator would stay float
+    #[arg(long)]
+    pub strict: bool,
+    /// Print what was done as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Model file
+    pub model: PathBuf,
+    /// One per model input, in order, in the model's own type and shape; random values without
+    #[arg(long, value_name = "X.npy")]
+    pub input: Vec<PathBuf>,
+    /// Folder for output_<i>.npy
+    #[arg(long, value_name = "DIR")]
+    pub output_dir: PathBuf,
+    /// Which kernels compute
+    #[arg(long, value_enum, default_value_t = KernelsArg::Fast)]
+    pub kernels: KernelsArg,
+    /// Threads
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = threads)]
+    pub threads: usize,
+}
+
+/// Flags of `evaluate`.
+#[derive(Debug, Args)]
+pub struct Evaluate {
+    /// Model file
+    pub model: PathBuf,
+    /// Samples: IDX, .npy or .npz
+    #[arg(long, value_name = "DATA")]
+    pub data: PathBuf,
+    /// Labels, where they do not lie beside the data
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub threads: Option<usize>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `bench`.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// Model files
+    #[arg(required = true)]
+    pub models: Vec<PathBuf>,
+    /// Threads
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = threads)]
+    pub threads: usize,
+    /// How long to measure each model
+    #[arg(long, value_name = "S", default_value_t = 2.0, value_parser = seconds)]
+    pub seconds: f64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `compare`.
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// Float model file; the built-in MNIST experiment without
+    pub model: Option<PathBuf>,
+    /// Representative dataset: IDX, .npy or .npz
+    #[arg(long, value_name = "DATA")]
+    pub calibration: Option<PathBuf>,
+    /// Evaluation samples: IDX, .npy or .npz, labels beside them
+    #[arg(long, value_name = "DATA")]
+    pub data: Option<PathBuf>,
+    /// Labels of the evaluation samples, where they do not lie beside them
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// Modes, separated by commas [default: all]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "M,M,…")]
+    pub modes: Vec<ModeArg>,
+    /// Calibrate on the first N samples
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    pub samples: u64,
+    /// Type of inputs and outputs in modes that can have it, float32 in the others
+    #[arg(long, value_enum, default_value_t = IoArg::Float32)]
+    pub io: IoArg,
+    /// Threads that latency is measured with
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = threads)]
+    pub threads: usize,
+    /// Folder for the quantized files
+    #[arg(long, value_name = "DIR")]
+    pub output_dir: Option<PathBuf>,
+    /// File for the figures
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// A mode as written on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)] // the names say it
+pub enum ModeArg {
+    Float32,
+    Float16,
+    Dynamic,
+    Int8,
+    Int16x8,
+}
+
+impl From<ModeArg> for Mode {
+    fn from(m: ModeArg) -> Self {
+        match m {
+            ModeArg::Float32 => Mode::Float32,
+            ModeArg::Float16 => Mode::Float16,
+            ModeArg::Dynamic => Mode::Dynamic,
+            ModeArg::Int8 => Mode::Int8,
+            ModeArg::Int16x8 => Mode::Int16x8,
+        }
+    }
+}
+
+/// An input/output type as written on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)] // the names say it
+pub enum IoArg {
+    Float32,
+    Int8,
+    Uint8,
+    Int16,
+}
+
+impl From<IoArg> for Io {
+    fn from(io: IoArg) -> Self {
+        match io {
+            IoArg::Float32 => Io::Float32,
+            IoArg::Int8 => Io::Int8,
+            IoArg::Uint8 => Io::Uint8,
+            IoArg::Int16 => Io::Int16,
+        }
+    }
+}
+
+/// Which kernels compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KernelsArg {
+    /// Naive, the specification
+    Reference,
+    /// Vectorised
+    Fast,
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 1..=256) => Ok(n),
+        _ => Err("give a whole number from 1 to 256".into()),
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(s) if s > 0.0 && s <= 3600.0 => Ok(s),
+        _ => Err("give seconds above 0, at most 3600".into()),
+    }
+}

@@ -1,0 +1,270 @@
+//! `zeropoint compare`: every mode at once, one table, one JSON.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde_json::{Value as Json, json};
+
+use super::transform::{all_cores, float_operators};
+use super::{Failure, args, data, print, write_json};
+use crate::calibrate::{self, Calibration};
+use crate::data::{self as datasets, Dataset};
+use crate::error::{Error, Result};
+use crate::evaluate::{self, Evaluation, Latency};
+use crate::progress::Progress;
+use crate::quantize::{Io, Mode, Recipe};
+use crate::workbench::{
+    Loaded, OpenModel, QuantizedFile, Role, Source, experiment_name, files, steps,
+};
+
+/// How long each file's latency is measured.
+const LATENCY_SECONDS: f64 = 0.5;
+
+/// One finished experiment.
+struct Row {
+    recipe: Recipe,
+    file: QuantizedFile,
+    saved: Option<PathBuf>,
+    evaluation: Option<Evaluation>,
+    latency: Latency,
+    calibrate_seconds: f64,
+    warnings: Vec<String>,
+}
+
+/// Carries out `compare`.
+pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
+    let demo = a.model.is_none();
+    let model = match &a.model {
+        Some(path) => steps::open_model(path)?,
+        None => steps::open_demo()?,
+    };
+    let specs = datasets::input_specs(&model.graph, 0);
+    let open = |path: &Option<PathBuf>,
+                labels: Option<&std::path::Path>,
+                role|
+     -> Result<Option<Loaded>> {
+        match path {
+            Some(path) => data(path, labels, role, &specs).map(Some),
+            None if demo => steps::open_data(&Source::Demo, role, &specs).map(Some),
+            None => Ok(None),
+        }
+    };
+    let calibration_data = open(&a.calibration, None, Role::Calibration)?;
+    let evaluation_data = open(&a.data, a.labels.as_deref(), Role::Evaluation)?;
+    let modes = modes(a, calibration_data.is_some())?;
+
+    let calibration_samples = match &calibration_data {
+        Some(l) => Some(datasets::take(
+            l.dataset.clone(),
+            (a.samples as usize).min(l.dataset.len()),
+        )?),
+        None => None,
+    };
+    // Without evaluation data the calibration samples still tell agreement and SQNR.
+    let judged = evaluation_data
+        .as_ref()
+        .map(|l| l.dataset.clone())
+        .or_else(|| calibration_samples.clone());
+    if let Some(folder) = &a.output_dir {
+        std::fs::create_dir_all(folder)
+            .map_err(|e| Error::Invalid(format!("{}: cannot be made: {e}", folder.display())))?;
+    }
+    let rows = experiments(
+        a,
+        &model,
+        &modes,
+        calibration_samples.as_deref(),
+        judged.as_deref(),
+    )?;
+
+    rows_as_text(&rows).iter().for_each(|line| print(line));
+    if let Some(path) = &a.json {
+        let described = |l: &Option<Loaded>, samples: Option<usize>| {
+            l.as_ref()
+                .map(|l| json!({"name": l.name, "samples": samples.unwrap_or(l.dataset.len())}))
+        };
+        let figures = json!({
+            "model": model.name,
+            "model_bytes": model.bytes.len(),
+            "calibration": described(&calibration_data, calibration_samples.as_ref().map(|c| c.len())),
+            "data": described(&evaluation_data, None),
+            "experiments": rows.iter().map(row_as_json).collect::<Vec<_>>(),
+        });
+        write_json(path, &figures)?;
+    }
+    Ok(())
+}
+
+/// The modes that were asked for, or all that the given data allows.
+fn modes(a: &args::Compare, calibrated: bool) -> Result<Vec<Mode>, Failure> {
+    let asked: Vec<Mode> = a.modes.iter().map(|&m| m.into()).collect();
+    if let Some(mode) = asked.iter().find(|m| m.needs_calibration() && !calibrated) {
+        let mode = mode.name();
+        return Err(Failure::Usage(format!(
+            "{mode} needs sample data to learn ranges from, give --calibration DATA"
+        )));
+    }
+    if asked.is_empty() && !calibrated {
+        eprintln!("int8 and int16x8 are left out: they need sample data, give --calibration DATA");
+    }
+    let wanted = |m: &&Mode| {
+        if asked.is_empty() {
+            calibrated || !m.needs_calibration()
+        } else {
+            asked.contains(m)
+        }
+    };
+    Ok(Mode::ALL.iter().filter(wanted).copied().collect())
+}
+
+fn experiments(
+    a: &args::Compare,
+    model: &OpenModel,
+    modes: &[Mode],
+    calibration_samples: Option<&dyn Dataset>,
+    judged: Option<&dyn Dataset>,
+) -> Result<Vec<Row>> {
+    let (progress, cores) = (Progress::new(), all_cores());
+    let mut calibrate_seconds = 0.0;
+    let calibration: Option<Calibration> = match calibration_samples {
+        Some(samples) if modes.iter().any(|m| m.needs_calibration()) => {
+            let start = Instant::now();
+            let calibration = calibrate::calibrate(&model.graph, samples, cores, &progress)?;
+            calibrate_seconds = start.elapsed().as_secs_f64();
+            Some(calibration)
+        }
+        _ => None,
+    };
+    let baseline = match judged {
+        Some(data) => Some(evaluate::baseline(&model.graph, data, cores, &progress)?),
+        None => None,
+    };
+    let io: Io = a.io.into();
+    let mut rows = vec![];
+    for &mode in modes {
+        let io = if mode.ios().contains(&io) {
+            io
+        } else {
+            Io::Float32
+        };
+        let recipe = Recipe {
+            mode,
+            io,
+            ..Recipe::default()
+        };
+        let file = steps::convert(
+            model,
+            &recipe,
+            calibration.as_ref().filter(|_| mode.needs_calibration()),
+            &progress,
+        )?;
+        let saved = match &a.output_dir {
+            Some(folder) => {
+                let path = folder.join(file_name(model, &recipe));
+                files::write(&path, &file.bytes)?;
+                Some(path)
+            }
+            None => None,
+        };
+        let evaluation = match judged {
+            Some(data) => {
+                let compared = baseline.as_ref().filter(|_| mode != Mode::Float32);
+                Some(evaluate::evaluate(
+                    &file.graph,
+                    data,
+                    compared,
+                    cores,
+                    &progress,
+                )?)
+            }
+            None => None,
+        };
+        let latency = evaluate::latency(&file.graph, a.threads, LATENCY_SECONDS, &progress)?;
+        let mut warnings: Vec<String> = float_operators(&model.graph, &file.plan)
+            .iter()
+            .map(|(i, op, why)| format!("Operator {i}, {op}, stays float: {why}"))
+            .collect();
+        warnings.extend(file.plan.warnings.iter().cloned());
+        let calibrate_seconds = if mode.needs_calibration() {
+            calibrate_seconds
+        } else {
+            0.0
+        };
+        eprintln!("{} done", experiment_name(mode, io));
+        rows.push(Row {
+            recipe,
+            file,
+            saved,
+            evaluation,
+            latency,
+            calibrate_seconds,
+            warnings,
+        });
+    }
+    Ok(rows)
+}
+
+/// `mnist_int8.tflite`, `mnist_int8_uint8io.tflite`.
+fn file_name(model: &OpenModel, recipe: &Recipe) -> String {
+    let stem = match &model.path {
+        Some(path) => path
+            .file_stem()
+            .map_or("model".into(), |s| s.to_string_lossy().into_owned()),
+        None => "mnist".into(),
+    };
+    match recipe.io {
+        Io::Float32 => format!("{stem}_{}.tflite", recipe.mode.name()),
+        io => format!("{stem}_{}_{}io.tflite", recipe.mode.name(), io.name()),
+    }
+}
+
+fn row_as_json(r: &Row) -> Json {
+    let e = r.evaluation.as_ref();
+    json!({
+        "name": experiment_name(r.recipe.mode, r.recipe.io),
+        "mode": r.recipe.mode.name(),
+        "io": r.recipe.io.name(),
+        "file": r.saved,
+        "bytes": r.file.bytes.len(),
+        "accuracy": e.and_then(|e| e.top1),
+        "top5": e.and_then(|e| e.top5),
+        "delta_interval": e.and_then(|e| e.delta_interval),
+        "agreement": e.and_then(|e| e.agreement),
+        // JSON has no infinity: an exact copy has null here and agreement 1.
+        "sqnr_db": e.and_then(|e| e.sqnr_db).filter(|db| db.is_finite()),
+        "latency_ms": {
+            "min": r.latency.min_ms, "median": r.latency.median_ms, "p95": r.latency.p95_ms, "threads": r.latency.threads,
+        },
+        "convert_seconds": r.file.convert_seconds,
+        "calibrate_seconds": r.calibrate_seconds,
+        "evaluate_seconds": e.map(|e| e.seconds),
+        "warnings": r.warnings,
+    })
+}
+
+fn rows_as_text(rows: &[Row]) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{:<22} {:>10} {:>12} {:>9} {:>10} {:>9}",
+        "experiment", "bytes", "median", "top-1", "agreement", "SQNR"
+    )];
+    for r in rows {
+        let e = r.evaluation.as_ref();
+        let share = |s: Option<f64>| s.map_or("–".to_owned(), |s| format!("{:.2} %", s * 100.0));
+        let sqnr = match e.and_then(|e| e.sqnr_db) {
+            Some(db) if db.is_infinite() => "exact".into(),
+            Some(db) => format!("{db:.1} dB"),
+            None => "–".to_owned(),
+        };
+        lines.push(format!(
+            "{:<22} {:>10} {:>9.4} ms {:>9} {:>10} {:>9}",
+            experiment_name(r.recipe.mode, r.recipe.io),
+            r.file.bytes.len(),
+            r.latency.median_ms,
+            share(e.and_then(|e| e.top1)),
+            share(e.and_then(|e| e.agreement)),
+            sqnr
+        ));
+        lines.extend(r.warnings.iter().map(|w| format!("  {w}")));
+    }
+    lines
+}

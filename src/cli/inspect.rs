@@ -1,0 +1,116 @@
+//! `zeropoint inspect`: what is in a file.
+
+use serde_json::{Value as Json, json};
+
+use super::{Failure, args, print, print_json};
+use crate::graph::{Graph, Quantization, Subgraph, Tensor, TensorId};
+use crate::tflite;
+use crate::workbench::{ModelCard, shape_text, steps};
+
+/// Carries out `inspect`.
+pub(super) fn inspect(a: &args::Inspect) -> Result<(), Failure> {
+    let model = steps::open_model(&a.model)?;
+    if a.json {
+        print_json(&describe(&model.graph, model.bytes.len()));
+    } else {
+        print(&text(&model.name, &model.graph, &model.card));
+    }
+    Ok(())
+}
+
+/// The file as JSON: the main subgraph's operators and tensors, and how many others there are.
+fn describe(graph: &Graph, bytes: usize) -> Json {
+    let main = graph.main();
+    json!({
+        "bytes": bytes,
+        "description": graph.description,
+        "min_runtime_version": tflite::min_runtime_version(graph),
+        "subgraphs": graph.subgraphs.len(),
+        "signatures": graph.signatures.iter().map(|s| json!({
+            "key": s.key, "subgraph": s.subgraph, "inputs": s.inputs, "outputs": s.outputs,
+        })).collect::<Vec<_>>(),
+        "metadata": graph.metadata.iter().map(|m| json!({"name": m.name, "bytes": m.data.len()})).collect::<Vec<_>>(),
+        "inputs": main.inputs.iter().map(|&id| tensor(main, id)).collect::<Vec<_>>(),
+        "outputs": main.outputs.iter().map(|&id| tensor(main, id)).collect::<Vec<_>>(),
+        "operators": main.nodes.iter().enumerate().map(|(index, node)| json!({
+            "index": index, "op": node.op.name(), "version": node.version, "inputs": node.inputs, "outputs": node.outputs,
+        })).collect::<Vec<_>>(),
+        "tensors": (0..main.tensors.len()).map(|id| tensor(main, id)).collect::<Vec<_>>(),
+    })
+}
+
+/// One tensor; `scale` and `zero_point` are numbers per tensor, lists per channel, null without quantization.
+fn tensor(main: &Subgraph, id: TensorId) -> Json {
+    let t: &Tensor = &main.tensors[id];
+    let q = t.quantization.as_ref().filter(|q| !q.scales.is_empty());
+    let (scale, zero_point, axis) = match q {
+        None => (Json::Null, Json::Null, Json::Null),
+        Some(Quantization {
+            scales,
+            zero_points,
+            ..
+        }) if scales.len() == 1 => (number(scales[0]), json!(zero_points.first()), Json::Null),
+        Some(q) => (
+            q.scales.iter().map(|&s| number(s)).collect(),
+            json!(q.zero_points),
+            json!(q.axis),
+        ),
+    };
+    json!({
+        "index": id, "name": t.name, "dtype": t.dtype.name(), "shape": t.shape, "shape_signature": t.shape_signature,
+        "scale": scale, "zero_point": zero_point, "axis": axis, "constant": t.is_constant(),
+        "bytes": t.data.as_ref().map_or(0, |d| d.len()),
+    })
+}
+
+/// A float32 such that reading it as float64 and rounding gives the same float32.
+fn number(x: f32) -> Json {
+    json!(f64::from(x))
+}
+
+fn text(name: &str, graph: &Graph, card: &ModelCard) -> String {
+    let main = graph.main();
+    let mut lines = vec![format!(
+        "{name}: {} bytes, {} parameters, {} operators, needs runtime {} or newer",
+        card.bytes,
+        card.parameters,
+        card.operator_count(),
+        tflite::min_runtime_version(graph),
+    )];
+    for (what, ids) in [("input", &main.inputs), ("output", &main.outputs)] {
+        for (i, &id) in ids.iter().enumerate() {
+            lines.push(format!("{what} {i}: {}", line(&main.tensors[id])));
+        }
+    }
+    for (i, node) in main.nodes.iter().enumerate() {
+        let outputs: Vec<_> = node
+            .outputs
+            .iter()
+            .map(|&id| line(&main.tensors[id]))
+            .collect();
+        lines.push(format!(
+            "{i:4} {} v{} -> {}",
+            node.op.name(),
+            node.version,
+            outputs.join("; ")
+        ));
+    }
+    lines.join("\n")
+}
+
+fn line(t: &Tensor) -> String {
+    let q = match &t.quantization {
+        Some(q) if q.scales.len() == 1 => {
+            format!(
+                ", scale {:.6e}, zero point {}",
+                q.scales[0],
+                q.zero_points.first().copied().unwrap_or(0)
+            )
+        }
+        Some(q) if !q.scales.is_empty() => {
+            format!(", {} scales along axis {}", q.scales.len(), q.axis)
+        }
+        _ => String::new(),
+    };
+    format!("{} {} [{}]{q}", t.name, t.dtype, shape_text(t))
+}

@@ -1,0 +1,184 @@
+//! `zeropoint convert`, `quantize` and `run`: a file in, files out.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::{Failure, args, data, print, print_json};
+use crate::calibrate;
+use crate::data as datasets;
+use crate::engine::{self, KernelSet, Options};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Value};
+use crate::progress::Progress;
+use crate::quantize::{NodePlan, QuantPlan, Recipe};
+use crate::workbench::{OpenModel, Role, files, steps};
+
+/// Carries out `convert`.
+pub(super) fn convert(a: &args::Convert) -> Result<(), Failure> {
+    let model = steps::open_model(&a.model)?;
+    Err(Error::Invalid(format!(
+        "{} is a .tflite file already, there is nothing to convert",
+        model.name
+    ))
+    .into())
+}
+
+/// Carries out `quantize`.
+pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
+    let recipe = recipe(a)?;
+    if !recipe.mode.ios().contains(&recipe.io) {
+        let possible: Vec<_> = recipe.mode.ios().iter().map(|io| io.name()).collect();
+        let (mode, io) = (recipe.mode.name(), recipe.io.name());
+        return Err(Failure::Usage(format!(
+            "{mode} has no {io} inputs and outputs, choose --io {}",
+            possible.join(" or ")
+        )));
+    }
+    if recipe.mode.needs_calibration() && a.calibration.is_none() {
+        let mode = recipe.mode.name();
+        return Err(Failure::Usage(format!(
+            "{mode} needs sample data to learn ranges from, give --calibration DATA"
+        )));
+    }
+    let model = steps::open_model(&a.model)?;
+    let progress = Progress::new();
+    let start = Instant::now();
+    let calibration = match &a.calibration {
+        Some(path) if recipe.mode.needs_calibration() => {
+            Some(calibrated(&model, path, a.samples as usize, &progress)?)
+        }
+        _ => None,
+    };
+    let calibrate_seconds = start.elapsed().as_secs_f64();
+    let file = steps::convert(&model, &recipe, calibration.as_ref(), &progress)?;
+    files::write(&a.output, &file.bytes)?;
+    let float = float_operators(&model.graph, &file.plan);
+    if a.json {
+        print_json(&json!({
+            "model": model.name, "output": a.output, "mode": recipe.mode.name(), "io": recipe.io.name(),
+            "bytes": file.bytes.len(), "float_bytes": model.bytes.len(),
+            "calibrate_seconds": calibrate_seconds, "convert_seconds": file.convert_seconds,
+            "float_operators": float.iter().map(|(i, op, why)| json!({"index": i, "op": op, "reason": why})).collect::<Vec<_>>(),
+            "warnings": file.plan.warnings,
+        }));
+    } else {
+        print(&format!(
+            "{}: {} bytes, from {}",
+            a.output.display(),
+            file.bytes.len(),
+            model.bytes.len()
+        ));
+        float
+            .iter()
+            .for_each(|(i, op, why)| print(&format!("operator {i}, {op}, stays float: {why}")));
+        file.plan.warnings.iter().for_each(|w| print(w));
+    }
+    Ok(())
+}
+
+fn recipe(a: &args::Quantize) -> Result<Recipe> {
+    let mut recipe = match &a.recipe {
+        Some(path) => {
+            let bytes = files::read(path)?;
+            let text = String::from_utf8_lossy(&bytes);
+            Recipe::from_json(&text).map_err(|e| e.at(files::file_name(path)))?
+        }
+        None => Recipe::default(),
+    };
+    if let Some(mode) = a.mode {
+        recipe.mode = mode.into();
+    }
+    if let Some(io) = a.io {
+        recipe.io = io.into();
+    }
+    recipe.strict |= a.strict;
+    Ok(recipe)
+}
+
+/// Ranges over the first `samples` samples of a file.
+pub(super) fn calibrated(
+    model: &OpenModel,
+    path: &Path,
+    samples: usize,
+    progress: &Progress,
+) -> Result<calibrate::Calibration> {
+    let specs = datasets::input_specs(&model.graph, 0);
+    let loaded = data(path, None, Role::Calibration, &specs)?;
+    let samples = samples.min(loaded.dataset.len());
+    let dataset = datasets::take(loaded.dataset, samples)?;
+    calibrate::calibrate(&model.graph, dataset.as_ref(), all_cores(), progress)
+}
+
+/// Operators that stay float although the mode would quantize them: index, name, reason.
+pub(super) fn float_operators(graph: &Graph, plan: &QuantPlan) -> Vec<(usize, String, String)> {
+    let nodes = graph.main().nodes.iter().zip(&plan.nodes).enumerate();
+    nodes
+        .filter_map(|(i, (node, plan))| match plan {
+            NodePlan::Float(why) => Some((i, node.op.name().to_owned(), why.clone())),
+            NodePlan::Quantized | NodePlan::SmallerWeights | NodePlan::Unaffected => None,
+        })
+        .collect()
+}
+
+/// Threads of this machine.
+pub(super) fn all_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Carries out `run`.
+pub(super) fn run(a: &args::Run) -> Result<(), Failure> {
+    let model = steps::open_model(&a.model)?;
+    let specs = datasets::input_specs(&model.graph, 0);
+    if !a.input.is_empty() && a.input.len() != specs.len() {
+        return Err(Failure::Usage(format!(
+            "{} has {} inputs, give --input once for each ({} given)",
+            model.name,
+            specs.len(),
+            a.input.len()
+        )));
+    }
+    let inputs: Vec<Value> = if a.input.is_empty() {
+        let random = datasets::synthetic(&specs, 1, 0)?;
+        calibrate::Feed::new(&model.graph, Options::default(), 1)?.inputs(random.as_ref(), 0..1)?
+    } else {
+        let read = |path: &std::path::PathBuf| {
+            datasets::read_npy(&files::file_name(path), files::read(path)?)
+        };
+        a.input.iter().map(read).collect::<Result<_>>()?
+    };
+    let kernels = match a.kernels {
+        args::KernelsArg::Reference => KernelSet::Reference,
+        args::KernelsArg::Fast => KernelSet::Fast,
+    };
+    let shapes: Vec<_> = inputs.iter().map(|x| x.shape.clone()).collect();
+    let options = Options {
+        kernels,
+        threads: a.threads,
+        ..Options::default()
+    };
+    let mut prepared = engine::prepare(Arc::clone(&model.graph), Some(&shapes), &options)?;
+    let outputs = prepared.run(&inputs, None)?;
+    std::fs::create_dir_all(&a.output_dir)
+        .map_err(|e| Error::Invalid(format!("{}: cannot be made: {e}", a.output_dir.display())))?;
+    for (i, output) in outputs.iter().enumerate() {
+        files::write(
+            &a.output_dir.join(format!("output_{i}.npy")),
+            &datasets::write_npy(output),
+        )?;
+        let name = model
+            .graph
+            .main()
+            .outputs
+            .get(i)
+            .map_or("", |&id| model.graph.main().tensors[id].name.as_str());
+        print(&format!(
+            "output {i} {name} {} {:?}",
+            output.dtype(),
+            output.shape
+        ));
+    }
+    Ok(())
+}

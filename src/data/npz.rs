@@ -1,0 +1,95 @@
+//! NumPy's `.npz` archives: a zip file of `.npy` arrays, one per model input.
+
+use std::io::{Cursor, Read};
+
+use bytes::Bytes;
+use zip::ZipArchive;
+
+use super::MAX_UNPACKED;
+use super::array::Array;
+use super::npy;
+use super::words::count;
+use crate::error::Result;
+use crate::{malformed, unsupported};
+
+/// First bytes of a zip file with entries, and of one without.
+pub(super) const MAGICS: [[u8; 4]; 2] = [*b"PK\x03\x04", *b"PK\x05\x06"];
+
+/// An opened archive.
+pub(super) struct Npz {
+    name: String,
+    archive: ZipArchive<Cursor<Bytes>>,
+    /// Names of the arrays (without `.npy`) and their position in the archive.
+    arrays: Vec<(String, usize)>,
+    /// Bytes that may still be unpacked.
+    budget: usize,
+}
+
+impl Npz {
+    /// Reads the archive's directory.
+    pub(super) fn open(name: &str, bytes: Bytes) -> Result<Self> {
+        let Ok(archive) = ZipArchive::new(Cursor::new(bytes)) else {
+            return malformed!("{name} is a damaged or truncated zip file");
+        };
+        let mut arrays = vec![];
+        for i in 0..archive.len() {
+            if let Some(Ok(entry)) = archive.name_for_index(i)
+                && let Some(array) = entry.strip_suffix(".npy")
+            {
+                arrays.push((array.to_string(), i));
+            }
+        }
+        if arrays.is_empty() {
+            return malformed!("{name} holds no .npy arrays");
+        }
+        Ok(Self {
+            name: name.into(),
+            archive,
+            arrays,
+            budget: MAX_UNPACKED,
+        })
+    }
+
+    /// Names of the arrays.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.arrays.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Unpacks one array by name, no more of it than its header declares; `None` if there is none.
+    pub(super) fn array(&mut self, name: &str) -> Option<Result<Array>> {
+        let (_, index) = self.arrays.iter().find(|(n, _)| n == name)?;
+        Some(self.unpack(*index, &format!("{}, array '{name}'", self.name)))
+    }
+
+    fn unpack(&mut self, index: usize, what: &str) -> Result<Array> {
+        let damaged = || malformed!("{what} is damaged or truncated");
+        let Ok(mut entry) = self.archive.by_index(index) else {
+            return unsupported!(
+                "{what} cannot be unpacked: it is damaged, encrypted or compressed in another way than deflate"
+            );
+        };
+        let mut bytes = vec![];
+        if (&mut entry)
+            .take(npy::HEAD as u64)
+            .read_to_end(&mut bytes)
+            .is_err()
+        {
+            return damaged();
+        }
+        let header = npy::header(what, &bytes)?;
+        let whole = header.body.saturating_add(header.size);
+        if whole > self.budget {
+            return unsupported!(
+                "{what} declares {} bytes of data; compressed files may hold {} at most",
+                count(header.size),
+                count(MAX_UNPACKED)
+            );
+        }
+        let missing = (whole + 1).saturating_sub(bytes.len());
+        if entry.take(missing as u64).read_to_end(&mut bytes).is_err() {
+            return damaged();
+        }
+        self.budget -= whole;
+        npy::read(what, bytes.into())
+    }
+}

@@ -1,0 +1,138 @@
+//! Aligned bytes that typed slices can be borrowed from, and the engine's view of element types.
+
+use bytemuck::{Pod, cast_slice, cast_slice_mut};
+
+use super::{Slice, View};
+use crate::error::Result;
+use crate::graph::{DType, Data, Value};
+
+/// Bytes aligned for every element type.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Buffer {
+    words: Vec<u64>,
+    bytes: usize,
+}
+
+impl Buffer {
+    /// `bytes` zeros; fails if the machine has no room for them.
+    pub fn zeros(bytes: usize) -> Result<Self> {
+        let mut words = Vec::new();
+        let count = bytes.div_ceil(8);
+        if words.try_reserve_exact(count).is_err() {
+            return crate::invalid!("There is no memory for a tensor of {bytes} bytes");
+        }
+        words.resize(count, 0);
+        Ok(Self { words, bytes })
+    }
+
+    /// A copy of `data`.
+    pub fn copy_of(data: &[u8]) -> Result<Self> {
+        let mut buffer = Self::zeros(data.len())?;
+        buffer.bytes_mut().copy_from_slice(data);
+        Ok(buffer)
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &cast_slice(&self.words)[..self.bytes]
+    }
+
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut cast_slice_mut(&mut self.words)[..self.bytes]
+    }
+}
+
+/// Bytes that hold whole, aligned elements as elements.
+pub(super) fn typed<T: Pod>(bytes: &[u8]) -> &[T] {
+    cast_slice(bytes)
+}
+
+/// The same, to write.
+pub(super) fn typed_mut<T: Pod>(bytes: &mut [u8]) -> &mut [T] {
+    cast_slice_mut(bytes)
+}
+
+/// The elements of a fed array as bytes.
+pub(super) fn bytes_of(data: &Data) -> &[u8] {
+    match data {
+        Data::F32(x) => cast_slice(x),
+        Data::F16(x) => cast_slice(x),
+        Data::F64(x) => cast_slice(x),
+        Data::I8(x) => cast_slice(x),
+        Data::I16(x) => cast_slice(x),
+        Data::I32(x) => cast_slice(x),
+        Data::I64(x) => cast_slice(x),
+        Data::U8(x) => x,
+        Data::U16(x) => cast_slice(x),
+        Data::U32(x) => cast_slice(x),
+        Data::U64(x) => cast_slice(x),
+        Data::Bool(x) => cast_slice(x),
+    }
+}
+
+/// Whether arrays of this type can be fed and returned.
+pub(super) fn has_values(dtype: DType) -> bool {
+    match dtype {
+        DType::Float32
+        | DType::Float16
+        | DType::Float64
+        | DType::Int8
+        | DType::Int16
+        | DType::Int32
+        | DType::Int64
+        | DType::UInt8
+        | DType::UInt16
+        | DType::UInt32
+        | DType::UInt64
+        | DType::Bool => true,
+        DType::BFloat16
+        | DType::Int2
+        | DType::Int4
+        | DType::UInt4
+        | DType::Complex64
+        | DType::Complex128
+        | DType::String
+        | DType::Resource
+        | DType::Float8E4M3Fn
+        | DType::Float8E5M2
+        | DType::Variant => false,
+    }
+}
+
+/// A copy of aligned bytes as an array; `None` for types without one.
+pub(super) fn to_value(dtype: DType, shape: &[usize], bytes: &[u8]) -> Option<Value> {
+    let data = match dtype {
+        DType::Float32 => Data::F32(typed(bytes).to_vec()),
+        DType::Float16 => Data::F16(typed(bytes).to_vec()),
+        DType::Float64 => Data::F64(typed(bytes).to_vec()),
+        DType::Int8 => Data::I8(typed(bytes).to_vec()),
+        DType::Int16 => Data::I16(typed(bytes).to_vec()),
+        DType::Int32 => Data::I32(typed(bytes).to_vec()),
+        DType::Int64 => Data::I64(typed(bytes).to_vec()),
+        DType::UInt8 => Data::U8(bytes.to_vec()),
+        DType::UInt16 => Data::U16(typed(bytes).to_vec()),
+        DType::UInt32 => Data::U32(typed(bytes).to_vec()),
+        DType::UInt64 => Data::U64(typed(bytes).to_vec()),
+        DType::Bool => Data::Bool(bytes.iter().map(|&b| b != 0).collect()),
+        _ => return None,
+    };
+    Some(Value {
+        shape: shape.to_vec(),
+        data,
+    })
+}
+
+/// Aligned bytes as an observer sees them; `None` for types that observers do not see.
+pub(super) fn to_view<'a>(dtype: DType, shape: &'a [usize], bytes: &'a [u8]) -> Option<View<'a>> {
+    let data = match dtype {
+        DType::Float32 => Slice::F32(typed(bytes)),
+        DType::Float16 => Slice::F16(typed(bytes)),
+        DType::Int8 => Slice::I8(typed(bytes)),
+        DType::Int16 => Slice::I16(typed(bytes)),
+        DType::Int32 => Slice::I32(typed(bytes)),
+        DType::Int64 => Slice::I64(typed(bytes)),
+        DType::UInt8 => Slice::U8(bytes),
+        DType::Bool => Slice::Bool(bytemuck::checked::try_cast_slice(bytes).ok()?),
+        _ => return None,
+    };
+    Some(View { shape, data })
+}

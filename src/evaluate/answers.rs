@@ -1,0 +1,59 @@
+//! What a classifier answers: best class, rank of the right one, and the paired comparison of two models.
+
+/// Index of the largest value, the first on a tie; 0 for none.
+pub(super) fn best(values: &[f32]) -> u32 {
+    let mut best = 0;
+    for (i, x) in values.iter().enumerate() {
+        if *x > values[best] {
+            best = i;
+        }
+    }
+    best as u32
+}
+
+/// How many classes are answered before `label`: larger values, and equal ones with a smaller index.
+pub(super) fn rank(values: &[f32], label: usize) -> usize {
+    let Some(&own) = values.get(label) else {
+        return values.len();
+    };
+    let before = |&(i, &x): &(usize, &f32)| x > own || (x == own && i < label);
+    values.iter().enumerate().filter(before).count()
+}
+
+/// 95 % interval of a difference in accuracy, (low, high), from paired answers: with b samples that only the second model
+/// answers correctly and c that only the first does out of n, (b − c)/n ± 1.96 · √(b + c − (b − c)²/n) / n (the normal
+/// approximation for paired proportions, as in McNemar's test).
+pub(super) fn paired_interval(b: usize, c: usize, n: usize) -> (f64, f64) {
+    let (b, c, n) = (b as f64, c as f64, n as f64);
+    let delta = (b - c) / n;
+    let half = 1.96 * (b + c - (b - c) * (b - c) / n).max(0.0).sqrt() / n;
+    (delta - half, delta + half)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_equals_is_best() {
+        assert_eq!(best(&[1.0, 3.0, 3.0, 2.0]), 1);
+        assert_eq!(best(&[-2.0, -1.0]), 1);
+        assert_eq!(best(&[]), 0);
+    }
+
+    #[test]
+    fn ties_rank_by_index() {
+        let values = [0.5, 0.5, 0.5, 0.9, 0.1];
+        let ranks: Vec<usize> = (0..5).map(|label| rank(&values, label)).collect();
+        assert_eq!(ranks, [1, 2, 3, 0, 4]);
+    }
+
+    #[test]
+    fn the_interval_is_that_of_the_paper_example() {
+        // b = 10, c = 4, n = 100: delta 0.06, variance (14 − 0.36)/100².
+        let (low, high) = paired_interval(10, 4, 100);
+        assert!((low - (0.06 - 1.96 * 13.64f64.sqrt() / 100.0)).abs() < 1e-12);
+        assert!((high + low - 0.12).abs() < 1e-12);
+        assert_eq!(paired_interval(0, 0, 50), (0.0, 0.0));
+    }
+}

@@ -1,0 +1,266 @@
+//! Scale and zero point of every activation of a static mode: which tensors share them, and from which range.
+
+use super::params::{asymmetric_int8, symmetric_int16};
+use super::plan::Reason;
+use super::rules::{Inputs, Output, Rule, Width};
+use crate::calibrate::Range;
+use crate::graph::{DType, Quantization, Subgraph, TensorId};
+
+/// Parameters of one activation, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Activation {
+    /// One scale, one zero point.
+    pub quantization: Quantization,
+    /// Where they come from.
+    pub reason: Reason,
+}
+
+/// Parameters for the range of one tensor.
+pub fn from_range(min: f32, max: f32, width: Width) -> Quantization {
+    match width {
+        Width::Int8 => {
+            let (scale, zero_point) = asymmetric_int8(min, max);
+            Quantization::per_tensor(scale, zero_point)
+        }
+        Width::Int16 => Quantization::per_tensor(symmetric_int16(min, max), 0),
+    }
+}
+
+/// Parameters of every float32 tensor that `rules` (one per node, `None` for those that stay float) or the model's border
+/// touch; `ranges` holds the finite range of each tensor, constants included.
+pub fn decide(
+    main: &Subgraph,
+    rules: &[Option<Rule>],
+    ranges: &[Option<Range>],
+    width: Width,
+    border: bool,
+) -> Vec<Option<Activation>> {
+    let mut groups = Groups::new(main, rules);
+    groups.forward(main, rules);
+    groups.backward(main, rules);
+    let touched = touched(main, rules, border);
+    let mut wide: Vec<Option<Range>> = vec![None; main.tensors.len()];
+    for (id, (tensor, &range)) in main.tensors.iter().zip(ranges).enumerate() {
+        if !tensor.is_constant() {
+            let root = groups.root(id);
+            wide[root] = union(wide[root], range);
+        }
+    }
+    // A constant that a data movement passes on widens the range of what it becomes.
+    for (node, rule) in main.nodes.iter().zip(rules) {
+        if let (Some(rule), Some(&output)) = (rule, node.outputs.first())
+            && matches!(rule.output, Output::SameAsInput | Output::SharedByAll)
+        {
+            let root = groups.root(output);
+            for &t in moved(rule, &node.inputs).iter().flatten() {
+                if main.tensors[t].is_constant() {
+                    wide[root] = union(wide[root], ranges[t]);
+                }
+            }
+        }
+    }
+    // The tensor that a group's range comes from: the first as wide as the group.
+    let mut sources: Vec<Option<TensorId>> = vec![None; main.tensors.len()];
+    for (id, range) in ranges.iter().enumerate() {
+        let root = groups.root(id);
+        if touched[id] && sources[root].is_none() && *range == wide[root] {
+            sources[root] = Some(id);
+        }
+    }
+    (0..main.tensors.len())
+        .map(|id| {
+            if !touched[id] || main.tensors[id].is_constant() {
+                return None;
+            }
+            let root = groups.root(id);
+            let same_as = |source, own| {
+                if source == id {
+                    own
+                } else {
+                    Reason::SameAs(source)
+                }
+            };
+            if let Some((source, scale, zero_point)) = groups.fixed[root] {
+                return Some(Activation {
+                    quantization: Quantization::per_tensor(scale, zero_point),
+                    reason: same_as(source, Reason::Fixed),
+                });
+            }
+            let Range { min, max } = wide[root]?;
+            Some(Activation {
+                quantization: from_range(min, max, width),
+                reason: same_as(sources[root].unwrap_or(id), Reason::Calibrated { min, max }),
+            })
+        })
+        .collect()
+}
+
+/// Inputs whose values an operator passes on.
+fn moved<'a>(rule: &Rule, inputs: &'a [Option<TensorId>]) -> &'a [Option<TensorId>] {
+    match rule.inputs {
+        Inputs::Operands => inputs,
+        Inputs::First | Inputs::Weighted { .. } => inputs.get(..1).unwrap_or_default(),
+    }
+}
+
+fn union(a: Option<Range>, b: Option<Range>) -> Option<Range> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(Range {
+            min: a.min.min(b.min),
+            max: a.max.max(b.max),
+        }),
+        (a, b) => a.or(b),
+    }
+}
+
+/// The float32 tensors that quantized nodes read or make, and those at the model's border.
+fn touched(main: &Subgraph, rules: &[Option<Rule>], border: bool) -> Vec<bool> {
+    let mut touched = vec![false; main.tensors.len()];
+    let quantized = main.nodes.iter().zip(rules).filter(|(_, r)| r.is_some());
+    for (node, _) in quantized {
+        for &t in node.inputs.iter().flatten().chain(&node.outputs) {
+            touched[t] = true;
+        }
+    }
+    if border {
+        for &t in main.inputs.iter().chain(&main.outputs) {
+            touched[t] = true;
+        }
+    }
+    for (touched, t) in touched.iter_mut().zip(&main.tensors) {
+        *touched &= t.dtype == DType::Float32;
+    }
+    touched
+}
+
+/// Tensors that share scale and zero point.
+struct Groups {
+    /// The tensor that stands for the group of each tensor.
+    roots: Vec<TensorId>,
+    /// At a root: the tensors of its group.
+    members: Vec<Vec<TensorId>>,
+    /// At a root: parameters that an operator dictates, and the tensor it makes.
+    fixed: Vec<Option<(TensorId, f32, i64)>>,
+    /// The nodes that read each tensor.
+    readers: Vec<Vec<usize>>,
+}
+
+impl Groups {
+    fn new(main: &Subgraph, rules: &[Option<Rule>]) -> Self {
+        let mut fixed = vec![None; main.tensors.len()];
+        let mut readers = vec![vec![]; main.tensors.len()];
+        for (i, (node, rule)) in main.nodes.iter().zip(rules).enumerate() {
+            if let (Some(rule), Some(&output)) = (rule, node.outputs.first())
+                && let Output::Fixed { scale, zero_point } = rule.output
+            {
+                fixed[output] = Some((output, scale, zero_point));
+            }
+            for &t in node.inputs.iter().flatten() {
+                readers[t].push(i);
+            }
+        }
+        Self {
+            roots: (0..main.tensors.len()).collect(),
+            members: (0..main.tensors.len()).map(|t| vec![t]).collect(),
+            fixed,
+            readers,
+        }
+    }
+
+    fn root(&self, id: TensorId) -> TensorId {
+        self.roots[id]
+    }
+
+    /// Puts the groups of `a` and `b` together; at most one of them is fixed, or both alike.
+    fn join(&mut self, a: TensorId, b: TensorId) {
+        let (mut large, mut small) = (self.root(a), self.root(b));
+        if large == small {
+            return;
+        }
+        if self.members[large].len() < self.members[small].len() {
+            std::mem::swap(&mut large, &mut small);
+        }
+        self.fixed[large] = self.fixed[large].or(self.fixed[small]);
+        let moved = std::mem::take(&mut self.members[small]);
+        for &t in &moved {
+            self.roots[t] = large;
+        }
+        self.members[large].extend(moved);
+    }
+
+    /// Operators that move values of one input give their output its parameters.
+    fn forward(&mut self, main: &Subgraph, rules: &[Option<Rule>]) {
+        for (node, rule) in main.nodes.iter().zip(rules) {
+            if let (Some(rule), Some(&output), Some(input)) =
+                (rule, node.outputs.first(), node.input(0))
+                && rule.output == Output::SameAsInput
+                && !main.tensors[input].is_constant()
+            {
+                self.join(input, output);
+            }
+        }
+    }
+
+    /// Operators that put inputs together push the output's parameters back to an input, where nobody else needs that
+    /// input finer: its producer then computes in the output's scale at once, without a second rounding.
+    fn backward(&mut self, main: &Subgraph, rules: &[Option<Rule>]) {
+        let mut is_output = vec![false; main.tensors.len()];
+        for &t in &main.outputs {
+            is_output[t] = true;
+        }
+        for (i, (node, rule)) in main.nodes.iter().zip(rules).enumerate() {
+            let (Some(rule), Some(&output)) = (rule, node.outputs.first()) else {
+                continue;
+            };
+            if rule.output != Output::SharedByAll {
+                continue;
+            }
+            let inputs: Vec<TensorId> = node.inputs.iter().flatten().copied().collect();
+            // All inputs have the same dictated parameters: the output keeps them.
+            let dictated = |t: TensorId| match self.fixed[self.root(t)] {
+                Some((_, scale, zero_point)) if !main.tensors[t].is_constant() => {
+                    Some((scale.to_bits(), zero_point))
+                }
+                _ => None,
+            };
+            if let Some(&first) = inputs.first()
+                && dictated(first).is_some()
+                && inputs.iter().all(|&t| dictated(t) == dictated(first))
+            {
+                self.join(first, output);
+                continue;
+            }
+            for &input in &inputs {
+                if !main.tensors[input].is_constant()
+                    && self.free_for(main, rules, &is_output, input, i)
+                {
+                    self.join(output, input);
+                }
+            }
+        }
+    }
+
+    /// Whether every use of every tensor in the group of `input` is inside the group or the node `to`.
+    fn free_for(
+        &self,
+        main: &Subgraph,
+        rules: &[Option<Rule>],
+        is_output: &[bool],
+        input: TensorId,
+        to: usize,
+    ) -> bool {
+        let root = self.root(input);
+        let shares = |i: usize| {
+            let shared = |r: &Rule| matches!(r.output, Output::SameAsInput | Output::SharedByAll);
+            rules[i].as_ref().is_some_and(shared)
+                && main.nodes[i]
+                    .outputs
+                    .first()
+                    .is_some_and(|&o| self.root(o) == root)
+        };
+        self.fixed[root].is_none()
+            && self.members[root]
+                .iter()
+                .all(|&t| !is_output[t] && self.readers[t].iter().all(|&i| i == to || shares(i)))
+    }
+}

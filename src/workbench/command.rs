@@ -1,0 +1,48 @@
+//! Everything a user can do, as data: the window and the tests speak to the workbench only through these.
+
+use std::path::PathBuf;
+
+use super::jobs::JobId;
+use super::{ExperimentId, Role};
+use crate::quantize::{Io, Mode};
+
+/// One action of the user, carried out by [`Workbench::apply`](super::Workbench::apply).
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Open the model of this file; the model that is open stays until the new one is read.
+    OpenModel(PathBuf),
+    /// Open the built-in MNIST experiment: model, calibration data and test data.
+    OpenDemo,
+    /// Take this file as calibration or evaluation data.
+    ChooseData(Role, PathBuf),
+    /// Take the labels of this file for the data of that role.
+    ChooseLabels(Role, PathBuf),
+    /// Calibrate on random values (marked as such wherever its figures appear).
+    UseRandomValues,
+    /// Use no data for that role.
+    ClearData(Role),
+    /// How many of the samples to use, from the first; `None` for all.
+    SetSamples(Role, Option<usize>),
+    /// Switch a mode on or off.
+    SetMode(Mode, bool),
+    /// Switch one input/output type of a mode on or off; each gives a file of its own.
+    SetIo(Mode, Io, bool),
+    /// Make operators that would stay float an error.
+    SetStrict(bool),
+    /// Threads that latency is measured with and jobs may use.
+    SetThreads(usize),
+    /// Run every chosen experiment that has no result yet for this model, recipe and data.
+    Run,
+    /// Stop this job, running or queued; finished results stay.
+    Cancel(JobId),
+    /// Stop every job.
+    CancelAll,
+    /// Remove an experiment from the list.
+    Delete(ExperimentId),
+    /// Write an experiment's file there, whole or not at all.
+    Save(ExperimentId, PathBuf),
+    /// Forget a file of the recent list.
+    ForgetRecent(PathBuf),
+    /// Close the message of that number.
+    Dismiss(u64),
+}

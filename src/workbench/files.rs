@@ -1,0 +1,64 @@
+//! Files: read whole with one clear error, written whole or not at all.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use crate::error::{Error, Result};
+
+/// The whole file.
+pub fn read(path: &Path) -> Result<Bytes> {
+    let explain = |e: std::io::Error| match e.kind() {
+        std::io::ErrorKind::NotFound => {
+            Error::Invalid(format!("{}: there is no such file", path.display()))
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            Error::Invalid(format!("{}: reading it is not allowed", path.display()))
+        }
+        std::io::ErrorKind::IsADirectory => Error::Invalid(format!(
+            "{}: this is a folder, choose a file",
+            path.display()
+        )),
+        _ => Error::Invalid(format!("{}: cannot be read: {e}", path.display())),
+    };
+    if path.is_dir() {
+        return Err(explain(std::io::ErrorKind::IsADirectory.into()));
+    }
+    std::fs::read(path).map(Bytes::from).map_err(explain)
+}
+
+/// Writes `bytes` beside `path` and renames: the file appears whole or not at all, and an older one stays until then.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = beside(path)?;
+    let attempt = || {
+        let mut file = std::fs::File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)
+    };
+    attempt().map_err(|e| {
+        // Best effort: the error that stopped us is the one to report.
+        let _ = std::fs::remove_file(&temporary);
+        Error::Invalid(format!("{}: cannot be written: {e}", path.display()))
+    })
+}
+
+/// A name in the same folder that no other process of ours uses.
+fn beside(path: &Path) -> Result<PathBuf> {
+    let Some(name) = path.file_name() else {
+        return crate::invalid!("{}: this is no file name", path.display());
+    };
+    let mut hidden = std::ffi::OsString::from(".");
+    hidden.push(name);
+    hidden.push(format!(".{}.tmp", std::process::id()));
+    Ok(path.with_file_name(hidden))
+}
+
+/// The last part of a path, for the window.
+pub fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(
+        || path.display().to_string(),
+        |n| n.to_string_lossy().into_owned(),
+    )
+}

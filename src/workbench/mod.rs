@@ -1,0 +1,148 @@
+//! The application without a window: what is open, what was asked for, what came of it. Changed by [`Command`]s only.
+
+mod command;
+mod dataset;
+mod experiment;
+pub mod files;
+pub mod jobs;
+mod model;
+mod recent;
+mod run;
+pub mod steps;
+
+use std::path::PathBuf;
+
+pub use command::Command;
+pub use dataset::{DataChoice, Loaded, Role, Source};
+pub use experiment::{
+    Experiment, ExperimentId, Finding, QuantizedFile, RunKey, State, experiment_name,
+};
+pub use model::{ModelCard, OpenModel, PortCard, shape_text};
+
+use crate::quantize::{Io, Mode};
+use jobs::{JobId, Jobs, Wake};
+
+/// The whole state that the window shows. Panels read it; only [`Workbench::apply`] and [`Workbench::poll`] change it, and
+/// neither ever waits.
+pub struct Workbench {
+    /// The open model.
+    pub model: Option<OpenModel>,
+    /// The job that reads another one.
+    pub model_pending: Option<JobId>,
+    /// Why the last model could not be opened.
+    pub model_error: Option<String>,
+    /// The representative dataset.
+    pub calibration: DataChoice,
+    /// What accuracy is measured on.
+    pub evaluation: DataChoice,
+    /// One per mode, in the order of [`Mode::ALL`].
+    pub modes: Vec<ModeChoice>,
+    /// Whether an operator that would stay float is an error.
+    pub strict: bool,
+    /// Threads that latency is measured with and jobs may use.
+    pub threads: usize,
+    /// How long each experiment's latency is measured, seconds.
+    pub latency_seconds: f64,
+    /// Experiments in the order of their modes; the first float32 one is the baseline.
+    pub experiments: Vec<Experiment>,
+    /// Messages that no panel of their own shows, newest last.
+    pub notices: Vec<Notice>,
+    /// Files opened before, newest first.
+    pub recent: Vec<PathBuf>,
+    /// Where recent files are remembered; `None` remembers nothing (tests).
+    pub recent_file: Option<PathBuf>,
+    jobs: Jobs<Event>,
+    model_version: u64,
+    next_experiment: u64,
+    next_notice: u64,
+    shared: run::Shared,
+}
+
+/// A mode as the user set it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModeChoice {
+    /// Which mode.
+    pub mode: Mode,
+    /// Whether Run makes it.
+    pub chosen: bool,
+    /// Which input/output types, one file each; never empty.
+    pub ios: Vec<Io>,
+}
+
+/// A message for the user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Its number, for [`Command::Dismiss`].
+    pub id: u64,
+    /// Whether something went wrong (or just: was done).
+    pub is_error: bool,
+    /// What happened and what to do.
+    pub text: String,
+}
+
+/// What jobs hand back.
+#[derive(Debug)]
+pub enum Event {
+    /// A model was read.
+    Model(Box<OpenModel>),
+    /// Data was read.
+    Data(Role, Loaded),
+    /// Part of an experiment.
+    Finding(ExperimentId, Finding),
+    /// A file was written.
+    Saved(PathBuf),
+    /// The list of recent files was read.
+    Recent(Vec<PathBuf>),
+}
+
+impl Workbench {
+    /// An empty workbench; `wake` is called, from any thread, whenever [`Workbench::poll`] has something to do.
+    pub fn new(wake: Wake) -> Self {
+        let modes = Mode::ALL
+            .iter()
+            .map(|&mode| ModeChoice {
+                mode,
+                chosen: true,
+                ios: vec![mode.ios()[0]],
+            })
+            .collect();
+        Self {
+            model: None,
+            model_pending: None,
+            model_error: None,
+            calibration: DataChoice {
+                samples: Some(100),
+                ..DataChoice::default()
+            },
+            evaluation: DataChoice::default(),
+            modes,
+            strict: false,
+            threads: 1,
+            latency_seconds: 0.4,
+            experiments: vec![],
+            notices: vec![],
+            recent: vec![],
+            recent_file: None,
+            jobs: Jobs::new(wake),
+            model_version: 0,
+            next_experiment: 1,
+            next_notice: 1,
+            shared: run::Shared::default(),
+        }
+    }
+
+    /// Jobs that run, wait or are over.
+    pub fn jobs(&self) -> &Jobs<Event> {
+        &self.jobs
+    }
+
+    /// The experiment of that number.
+    pub fn experiment(&self, id: ExperimentId) -> Option<&Experiment> {
+        self.experiments.iter().find(|e| e.id == id)
+    }
+
+    /// The experiment that deltas are taken against: the first float32 one.
+    pub fn baseline(&self) -> Option<&Experiment> {
+        self.experiments.iter().find(|e| e.mode() == Mode::Float32)
+    }
+}

@@ -1,0 +1,122 @@
+//! An open model and the card that describes it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::graph::{DType, Graph, Tensor};
+
+/// A model that was read and validated.
+#[derive(Debug, Clone)]
+pub struct OpenModel {
+    /// File name, or the demo's name.
+    pub name: String,
+    /// Where it came from; `None` for the demo.
+    pub path: Option<PathBuf>,
+    /// The file.
+    pub bytes: Bytes,
+    /// What is in it.
+    pub graph: Arc<Graph>,
+    /// The same in short.
+    pub card: ModelCard,
+}
+
+/// What a user wants to know of a model at first sight.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelCard {
+    /// Name, type and shape of each input, unknown axes as `?`.
+    pub inputs: Vec<PortCard>,
+    /// Name, type and shape of each output.
+    pub outputs: Vec<PortCard>,
+    /// Operator names with how often they occur, most frequent first.
+    pub operators: Vec<(String, usize)>,
+    /// Elements of all float and integer constants that are weights or biases.
+    pub parameters: usize,
+    /// Size of the file.
+    pub bytes: usize,
+}
+
+/// One input or output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortCard {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub dtype: DType,
+    /// Such as `1 × 28 × 28`.
+    pub shape: String,
+}
+
+impl ModelCard {
+    /// The card of a graph that a file of `bytes` holds.
+    pub fn of(graph: &Graph, bytes: usize) -> Self {
+        let main = graph.main();
+        let port = |&id: &usize| {
+            let t = &main.tensors[id];
+            PortCard {
+                name: t.name.clone(),
+                dtype: t.dtype,
+                shape: shape_text(t),
+            }
+        };
+        let mut counts = BTreeMap::<&str, usize>::new();
+        for node in graph.subgraphs.iter().flat_map(|s| &s.nodes) {
+            *counts.entry(node.op.name()).or_default() += 1;
+        }
+        let mut operators: Vec<_> = counts
+            .into_iter()
+            .map(|(name, n)| (name.to_owned(), n))
+            .collect();
+        operators.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let parameters = graph
+            .subgraphs
+            .iter()
+            .flat_map(|s| &s.tensors)
+            .filter(|t| t.is_constant() && is_parameter(t))
+            .filter_map(Tensor::elements)
+            .sum();
+        Self {
+            inputs: main.inputs.iter().map(port).collect(),
+            outputs: main.outputs.iter().map(port).collect(),
+            operators,
+            parameters,
+            bytes,
+        }
+    }
+
+    /// Operators in all.
+    pub fn operator_count(&self) -> usize {
+        self.operators.iter().map(|o| o.1).sum()
+    }
+}
+
+/// Shape arithmetic (unquantized integers) is no parameter.
+fn is_parameter(t: &Tensor) -> bool {
+    let quantized = t
+        .quantization
+        .as_ref()
+        .is_some_and(|q| !q.scales.is_empty());
+    matches!(
+        t.dtype,
+        DType::Float32 | DType::Float16 | DType::BFloat16 | DType::Float64
+    ) || quantized
+}
+
+/// Extents joined by ` × `, unknown ones as `?`; `scalar` without axes.
+pub fn shape_text(t: &Tensor) -> String {
+    let known = t.shape.iter().map(|d| d.to_string());
+    let text: Vec<String> = match &t.shape_signature {
+        Some(s) if s.len() == t.shape.len() => known
+            .zip(s)
+            .map(|(d, &s)| if s < 0 { "?".to_owned() } else { d })
+            .collect(),
+        _ => known.collect(),
+    };
+    if text.is_empty() {
+        "scalar".into()
+    } else {
+        text.join(" × ")
+    }
+}

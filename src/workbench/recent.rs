@@ -1,0 +1,29 @@
+//! The list of files opened before, kept as JSON in the user's configuration folder.
+
+use std::path::{Path, PathBuf};
+
+use super::files;
+use crate::error::{Error, Result};
+
+/// Files remembered at most.
+pub const MOST: usize = 8;
+
+/// The remembered files, newest first; an unreadable list is an empty one.
+pub fn load(file: &Path) -> Vec<PathBuf> {
+    let bytes = files::read(file).unwrap_or_default();
+    let mut paths: Vec<PathBuf> = serde_json::from_slice(&bytes).unwrap_or_default();
+    paths.truncate(MOST);
+    paths
+}
+
+/// Remembers `paths`.
+pub fn store(file: &Path, paths: &[PathBuf]) -> Result<()> {
+    let cannot = |e: &dyn std::fmt::Display| {
+        Error::Invalid(format!("{}: cannot be written: {e}", file.display()))
+    };
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder).map_err(|e| cannot(&e))?;
+    }
+    let text = serde_json::to_vec_pretty(paths).map_err(|e| cannot(&e))?;
+    files::write(file, &text)
+}

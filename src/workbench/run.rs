@@ -1,0 +1,593 @@
+//! Carries out commands and takes in what jobs found.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::experiment::{Experiment, ExperimentId, Finding, RunKey, State};
+use super::jobs::{Ended, JobHandle, JobId, JobKind, Stage, Update};
+use super::{
+    Command, DataChoice, Event, Notice, OpenModel, Role, Source, Workbench, files, recent, steps,
+};
+use crate::calibrate::{self, Calibration};
+use crate::data::{self, Dataset};
+use crate::error::Result;
+use crate::evaluate::{self, Baseline};
+use crate::quantize::{Io, Mode, Recipe};
+
+/// Samples that the per-tensor measurement runs.
+const TENSOR_SAMPLES: usize = 400;
+
+/// What experiments of one model and data share: made by the first job that needs it, kept until its inputs change.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Shared {
+    calibration: Cell<Calibration>,
+    baseline: Cell<Baseline>,
+}
+
+/// A result, shared by the jobs that need it.
+#[derive(Debug)]
+struct Cell<T>(Arc<Mutex<Held<T>>>);
+
+/// A result with the versions of model and data that it was made from.
+type Held<T> = Option<(Versions, Arc<T>)>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Versions {
+    model: u64,
+    data: u64,
+}
+
+impl<T> Clone for Cell<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> Default for Cell<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T> Cell<T> {
+    /// The result for these versions, made now if it is not there. Made outside the lock: a failure leaves nothing behind.
+    fn get(&self, versions: Versions, make: impl FnOnce() -> Result<T>) -> Result<Arc<T>> {
+        let held = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some((_, value)) = held.filter(|(of, _)| *of == versions) {
+            return Ok(value);
+        }
+        let value = Arc::new(make()?);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((versions, value.clone()));
+        Ok(value)
+    }
+}
+
+impl Workbench {
+    /// Carries out one action of the user. Returns at once: what takes time becomes a job.
+    pub fn apply(&mut self, command: Command) {
+        match command {
+            Command::OpenModel(path) => self.open(Some(path)),
+            Command::OpenDemo => self.open(None),
+            Command::ChooseData(role, path) => {
+                self.choose(role, Some(Source::File { path, labels: None }))
+            }
+            Command::ChooseLabels(role, path) => self.choose_labels(role, path),
+            Command::UseRandomValues => self.choose(Role::Calibration, Some(Source::Synthetic)),
+            Command::ClearData(role) => self.choose(role, None),
+            Command::SetSamples(role, samples) => {
+                let choice = self.choice_mut(role);
+                choice.samples = samples.map(|n| n.max(1));
+                choice.version += 1;
+            }
+            Command::SetMode(mode, chosen) => {
+                self.modes
+                    .iter_mut()
+                    .filter(|m| m.mode == mode)
+                    .for_each(|m| m.chosen = chosen);
+            }
+            Command::SetIo(mode, io, on) => self.set_io(mode, io, on),
+            Command::SetStrict(strict) => self.strict = strict,
+            Command::SetThreads(threads) => self.threads = threads.max(1),
+            Command::Run => self.run(),
+            Command::Cancel(id) => self.jobs.cancel(id),
+            Command::CancelAll => self.jobs.cancel_all(),
+            Command::Delete(id) => self.delete(id),
+            Command::Save(id, path) => self.save(id, path),
+            Command::ForgetRecent(path) => {
+                self.recent.retain(|p| *p != path);
+                self.remember();
+            }
+            Command::Dismiss(id) => self.notices.retain(|n| n.id != id),
+        }
+    }
+
+    /// Takes in what jobs found since the last call; returns whether anything changed. Never waits.
+    pub fn poll(&mut self) -> bool {
+        let updates = self.jobs.poll();
+        let changed = !updates.is_empty();
+        for update in updates {
+            match update {
+                Update::Event(id, event) => self.take_in(id, event),
+                Update::Ended(id, kind, ended) => self.ended(id, kind, ended),
+            }
+        }
+        changed
+    }
+
+    fn take_in(&mut self, id: JobId, event: Event) {
+        match event {
+            Event::Model(model) if self.model_pending == Some(id) => self.model_opened(*model),
+            Event::Data(role, loaded) => {
+                let choice = self.choice_mut(role);
+                if choice.pending == Some(id) {
+                    choice.loaded = Some(loaded);
+                    choice.error = None;
+                    choice.version += 1;
+                }
+            }
+            Event::Finding(experiment, finding) => {
+                let job = State::Pending(id);
+                let Some(e) = self
+                    .experiments
+                    .iter_mut()
+                    .find(|e| e.id == experiment && e.state == job)
+                else {
+                    return;
+                };
+                match finding {
+                    Finding::File(file) => {
+                        (e.evaluation, e.tensors, e.latency) = (None, None, None);
+                        e.file = Some(file);
+                        e.stale = false;
+                    }
+                    Finding::Evaluation(evaluation) => e.evaluation = Some(evaluation),
+                    Finding::Tensors(tensors) => e.tensors = Some(tensors),
+                    Finding::Latency(latency) => e.latency = Some(latency),
+                }
+            }
+            Event::Saved(path) => self.notice(false, format!("Saved {}", path.display())),
+            Event::Recent(files) => self.recent = files,
+            // A model that somebody asked for before the one that is awaited now.
+            Event::Model(_) => {}
+        }
+    }
+
+    fn ended(&mut self, id: JobId, kind: JobKind, ended: Ended) {
+        match kind {
+            JobKind::OpenModel(_) if self.model_pending == Some(id) => {
+                self.model_pending = None;
+                if let Ended::Failed(message) = ended {
+                    self.model_error = Some(message);
+                }
+            }
+            JobKind::OpenModel(_) => {}
+            JobKind::OpenData(_) => {
+                for role in [Role::Calibration, Role::Evaluation] {
+                    let choice = self.choice_mut(role);
+                    if choice.pending == Some(id) {
+                        choice.pending = None;
+                        if let Ended::Failed(message) = &ended {
+                            choice.error = Some(message.clone());
+                        }
+                    }
+                }
+            }
+            JobKind::Experiment(experiment) => {
+                if let Some(e) = self
+                    .experiments
+                    .iter_mut()
+                    .find(|e| e.id == experiment && e.state == State::Pending(id))
+                {
+                    e.state = match ended {
+                        Ended::Done => State::Done,
+                        Ended::Cancelled => State::Cancelled,
+                        Ended::Failed(message) => State::Failed(message),
+                    };
+                }
+            }
+            JobKind::Save(_) => {
+                if let Ended::Failed(message) = ended {
+                    self.notice(true, message);
+                }
+            }
+            JobKind::Recent => {}
+        }
+    }
+
+    fn notice(&mut self, is_error: bool, text: String) {
+        let id = self.next_notice;
+        self.next_notice += 1;
+        self.notices.push(Notice { id, is_error, text });
+    }
+
+    fn choice(&self, role: Role) -> &DataChoice {
+        match role {
+            Role::Calibration => &self.calibration,
+            Role::Evaluation => &self.evaluation,
+        }
+    }
+
+    fn choice_mut(&mut self, role: Role) -> &mut DataChoice {
+        match role {
+            Role::Calibration => &mut self.calibration,
+            Role::Evaluation => &mut self.evaluation,
+        }
+    }
+
+    /// Opens the file, or the demo.
+    fn open(&mut self, path: Option<PathBuf>) {
+        if let Some(earlier) = self.model_pending.take() {
+            self.jobs.cancel(earlier);
+        }
+        self.model_error = None;
+        let name = path
+            .as_deref()
+            .map_or_else(|| "MNIST digits".to_owned(), files::file_name);
+        let id = self.jobs.start(JobKind::OpenModel(name), move |job| {
+            job.stage(Stage::File)?;
+            let model = match &path {
+                Some(path) => steps::open_model(path)?,
+                None => steps::open_demo()?,
+            };
+            job.send(Event::Model(Box::new(model)));
+            Ok(())
+        });
+        self.model_pending = Some(id);
+    }
+
+    /// The new model takes the place of the old one; data that was chosen is read again for its inputs.
+    fn model_opened(&mut self, model: OpenModel) {
+        let demo = model.path.is_none();
+        let was_demo = self.model.as_ref().is_some_and(|m| m.path.is_none());
+        if let Some(path) = &model.path {
+            self.recent.retain(|p| p != path);
+            self.recent.insert(0, path.clone());
+            self.recent.truncate(recent::MOST);
+            self.remember();
+        }
+        self.jobs.cancel_all();
+        self.model = Some(model);
+        self.model_version += 1;
+        self.experiments.clear();
+        for role in [Role::Calibration, Role::Evaluation] {
+            let source = match self.choice(role).source.clone() {
+                _ if demo => Some(Source::Demo),
+                Some(Source::Demo) if was_demo => None,
+                other => other,
+            };
+            self.choose(role, source);
+        }
+    }
+
+    fn choose_labels(&mut self, role: Role, labels: PathBuf) {
+        match self.choice(role).source.clone() {
+            Some(Source::File { path, .. }) => self.choose(
+                role,
+                Some(Source::File {
+                    path,
+                    labels: Some(labels),
+                }),
+            ),
+            _ => self.notice(true, "Choose the samples first, then their labels".into()),
+        }
+    }
+
+    fn choose(&mut self, role: Role, source: Option<Source>) {
+        if let Some(earlier) = self.choice_mut(role).pending.take() {
+            self.jobs.cancel(earlier);
+        }
+        let choice = self.choice_mut(role);
+        choice.error = None;
+        choice.version += 1;
+        choice.source = source.clone();
+        let Some(source) = source else {
+            choice.loaded = None;
+            return;
+        };
+        // Without a model nothing says what shape the samples must have; they are read when one is open.
+        let Some(model) = &self.model else { return };
+        let specs = data::input_specs(&model.graph, 0);
+        let name = match &source {
+            Source::Demo => "MNIST digits".to_owned(),
+            Source::File { path, .. } => files::file_name(path),
+            Source::Synthetic => "random values".to_owned(),
+        };
+        self.choice_mut(role).loaded = None;
+        let id = self.jobs.start(JobKind::OpenData(name), move |job| {
+            job.stage(Stage::File)?;
+            let loaded = steps::open_data(&source, role, &specs)?;
+            job.send(Event::Data(role, loaded));
+            Ok(())
+        });
+        self.choice_mut(role).pending = Some(id);
+    }
+
+    fn set_io(&mut self, mode: Mode, io: Io, on: bool) {
+        if !mode.ios().contains(&io) {
+            return;
+        }
+        for m in self.modes.iter_mut().filter(|m| m.mode == mode) {
+            m.ios = mode
+                .ios()
+                .iter()
+                .copied()
+                .filter(|&i| if i == io { on } else { m.ios.contains(&i) })
+                .collect();
+            if m.ios.is_empty() {
+                m.ios = vec![io];
+            }
+        }
+    }
+
+    /// The experiments that Run would make, in order.
+    pub fn wanted(&self) -> Vec<Recipe> {
+        self.modes
+            .iter()
+            .filter(|m| m.chosen)
+            .flat_map(|m| {
+                m.ios.iter().map(|&io| Recipe {
+                    mode: m.mode,
+                    io,
+                    strict: self.strict,
+                    ..Recipe::default()
+                })
+            })
+            .collect()
+    }
+
+    /// What a run of this recipe would depend on now.
+    fn key(&self, recipe: &Recipe) -> RunKey {
+        RunKey {
+            recipe: recipe.clone(),
+            model: self.model_version,
+            calibration: if recipe.mode.needs_calibration() {
+                self.calibration.version
+            } else {
+                0
+            },
+            evaluation: self.evaluation.version,
+            threads: self.threads,
+        }
+    }
+
+    /// Experiments that Run would really compute: those without a valid result and not already on their way.
+    pub fn new_work(&self) -> usize {
+        self.wanted()
+            .iter()
+            .filter(|r| self.finished(&self.key(r)).is_none())
+            .count()
+    }
+
+    fn finished(&self, key: &RunKey) -> Option<usize> {
+        self.experiments
+            .iter()
+            .position(|e| e.key == *key && (e.state == State::Done || e.is_pending()))
+    }
+
+    /// Why Run cannot start, in the user's words; `None` if it can.
+    pub fn run_obstacle(&self) -> Option<String> {
+        let wanted = self.wanted();
+        let needs_data = wanted.iter().any(|r| r.mode.needs_calibration());
+        if self.model.is_none() {
+            Some("Open a model first".into())
+        } else if wanted.is_empty() {
+            Some("Choose at least one mode".into())
+        } else if self.calibration.pending.is_some() || self.evaluation.pending.is_some() {
+            Some("Reading the data".into())
+        } else if needs_data && self.calibration.loaded.is_none() {
+            Some("No calibration data, int8 and int16x8 need it".into())
+        } else {
+            None
+        }
+    }
+
+    fn run(&mut self) {
+        if let Some(obstacle) = self.run_obstacle() {
+            return self.notice(true, obstacle);
+        }
+        let Some(model) = self.model.clone().map(Arc::new) else {
+            return;
+        };
+        for recipe in self.wanted() {
+            let key = self.key(&recipe);
+            if let Some(at) = self.finished(&key) {
+                self.experiments[at].reused = self.experiments[at].state == State::Done;
+                continue;
+            }
+            let same =
+                |e: &Experiment| e.key.recipe.mode == recipe.mode && e.key.recipe.io == recipe.io;
+            let at = self
+                .experiments
+                .iter()
+                .position(same)
+                .unwrap_or_else(|| self.add(key.clone()));
+            if let State::Pending(job) = self.experiments[at].state {
+                self.jobs.cancel(job);
+            }
+            let id = self.experiments[at].id;
+            let work = self.work(id, model.clone(), &key);
+            let job = self
+                .jobs
+                .enqueue(JobKind::Experiment(id), move |job| work.run(job));
+            let e = &mut self.experiments[at];
+            e.stale = e.file.is_some();
+            (e.key, e.state, e.reused) = (key, State::Pending(job), false);
+        }
+    }
+
+    /// Inserts an empty experiment where its mode belongs and returns its place.
+    fn add(&mut self, key: RunKey) -> usize {
+        let id = ExperimentId(self.next_experiment);
+        self.next_experiment += 1;
+        let order = |k: &RunKey| (k.recipe.mode, k.recipe.io);
+        let at = self
+            .experiments
+            .iter()
+            .position(|e| order(&e.key) > order(&key))
+            .unwrap_or(self.experiments.len());
+        let empty = Experiment {
+            id,
+            key,
+            state: State::Cancelled,
+            reused: false,
+            stale: false,
+            file: None,
+            evaluation: None,
+            latency: None,
+            tensors: None,
+        };
+        self.experiments.insert(at, empty);
+        at
+    }
+
+    fn work(&self, id: ExperimentId, model: Arc<OpenModel>, key: &RunKey) -> Work {
+        // `used` is at most what there is, so taking cannot fail but for an empty dataset, which no reader hands out.
+        let part = |choice: &DataChoice| {
+            choice
+                .loaded
+                .as_ref()
+                .and_then(|l| data::take(l.dataset.clone(), choice.used()).ok())
+        };
+        Work {
+            id,
+            model,
+            recipe: key.recipe.clone(),
+            calibration: part(&self.calibration),
+            evaluation: part(&self.evaluation),
+            versions: [self.calibration.version, self.evaluation.version].map(|data| Versions {
+                model: self.model_version,
+                data,
+            }),
+            shared: self.shared.clone(),
+            threads: self.threads,
+            latency_seconds: self.latency_seconds,
+        }
+    }
+
+    fn delete(&mut self, id: ExperimentId) {
+        if let Some(Experiment {
+            state: State::Pending(job),
+            ..
+        }) = self.experiment(id)
+        {
+            let job = *job;
+            self.jobs.cancel(job);
+        }
+        self.experiments.retain(|e| e.id != id);
+    }
+
+    fn save(&mut self, id: ExperimentId, path: PathBuf) {
+        let Some(file) = self.experiment(id).and_then(|e| e.file.clone()) else {
+            return self.notice(true, "This experiment has no file yet, run it first".into());
+        };
+        self.jobs
+            .start(JobKind::Save(files::file_name(&path)), move |job| {
+                job.stage(Stage::File)?;
+                files::write(&path, &file.bytes)?;
+                job.send(Event::Saved(path));
+                Ok(())
+            });
+    }
+
+    /// Reads the list of recent files from there, and keeps it there from now on.
+    pub fn remember_recent_in(&mut self, file: &Path) {
+        self.recent_file = Some(file.to_owned());
+        let file = file.to_owned();
+        self.jobs.start(JobKind::Recent, move |job| {
+            job.send(Event::Recent(recent::load(&file)));
+            Ok(())
+        });
+    }
+
+    fn remember(&mut self) {
+        let (Some(file), files) = (self.recent_file.clone(), self.recent.clone()) else {
+            return;
+        };
+        self.jobs
+            .start(JobKind::Recent, move |_| recent::store(&file, &files));
+    }
+}
+
+/// All that one experiment's job needs.
+struct Work {
+    id: ExperimentId,
+    model: Arc<OpenModel>,
+    recipe: Recipe,
+    calibration: Option<Arc<dyn Dataset>>,
+    evaluation: Option<Arc<dyn Dataset>>,
+    /// Of calibration and evaluation.
+    versions: [Versions; 2],
+    shared: Shared,
+    threads: usize,
+    latency_seconds: f64,
+}
+
+impl Work {
+    fn run(self, job: &JobHandle<Event>) -> Result<()> {
+        let progress = job.progress();
+        let found = |finding| job.send(Event::Finding(self.id, finding));
+        let jobs_threads = std::thread::available_parallelism().map_or(1, usize::from);
+
+        let calibration = match (&self.calibration, self.recipe.mode.needs_calibration()) {
+            (Some(data), true) => {
+                job.stage(Stage::Calibrating)?;
+                let make = || {
+                    calibrate::calibrate(&self.model.graph, data.as_ref(), jobs_threads, progress)
+                };
+                Some(self.shared.calibration.get(self.versions[0], make)?)
+            }
+            _ => None,
+        };
+
+        job.stage(Stage::Quantizing)?;
+        let file = Arc::new(steps::convert(
+            &self.model,
+            &self.recipe,
+            calibration.as_deref(),
+            progress,
+        )?);
+        found(Finding::File(file.clone()));
+
+        let is_float = self.recipe.mode == Mode::Float32;
+        if let Some(data) = &self.evaluation {
+            job.stage(Stage::Evaluating)?;
+            let make =
+                || evaluate::baseline(&self.model.graph, data.as_ref(), jobs_threads, progress);
+            let baseline = self.shared.baseline.get(self.versions[1], make)?;
+            let compared = (!is_float).then_some(baseline.as_ref());
+            let evaluation =
+                evaluate::evaluate(&file.graph, data.as_ref(), compared, jobs_threads, progress)?;
+            found(Finding::Evaluation(Arc::new(evaluation)));
+        }
+
+        job.stage(Stage::Measuring)?;
+        let tensors = match self.evaluation.as_ref().or(self.calibration.as_ref()) {
+            Some(data) if !is_float => {
+                let samples = TENSOR_SAMPLES.min(data.len());
+                evaluate::tensors(
+                    &self.model.graph,
+                    &file.graph,
+                    calibration.as_deref(),
+                    data.as_ref(),
+                    samples,
+                    progress,
+                )?
+            }
+            _ => vec![],
+        };
+        found(Finding::Tensors(Arc::new(tensors)));
+
+        job.stage(Stage::Timing)?;
+        found(Finding::Latency(evaluate::latency(
+            &file.graph,
+            self.threads,
+            self.latency_seconds,
+            progress,
+        )?));
+        Ok(())
+    }
+}

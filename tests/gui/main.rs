@@ -1,0 +1,8 @@
+//! The window, driven without a display: found by accessible name, painted on the CPU.
+
+mod demo;
+mod fixture;
+mod harness;
+mod layers;
+mod soft;
+mod tensors;
