@@ -1,15 +1,16 @@
 //! One node as the builders of kernels see it: its tensors with their resolved shapes, and the checks they share.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use bytemuck::Pod;
 
-use super::Options;
 use super::buffer::{Buffer, typed};
 use crate::error::Result;
 use crate::graph::{Activation, DType, Node, Tensor, TensorId};
 use crate::kernels::fixed_point::Multiplier;
 use crate::kernels::quantize::quantize_value;
+use crate::kernels::{Isa, Scratch};
 use crate::{malformed, unsupported};
 
 /// Where the bytes of a tensor lie while running.
@@ -67,8 +68,15 @@ impl<'a> Inputs<'a> {
     }
 }
 
+/// What a kernel works with beside its data.
+pub(super) struct Work<'a> {
+    pub scratch: &'a mut Scratch,
+    /// Threads it may use, its own included.
+    pub threads: usize,
+}
+
 /// Computes the output's bytes.
-pub(super) type Kernel = Box<dyn FnMut(&Inputs<'_>, &mut [u8]) + Send>;
+pub(super) type Kernel = Box<dyn FnMut(&Inputs<'_>, &mut [u8], Work<'_>) -> Result<()> + Send>;
 
 /// How a node's output comes about.
 pub(super) enum Action {
@@ -87,9 +95,21 @@ pub(super) struct Built {
 }
 
 impl Built {
+    /// A kernel that needs nothing but its data.
     pub fn kernel(
         shape: Vec<usize>,
-        kernel: impl FnMut(&Inputs<'_>, &mut [u8]) + Send + 'static,
+        mut kernel: impl FnMut(&Inputs<'_>, &mut [u8]) + Send + 'static,
+    ) -> Result<Self> {
+        Self::working(shape, move |inputs, out, _| {
+            kernel(inputs, out);
+            Ok(())
+        })
+    }
+
+    /// A kernel that needs working memory or threads.
+    pub fn working(
+        shape: Vec<usize>,
+        kernel: impl FnMut(&Inputs<'_>, &mut [u8], Work<'_>) -> Result<()> + Send + 'static,
     ) -> Result<Self> {
         Ok(Self {
             shape,
@@ -104,7 +124,7 @@ pub(super) struct Operand<'a> {
     pub id: TensorId,
     pub tensor: &'a Tensor,
     pub shape: &'a [usize],
-    pub constant: Option<&'a Arc<Buffer>>,
+    known: Option<&'a Arc<Buffer>>,
 }
 
 /// A node that is being prepared.
@@ -113,7 +133,12 @@ pub(super) struct NodeCx<'a> {
     pub tensors: &'a [Tensor],
     pub shapes: &'a [Option<Vec<usize>>],
     pub constants: &'a [Option<Arc<Buffer>>],
-    pub options: Options,
+    /// The instruction set of packed kernels; `None` where only the reference may run.
+    pub isa: Option<Isa>,
+    /// Threads that kernels may use.
+    pub threads: usize,
+    /// Where packed kernels reserve what they need to run.
+    pub scratch: &'a RefCell<Scratch>,
 }
 
 /// `tensor 5 "name"`.
@@ -151,7 +176,7 @@ impl<'a> NodeCx<'a> {
             id,
             tensor,
             shape,
-            constant: self.constants.get(id).and_then(Option::as_ref),
+            known: self.constants.get(id).and_then(Option::as_ref),
         }))
     }
 
@@ -225,10 +250,15 @@ impl<'a> Operand<'a> {
         self.shape.iter().product()
     }
 
+    /// Its elements if they are known.
+    pub fn constant<T: Pod>(&self) -> Option<&'a [T]> {
+        self.known.map(|buffer| typed(buffer.bytes()))
+    }
+
     /// Its constant elements; an error that says what they are for if they are not known.
     pub fn known<T: Pod>(&self, what: &str) -> Result<&'a [T]> {
-        match self.constant {
-            Some(buffer) => Ok(typed(buffer.bytes())),
+        match self.constant() {
+            Some(elements) => Ok(elements),
             None => unsupported!("{self} ({what}) is not constant, which cannot run yet"),
         }
     }

@@ -1,13 +1,15 @@
 //! Preparing: shapes and constants node by node, then a place in memory for every computed tensor.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::buffer::Buffer;
-use super::node::{Action, Inputs, Kernel, Memory, NodeCx, Operand, Place, label};
+use super::node::{Action, Inputs, Kernel, Memory, NodeCx, Operand, Place, Work, label};
 use super::run::{Prepared, Step, check_has_values};
 use super::{KernelSet, Options, ops};
 use crate::error::Result;
 use crate::graph::{Graph, Subgraph, Tensor, TensorId};
+use crate::kernels::{Isa, Scratch};
 use crate::{invalid, malformed, unsupported};
 
 /// Most bytes that the tensors of a run may take together; a file that asks for more is refused before anything is allocated.
@@ -32,7 +34,12 @@ pub fn prepare(
             options.subgraph
         );
     };
+    let isa = match options.kernels {
+        KernelSet::Reference => None,
+        KernelSet::Fast => Some(Isa::best()?),
+    };
     let mut plan = Plan::new(subgraph, input_shapes)?;
+    let scratch = RefCell::new(Scratch::new());
     for (index, node) in subgraph.nodes.iter().enumerate() {
         let place = format_args!("node {index}, {}", node.op.name()).to_string();
         let cx = NodeCx {
@@ -40,14 +47,16 @@ pub fn prepare(
             tensors: &subgraph.tensors,
             shapes: &plan.shapes,
             constants: &plan.known,
-            options,
+            isa,
+            threads: options.threads.max(1),
+            scratch: &scratch,
         };
         let built = ops::build(&cx).and_then(|b| Ok((cx.output()?.0, b)));
         let (output, built) = built.map_err(|e| e.at(&place))?;
         plan.define(output, built.shape, built.action, &node.inputs)
             .map_err(|e| e.at(&place))?;
     }
-    plan.finish(graph.clone(), options)
+    plan.finish(graph.clone(), options, scratch.into_inner())
 }
 
 /// Whether all inputs of a subgraph have a batch axis that can be resized: axis 0 of every output follows axis 0 of the
@@ -85,7 +94,7 @@ pub fn batchable(graph: &Graph, subgraph: usize) -> bool {
 /// Bytes of a tensor of this shape.
 fn byte_size(id: TensorId, tensor: &Tensor, shape: &[usize]) -> Result<usize> {
     let bits = tensor.dtype.bits();
-    if bits == 0 || bits % 8 != 0 {
+    if bits == 0 || !bits.is_multiple_of(8) {
         return unsupported!(
             "{} is {}, which cannot run yet",
             label(id, tensor),
@@ -232,7 +241,7 @@ impl<'a> Plan<'a> {
             },
             Action::Compute(mut compute) if all_known => {
                 let mut result = Buffer::zeros(bytes)?;
-                self.compute(&mut compute, inputs, &mut result);
+                self.compute(&mut compute, inputs, &mut result)?;
                 self.known[output] = Some(Arc::new(result));
                 Source::Known
             }
@@ -253,7 +262,12 @@ impl<'a> Plan<'a> {
     }
 
     /// Runs a kernel all of whose inputs are known.
-    fn compute(&self, kernel: &mut Kernel, inputs: &[Option<TensorId>], result: &mut Buffer) {
+    fn compute(
+        &self,
+        kernel: &mut Kernel,
+        inputs: &[Option<TensorId>],
+        result: &mut Buffer,
+    ) -> Result<()> {
         let mut constants = vec![];
         let mut places = vec![];
         for id in inputs {
@@ -270,11 +284,15 @@ impl<'a> Plan<'a> {
                 slots: &[],
             },
         };
-        kernel(&inputs, result.bytes_mut());
+        let work = Work {
+            scratch: &mut Scratch::new(),
+            threads: 1,
+        };
+        kernel(&inputs, result.bytes_mut(), work)
     }
 
     /// Gives every computed tensor a slot, reusing those whose tensors nobody reads any more.
-    fn finish(self, graph: Arc<Graph>, options: Options) -> Result<Prepared> {
+    fn finish(self, graph: Arc<Graph>, options: Options, scratch: Scratch) -> Result<Prepared> {
         let last_use = self.last_use()?;
         let mut slots: Vec<usize> = vec![];
         let mut free: Vec<usize> = vec![];
@@ -332,6 +350,7 @@ impl<'a> Plan<'a> {
                 .collect::<Result<_>>()?,
             pool: thread_pool(options.threads)?,
             places,
+            scratch,
             graph,
         })
     }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::buffer::{Buffer, bytes_of, has_values, to_value, to_view};
-use super::node::{Inputs, Kernel, Memory, Place, label};
+use super::node::{Inputs, Kernel, Memory, Place, Work, label};
 use super::{Observer, Options};
 use crate::error::Result;
 use crate::graph::{Graph, Subgraph, TensorId, Value};
+use crate::kernels::Scratch;
 use crate::{invalid, unsupported};
 
 /// One node, ready to run. Without a kernel its output is known or shares the place of its input.
@@ -27,6 +28,8 @@ pub struct Prepared {
     pub(super) places: Vec<Option<Place>>,
     pub(super) constants: Vec<Arc<Buffer>>,
     pub(super) slots: Vec<Buffer>,
+    /// Working memory of packed kernels.
+    pub(super) scratch: Scratch,
     /// `None` runs everything on the calling thread.
     pub(super) pool: Option<rayon::ThreadPool>,
 }
@@ -82,13 +85,14 @@ impl Prepared {
     ) -> Result<Vec<Value>> {
         let fed = self.check(inputs)?;
         let pool = self.pool.take();
-        match (&pool, observer) {
+        let done = match (&pool, observer) {
             (None, observer) => self.steps_in_order(&fed, observer, None),
             (Some(pool), None) => pool.install(|| self.steps_in_order(&fed, None, None)),
             // The observer stays on the calling thread, so only kernels enter the pool.
             (Some(pool), observer) => self.steps_in_order(&fed, observer, Some(pool)),
-        }
+        };
         self.pool = pool;
+        done?;
         self.outputs(&fed)
     }
 
@@ -132,7 +136,7 @@ impl Prepared {
         fed: &[&[u8]],
         mut observer: Option<&mut (dyn Observer + '_)>,
         pool: Option<&rayon::ThreadPool>,
-    ) {
+    ) -> Result<()> {
         if let Some(o) = observer.as_deref_mut() {
             for &id in &self.subgraph().inputs.clone() {
                 self.show(id, fed, o);
@@ -153,16 +157,22 @@ impl Prepared {
                     },
                 };
                 let target = &mut out.bytes_mut()[..bytes];
-                match pool {
-                    None => kernel(&inputs, target),
-                    Some(pool) => pool.install(|| kernel(&inputs, target)),
-                }
+                let work = Work {
+                    scratch: &mut self.scratch,
+                    threads: self.options.threads.max(1),
+                };
+                let done = match pool {
+                    None => kernel(&inputs, target, work),
+                    Some(pool) => pool.install(|| kernel(&inputs, target, work)),
+                };
                 self.slots[slot] = out;
+                done.map_err(|e| e.at(format_args!("node {i}")))?;
             }
             if let Some(o) = observer.as_deref_mut() {
                 self.show(self.steps[i].output, fed, o);
             }
         }
+        Ok(())
     }
 
     fn bytes<'a>(&'a self, id: TensorId, fed: &'a [&'a [u8]]) -> &'a [u8] {

@@ -254,9 +254,11 @@ fn refuse_quantized(main: &Subgraph) -> Result<()> {
                 .as_ref()
                 .is_some_and(|q| !q.scales.is_empty())
     };
-    let activation = main
-        .tensors
-        .iter()
+    // A model with uint8 inputs may compute in int8 inside: what nodes make says which mode it is.
+    let made = main.nodes.iter().flat_map(|n| &n.outputs);
+    let activation = made
+        .map(|&t| &main.tensors[t])
+        .chain(&main.tensors)
         .find(|t| !t.is_constant() && quantized(t));
     let sentence = |how: &str| {
         Err(Error::Invalid(format!(

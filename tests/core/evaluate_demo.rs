@@ -5,8 +5,9 @@ use std::sync::Arc;
 use zeropoint::calibrate::calibrate;
 use zeropoint::data::{self, Dataset, demo};
 use zeropoint::evaluate;
-use zeropoint::graph::Graph;
+use zeropoint::graph::{DType, Graph};
 use zeropoint::progress::Progress;
+use zeropoint::quantize::{self, Mode, Recipe};
 use zeropoint::tflite;
 
 fn model() -> Arc<Graph> {
@@ -48,4 +49,63 @@ fn calibration_sees_the_pixels_and_the_logits() {
     let output = got.ranges[main.outputs[0]].unwrap();
     let scale = (output.max - output.min) / 255.0;
     assert!((scale / 0.180_733_89 - 1.0).abs() < 1e-6, "{output:?}");
+}
+
+#[test]
+fn every_quantized_tensor_of_every_written_file_is_reported_on() {
+    let (demo, graph) = (demo::demo(), model());
+    let images = open(demo.calibration, demo.calibration_labels, &graph);
+    let data = data::take(images, 20).unwrap();
+    let progress = Progress::new();
+    let calibration = calibrate(&graph, data.as_ref(), 2, &progress).unwrap();
+    for mode in Mode::ALL {
+        for &io in mode.ios() {
+            let recipe = Recipe {
+                mode,
+                io,
+                ..Recipe::default()
+            };
+            let plan = quantize::plan(&graph, &recipe, Some(&calibration)).unwrap();
+            let file = quantize::apply(&graph, &plan, &progress).unwrap();
+            let file = Arc::new(tflite::read(tflite::write(&file).unwrap().into()).unwrap());
+            let got = evaluate::tensors(
+                &graph,
+                &file,
+                Some(&calibration),
+                data.as_ref(),
+                20,
+                &progress,
+            )
+            .unwrap();
+            let place = format!("{} {}", mode.name(), io.name());
+            for (id, tensor) in file.main().tensors.iter().enumerate() {
+                let half = tensor.dtype == DType::Float16;
+                let scaled = tensor
+                    .quantization
+                    .as_ref()
+                    .is_some_and(|q| !q.scales.is_empty());
+                let reported = got.iter().any(|r| r.tensor == id);
+                assert_eq!(half || scaled, reported, "{place}: {}", tensor.name);
+            }
+            assert_eq!(got.is_empty(), mode == Mode::Float32, "{place}");
+            for r in &got {
+                // Ranges and scales come from these very samples: nothing is clipped, zero points round, every step error is
+                // within half a step.
+                assert_eq!(r.clipped, 0.0, "{place}: {}", r.name);
+                assert!(r.step_rms <= 0.5, "{place}: {}", r.name);
+                assert!(
+                    r.zero_point_error.is_none_or(|e| e.abs() <= 0.5),
+                    "{place}: {r:?}"
+                );
+                assert!(r.sqnr_local_db.unwrap() > 30.0, "{place}: {}", r.name);
+                assert!(r.sqnr_cumulative_db.unwrap() > 30.0, "{place}: {}", r.name);
+                let counted: u64 = r.values.counts.iter().sum();
+                let each: usize = r.shape.iter().product();
+                let constant = file.main().tensors[r.tensor].is_constant();
+                assert_eq!(counted as usize, if constant { each } else { 20 * each });
+                assert_eq!(r.step_error.counts.iter().sum::<u64>(), counted);
+                assert!(r.values.counts.len() <= 256 && r.channels.len() != 1);
+            }
+        }
+    }
 }

@@ -327,7 +327,14 @@ fn int16_convolution() {
                 clamp: [(-32768, 32767), (0, 20_000)][i % 2],
             };
             let mut want = vec![0; size.output];
-            conv2d_i16(&s, &input, &weights, bias, &q, &mut want);
+            conv2d_i16(
+                &s,
+                &input,
+                &weights,
+                zeropoint::kernels::reference::conv::WideBias::I64(bias),
+                &q,
+                &mut want,
+            );
             for isa in Isa::available() {
                 let conv = ConvI16::new(isa, s, &weights, bias, &q).unwrap();
                 for threads in THREADS {
@@ -392,7 +399,15 @@ fn fully_connected_rescales_in_float64() {
             let input = fill(how, random.i16s(rows * k), -32768, 32767);
             let bias: Vec<i64> = bias.iter().map(|&b| i64::from(b) << 20).collect();
             let mut want = vec![0; rows * n];
-            fully_connected_i16(k, &input, &weights, 0, Some(&bias), &q, &mut want);
+            fully_connected_i16(
+                k,
+                &input,
+                &weights,
+                0,
+                zeropoint::kernels::reference::conv::WideBias::I64(Some(&bias)),
+                &q,
+                &mut want,
+            );
             for isa in Isa::available() {
                 let fc = ConvI16::new(isa, s, &weights, Some(&bias), &q).unwrap();
                 let mut got = vec![99; rows * n];

@@ -114,7 +114,14 @@ fn integer_depthwise() {
             let bias: Vec<i64> = bias.iter().map(|&b| i64::from(b) << 20).collect();
             let bias16 = given.then_some(&bias[..]);
             let mut want = vec![0; outputs];
-            depthwise_i16(&s, &input16, &weights, bias16, &q, &mut want);
+            depthwise_i16(
+                &s,
+                &input16,
+                &weights,
+                zeropoint::kernels::reference::conv::WideBias::I64(bias16),
+                &q,
+                &mut want,
+            );
             for isa in Isa::available() {
                 let conv = DepthwiseI16::new(isa, s, &weights, bias16, &q).unwrap();
                 for threads in THREADS {

@@ -1,13 +1,17 @@
 //! Builders of CONV_2D and DEPTHWISE_CONV_2D.
 
+use super::packed;
 use super::window::{positive, window};
 use crate::engine::buffer::typed_mut;
 use crate::engine::node::{Built, NodeCx, Operand, clamp_f32, multiplier, multiplier_i64};
 use crate::error::Result;
 use crate::graph::{Activation, Conv2d, DType, DepthwiseConv2d, Padding};
-use crate::kernels::Conv2dShape;
 use crate::kernels::fixed_point::{Multiplier, Rescale};
 use crate::kernels::reference::conv::{self, Hybrid, Quantized, WideBias};
+use crate::kernels::{
+    Conv2dShape, ConvF32, ConvHybrid, ConvI8, ConvI16, DepthwiseF32, DepthwiseHybrid, DepthwiseI8,
+    DepthwiseI16,
+};
 use crate::malformed;
 
 /// Which of the two convolutions.
@@ -51,8 +55,8 @@ fn build(
     let c = check(cx, kind, geometry, activation)?;
     cx.expect_output(c.input.dtype())?;
     match (c.input.dtype(), c.filter.dtype()) {
-        (DType::Float32, DType::Float32) => float(c),
-        (DType::Float32, DType::Int8) => hybrid(c),
+        (DType::Float32, DType::Float32) => float(cx, c),
+        (DType::Float32, DType::Int8) => hybrid(cx, c),
         (DType::Int8, DType::Int8) => int8(cx, c),
         (DType::Int16, DType::Int8) => int16(cx, c),
         (input, filter) => cx.no_kernel(format_args!("{input} input with a {filter} filter")),
@@ -163,9 +167,27 @@ impl Conv<'_> {
     }
 }
 
-fn float(c: Conv<'_>) -> Result<Built> {
+fn float(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
     c.float_bias()?;
     let (shape, clamp, kind) = (c.shape, clamp_f32(c.activation)?, c.kind);
+    if let (Some(isa), Some(weights)) = (cx.isa, c.filter.constant())
+        && let Some(bias) = constant_or_absent(c.bias)
+    {
+        return match kind {
+            Kind::Full => packed!(
+                cx,
+                c.out_shape,
+                ConvF32::new(isa, shape, weights, bias, clamp)?
+            ),
+            Kind::Depthwise => {
+                packed!(
+                    cx,
+                    c.out_shape,
+                    DepthwiseF32::new(isa, shape, weights, bias, clamp)?
+                )
+            }
+        };
+    }
     Built::kernel(c.out_shape, move |io, out| {
         let kernel = match kind {
             Kind::Full => conv::conv2d_f32,
@@ -176,7 +198,7 @@ fn float(c: Conv<'_>) -> Result<Built> {
     })
 }
 
-fn hybrid(c: Conv<'_>) -> Result<Built> {
+fn hybrid(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
     c.float_bias()?;
     let (shape, clamp, kind) = (c.shape, clamp_f32(c.activation)?, c.kind);
     let scales = c.filter.weight_scales(shape.out_c, c.channel_axis())?;
@@ -184,6 +206,25 @@ fn hybrid(c: Conv<'_>) -> Result<Built> {
     let grouped = kind == Kind::Full && c.filter.shape[3] != shape.in_c;
     let one_scale = scales.iter().all(|s| *s == scales[0]);
     let symmetric = kind == Kind::Full && !grouped && one_scale;
+    if let (Some(isa), Some(weights)) = (cx.isa, c.filter.constant())
+        && let Some(bias) = constant_or_absent(c.bias)
+    {
+        let how = if symmetric {
+            Hybrid::Symmetric(scales[0])
+        } else {
+            Hybrid::Asymmetric(&scales)
+        };
+        return match kind {
+            Kind::Full => {
+                let op = ConvHybrid::convolution(isa, shape, weights, bias, how, clamp)?;
+                packed!(cx, c.out_shape, op)
+            }
+            Kind::Depthwise => {
+                let op = DepthwiseHybrid::new(isa, shape, weights, bias, how, clamp)?;
+                packed!(cx, c.out_shape, op)
+            }
+        };
+    }
     Built::kernel(c.out_shape, move |io, out| {
         let how = if symmetric {
             Hybrid::Symmetric(scales[0])
@@ -217,6 +258,26 @@ fn int8(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
         .map(|f| multiplier(f).map(Rescale::Fixed))
         .collect::<Result<Vec<_>>>()?;
     let (shape, kind) = (c.shape, c.kind);
+    if let (Some(isa), Some(weights)) = (cx.isa, c.filter.constant())
+        && let Some(bias) = constant_or_absent(c.bias)
+    {
+        let q = Quantized {
+            input_zero_point,
+            output_zero_point,
+            rescale: &rescale,
+            clamp,
+        };
+        return match kind {
+            Kind::Full => packed!(cx, c.out_shape, ConvI8::new(isa, shape, weights, bias, &q)?),
+            Kind::Depthwise => {
+                packed!(
+                    cx,
+                    c.out_shape,
+                    DepthwiseI8::new(isa, shape, weights, bias, &q)?
+                )
+            }
+        };
+    }
     Built::kernel(c.out_shape, move |io, out| {
         let q = Quantized {
             input_zero_point,
@@ -231,6 +292,16 @@ fn int8(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
         let (input, filter) = (io.get(0), io.get(1));
         kernel(&shape, input, filter, io.optional(2), &q, typed_mut(out));
     })
+}
+
+/// The elements of an optional constant, or that it is absent; `None` if it is there but not constant.
+pub(super) fn constant_or_absent<T: bytemuck::Pod>(
+    operand: Option<Operand<'_>>,
+) -> Option<Option<&[T]>> {
+    match operand {
+        None => Some(None),
+        Some(o) => o.constant().map(Some),
+    }
 }
 
 /// Constant bias of an int16×8 operator.
@@ -285,6 +356,30 @@ fn int16(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
         .map(|f| bias.multiplier(f).map(Rescale::Fixed))
         .collect::<Result<Vec<_>>>()?;
     let (shape, kind) = (c.shape, c.kind);
+    if let (Some(isa), Some(weights)) = (cx.isa, c.filter.constant())
+        && let OwnedBias::I64(bias) = &bias
+    {
+        let q = Quantized {
+            input_zero_point: 0,
+            output_zero_point: 0,
+            rescale: &rescale,
+            clamp,
+        };
+        return match kind {
+            Kind::Full => packed!(
+                cx,
+                c.out_shape,
+                ConvI16::new(isa, shape, weights, bias.as_deref(), &q)?
+            ),
+            Kind::Depthwise => {
+                packed!(
+                    cx,
+                    c.out_shape,
+                    DepthwiseI16::new(isa, shape, weights, bias.as_deref(), &q)?
+                )
+            }
+        };
+    }
     Built::kernel(c.out_shape, move |io, out| {
         let q = Quantized {
             input_zero_point: 0,

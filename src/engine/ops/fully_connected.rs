@@ -1,6 +1,7 @@
 //! Builder of FULLY_CONNECTED.
 
-use super::conv::{OwnedBias, expect_symmetric};
+use super::conv::{OwnedBias, constant_or_absent, expect_symmetric};
+use super::packed;
 use crate::engine::buffer::typed_mut;
 use crate::engine::node::{Built, NodeCx, Operand, clamp_f32};
 use crate::error::Result;
@@ -11,6 +12,7 @@ use crate::kernels::reference::fully_connected::{
     WeightScales, clamp_f32 as clamp_all, fully_connected_f32, fully_connected_hybrid,
     fully_connected_i8, fully_connected_i16,
 };
+use crate::kernels::{Conv2dShape, ConvF32, ConvHybrid, ConvI8, ConvI16, fully_connected_shape};
 use crate::{malformed, unsupported};
 
 /// Checked operands and geometry.
@@ -30,8 +32,8 @@ pub(super) fn build(cx: &NodeCx<'_>, o: &FullyConnected) -> Result<Built> {
     let p = check(cx, o)?;
     cx.expect_output(p.input.dtype())?;
     match (p.input.dtype(), p.weights.dtype()) {
-        (DType::Float32, DType::Float32) => float(o, p),
-        (DType::Float32, DType::Int8) => hybrid(o, p),
+        (DType::Float32, DType::Float32) => float(cx, o, p),
+        (DType::Float32, DType::Int8) => hybrid(cx, o, p),
         (DType::Int8, DType::Int8) => int8(cx, o, p),
         (DType::Int16, DType::Int8) => int16(cx, o, p),
         (input, weights) => cx.no_kernel(format_args!("{input} input with {weights} weights")),
@@ -77,21 +79,52 @@ fn check<'a>(cx: &NodeCx<'a>, o: &FullyConnected) -> Result<Product<'a>> {
     })
 }
 
-fn float(o: &FullyConnected, p: Product<'_>) -> Result<Built> {
+impl Product<'_> {
+    fn rows(&self) -> usize {
+        self.input.elements() / self.depth
+    }
+
+    /// The convolution that this product is to the packed kernels.
+    fn geometry(&self) -> Conv2dShape {
+        fully_connected_shape(self.rows(), self.depth, self.channels)
+    }
+}
+
+fn float(cx: &NodeCx<'_>, o: &FullyConnected, p: Product<'_>) -> Result<Built> {
     p.bias.iter().try_for_each(|b| b.expect(DType::Float32))?;
     let (depth, clamp) = (p.depth, clamp_f32(o.activation)?);
+    if let (Some(isa), Some(weights)) = (cx.isa, p.weights.constant())
+        && let Some(bias) = constant_or_absent(p.bias)
+    {
+        let op = ConvF32::new(isa, p.geometry(), weights, bias, clamp)?;
+        return packed!(cx, p.out_shape, op);
+    }
     Built::kernel(p.out_shape, move |io, out| {
         let (input, weights, bias) = (io.get(0), io.get(1), io.optional(2));
         fully_connected_f32(depth, input, weights, bias, clamp, typed_mut(out));
     })
 }
 
-fn hybrid(o: &FullyConnected, p: Product<'_>) -> Result<Built> {
+fn hybrid(cx: &NodeCx<'_>, o: &FullyConnected, p: Product<'_>) -> Result<Built> {
     p.bias.iter().try_for_each(|b| b.expect(DType::Float32))?;
     let (depth, clamp) = (p.depth, clamp_f32(o.activation)?);
     let scales = p.weights.weight_scales(p.channels, 0)?;
     let per_tensor = p.weights.is_per_tensor();
     let asymmetric = o.asymmetric_quantize_inputs;
+    if let (Some(isa), Some(weights)) = (cx.isa, p.weights.constant())
+        && let Some(bias) = constant_or_absent(p.bias)
+    {
+        let scales = if per_tensor {
+            WeightScales::PerTensor(scales[0])
+        } else {
+            WeightScales::PerChannel(&scales)
+        };
+        let rows = p.rows();
+        let op = ConvHybrid::fully_connected(
+            isa, rows, depth, weights, bias, scales, asymmetric, clamp,
+        )?;
+        return packed!(cx, p.out_shape, op);
+    }
     Built::kernel(p.out_shape, move |io, out| {
         let scales = if per_tensor {
             WeightScales::PerTensor(scales[0])
@@ -120,6 +153,18 @@ fn int8(cx: &NodeCx<'_>, o: &FullyConnected, p: Product<'_>) -> Result<Built> {
     let clamp = cx.output_clamp(o.activation)?;
     p.bias.iter().try_for_each(|b| b.expect(DType::Int32))?;
     let (rescale, depth) = (rescale(&p, output_scale)?, p.depth);
+    if let (Some(isa), Some(weights), 0) = (cx.isa, p.weights.constant(), weight_zero_point)
+        && let Some(bias) = constant_or_absent(p.bias)
+    {
+        let q = Quantized {
+            input_zero_point,
+            output_zero_point,
+            rescale: &rescale,
+            clamp,
+        };
+        let op = ConvI8::new(isa, p.geometry(), weights, bias, &q)?;
+        return packed!(cx, p.out_shape, op);
+    }
     Built::kernel(p.out_shape, move |io, out| {
         let q = Quantized {
             input_zero_point,
@@ -147,6 +192,18 @@ fn int16(cx: &NodeCx<'_>, o: &FullyConnected, p: Product<'_>) -> Result<Built> {
     let clamp = cx.output_clamp(o.activation)?;
     let bias = OwnedBias::new(p.bias)?;
     let (rescale, depth) = (rescale(&p, output_scale)?, p.depth);
+    if let (Some(isa), Some(weights), 0) = (cx.isa, p.weights.constant(), weight_zero_point)
+        && let OwnedBias::I64(bias) = &bias
+    {
+        let q = Quantized {
+            input_zero_point: 0,
+            output_zero_point: 0,
+            rescale: &rescale,
+            clamp,
+        };
+        let op = ConvI16::new(isa, p.geometry(), weights, bias.as_deref(), &q)?;
+        return packed!(cx, p.out_shape, op);
+    }
     Built::kernel(p.out_shape, move |io, out| {
         let q = Quantized {
             input_zero_point: 0,

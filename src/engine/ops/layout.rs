@@ -195,7 +195,7 @@ fn fill_in(target: &[i64], elements: usize) -> Option<Vec<usize>> {
         .try_fold(1usize, |n, &d| n.checked_mul(usize::try_from(d).ok()?))?;
     let missing = match (open, fixed) {
         (0, _) if fixed == elements => 0,
-        (1, 1..) if elements % fixed == 0 => elements / fixed,
+        (1, 1..) if elements.is_multiple_of(fixed) => elements / fixed,
         _ => return None,
     };
     let extent = |&d: &i64| usize::try_from(d).unwrap_or(missing);
