@@ -40,8 +40,8 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, comparison: &Comparison, heigh
     let theme = context.theme;
     let n = comparison.rows.len() as f32;
     let (above, below) = (46.0, 34.0);
-    let row = ((height - above - below) / n).clamp(19.0, 35.0);
-    let height = (above + n * row + below).max(height.min(above + n * 35.0 + below + 40.0));
+    let row = ((height - above - below) / n).clamp(19.0, 44.0);
+    let height = (above + n * row + below).max(height);
     let width = ui.available_width().min(1400.0);
     let (_, rect) = ui.allocate_space(vec2(width, height));
     ui.painter().rect_filled(rect, ROUND_CARD, theme.raised);
@@ -97,10 +97,11 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, comparison: &Comparison, heigh
         latency_summary(comparison),
     );
     let labelled = comparison.rows.iter().any(|r| r.top1.flatten().is_some());
-    let accuracy_unit = if labelled {
-        "Δ pp to float32, 95 % interval"
-    } else {
+    let unlabelled = comparison.rows.iter().any(|r| r.top1 == Some(None));
+    let accuracy_unit = if unlabelled && !labelled {
         "needs labelled data"
+    } else {
+        "Δ pp to float32, 95 % interval"
     };
     let summary = accuracy_summary(comparison);
     frame(ui, &scene, &accuracy, "Accuracy", accuracy_unit, summary);

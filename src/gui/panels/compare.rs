@@ -25,13 +25,13 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
     } else {
         16.0
     };
+    let height = ui.available_height();
     ScrollArea::vertical()
         .auto_shrink([false, false])
         .show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = gap;
-            let height = ui.available_height();
             let used = table::ui(ui, context, &comparison, &answer);
-            bars::ui(ui, context, &comparison, height - used - gap);
+            bars::ui(ui, context, &comparison, height - used - gap - 2.0);
         });
 }
 

@@ -108,7 +108,8 @@ fn mode(ui: &mut Ui, context: &mut Context<'_>, choice: &ModeChoice) {
         });
     });
     ui.horizontal(|ui| {
-        ui.add_space(56.0);
+        ui.set_height(16.0);
+        ui.add_space(48.0);
         let lacks_data = choice.chosen
             && mode.needs_calibration()
             && context.bench.calibration.loaded.is_none()
@@ -122,7 +123,7 @@ fn mode(ui: &mut Ui, context: &mut Context<'_>, choice: &ModeChoice) {
     if open {
         ui.add_space(6.0);
         ui.horizontal(|ui| {
-            ui.add_space(56.0);
+            ui.add_space(48.0);
             word(
                 ui,
                 "I/O",
