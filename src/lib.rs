@@ -18,6 +18,8 @@ pub mod engine;
 pub mod error;
 pub mod evaluate;
 pub mod graph;
+#[cfg(feature = "gui")]
+pub mod gui;
 pub mod kernels;
 pub mod progress;
 pub mod quantize;

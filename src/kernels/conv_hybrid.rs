@@ -5,10 +5,10 @@ use super::conv_i8::{ByteProduct, Sink};
 use super::gather::fully_connected_shape;
 use super::gemm::{TILE_ROWS, check_bias};
 use super::isa::Isa;
-use super::quantize::{quantize_row_asymmetric, quantize_row_symmetric};
 use super::reference::conv::Hybrid;
 use super::reference::fully_connected::WeightScales;
 use super::rescale::whole_panels;
+use super::row_quantize::quantize_row;
 use super::scratch::Scratch;
 use super::simd::{self, HybridPart};
 use crate::error::Result;
@@ -183,11 +183,7 @@ impl ConvHybrid {
             .chunks(size.max(1))
             .zip(values.chunks_mut(size.max(1)));
         for ((x, q), row) in batches.zip(rows.iter_mut()) {
-            let (scale, zero_point) = if self.asymmetric {
-                quantize_row_asymmetric(x, q)
-            } else {
-                (quantize_row_symmetric(x, q), 0)
-            };
+            let (scale, zero_point) = quantize_row(product.isa, x, self.asymmetric, q);
             *row = [scale.to_bits() as i32, zero_point];
         }
         let (values, rows) = (&*values, &*rows);

@@ -5,9 +5,9 @@ use super::depthwise::{Windows, as_offsets, offset_bytes, sum_i32, tiles};
 use super::gemm::{TILE_ROWS, Tile, check_bias, split, worth};
 use super::isa::{Isa, Proven};
 use super::portable;
-use super::quantize::{quantize_row_asymmetric, quantize_row_symmetric};
 use super::reference::conv::{Hybrid, Quantized};
 use super::rescale::{Bounds, Factors, Fixed, Real, Wide, whole_panels};
+use super::row_quantize::quantize_row;
 use super::scratch::Scratch;
 use super::simd::{self, HybridPart};
 use crate::error::Result;
@@ -436,11 +436,7 @@ impl DepthwiseHybrid {
         let pixels = s.out_h * s.out_w;
         let batches = input.chunks(image.max(1));
         for (x, output) in batches.zip(output.chunks_mut((pixels * stride).max(1))) {
-            let (scale, zero_point) = if self.asymmetric {
-                quantize_row_asymmetric(x, values)
-            } else {
-                (quantize_row_symmetric(x, values), 0)
-            };
+            let (scale, zero_point) = quantize_row(*isa, x, self.asymmetric, values);
             pad.fill(zero_point as i8);
             let input = windows.repeat(values, repeated);
             let pad = &*pad;

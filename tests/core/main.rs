@@ -15,6 +15,7 @@ mod folder;
 mod golden_file;
 mod kernels_fast;
 mod kernels_fast_depthwise;
+mod kernels_fast_elementwise;
 mod quantize_files;
 mod quantize_models;
 mod quantize_static;

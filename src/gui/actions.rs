@@ -1,0 +1,67 @@
+//! What the keyboard can do everywhere in the window.
+
+use egui::{Key, KeyboardShortcut, Modifiers};
+
+use super::Tab;
+
+/// Something that a shortcut triggers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Choose a model.
+    Open,
+    /// Run what is chosen.
+    Run,
+    /// Cancel the running job.
+    Cancel,
+    /// Show or hide the side panel.
+    Side,
+    /// Show a tab.
+    Tab(Tab),
+    /// Close the innermost thing: a typed path, the selection.
+    Escape,
+}
+
+impl Action {
+    /// All of them.
+    pub const ALL: [Action; 8] = [
+        Action::Open,
+        Action::Run,
+        Action::Cancel,
+        Action::Side,
+        Action::Tab(Tab::Compare),
+        Action::Tab(Tab::Tensors),
+        Action::Tab(Tab::Layers),
+        Action::Escape,
+    ];
+
+    /// Its keys.
+    pub fn shortcut(self) -> KeyboardShortcut {
+        let key = match self {
+            Action::Open => Key::O,
+            Action::Run => Key::Enter,
+            Action::Cancel => Key::Period,
+            Action::Side => Key::B,
+            Action::Tab(Tab::Compare) => Key::Num1,
+            Action::Tab(Tab::Tensors) => Key::Num2,
+            Action::Tab(Tab::Layers) => Key::Num3,
+            Action::Escape => return KeyboardShortcut::new(Modifiers::NONE, Key::Escape),
+        };
+        KeyboardShortcut::new(Modifiers::COMMAND, key)
+    }
+
+    /// Its keys in words, such as `Ctrl+O`.
+    pub fn keys(self, ctx: &egui::Context) -> String {
+        ctx.format_shortcut(&self.shortcut())
+    }
+}
+
+/// The actions whose keys were pressed since the last frame.
+pub fn pressed(ctx: &egui::Context) -> Vec<Action> {
+    // An open menu closes on Escape by itself.
+    let menu = egui::Popup::is_any_open(ctx);
+    Action::ALL
+        .into_iter()
+        .filter(|&a| !(menu && a == Action::Escape))
+        .filter(|a| ctx.input_mut(|i| i.consume_shortcut(&a.shortcut())))
+        .collect()
+}

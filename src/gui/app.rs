@@ -1,0 +1,188 @@
+//! The application: takes in what jobs found, shows the panels, carries out what they ask for in one place.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::actions::{self, Action};
+use super::dialogs::{self, Answer, Ask, Dialogs, Typing};
+use super::theme::{self, Theme};
+use super::{Context, State, Tab, current_errors, panels};
+use crate::workbench::{Command, Workbench};
+
+/// How often figures of running jobs are painted anew.
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// The window's whole state.
+pub struct App {
+    /// What is shown.
+    pub bench: Workbench,
+    /// What only the window remembers.
+    pub state: State,
+    /// The file dialogs.
+    pub dialogs: Dialogs,
+}
+
+impl App {
+    /// An empty workbench in a window that follows the system's theme.
+    pub fn new(ctx: &egui::Context) -> Self {
+        theme::install(ctx);
+        let waker = ctx.clone();
+        Self {
+            bench: Workbench::new(Arc::new(move || waker.request_repaint())),
+            state: State::default(),
+            dialogs: Dialogs::default(),
+        }
+    }
+
+    fn carry_out(&mut self, ctx: &egui::Context, commands: Vec<Command>) {
+        let changed = !commands.is_empty();
+        for command in commands {
+            if let Command::Delete(id) = command
+                && self.state.selected == Some(id)
+            {
+                self.state.selected = None;
+            }
+            self.bench.apply(command);
+        }
+        for ask in std::mem::take(&mut self.state.asked) {
+            let folder = self.folder();
+            let waker = ctx.clone();
+            let answer = self
+                .dialogs
+                .show(ask, folder, move || waker.request_repaint());
+            self.answered(answer);
+        }
+        if changed {
+            ctx.request_repaint();
+        }
+    }
+
+    fn folder(&self) -> Option<std::path::PathBuf> {
+        let path = self.bench.model.as_ref()?.path.as_deref()?;
+        path.parent().map(Into::into)
+    }
+
+    fn answered(&mut self, answer: Option<Answer>) {
+        match answer {
+            Some(Answer::Chosen(ask, path)) => self.bench.apply(ask.command(path)),
+            Some(Answer::NoDialog(ask)) => {
+                self.state.typing = Some(Typing::new(ask, self.folder().as_deref(), true));
+            }
+            None => {}
+        }
+    }
+
+    fn take_in_input(&mut self, ctx: &egui::Context, commands: &mut Vec<Command>) {
+        let files = ctx.input(|i| i.raw.dropped_files.clone());
+        for file in files {
+            let model_open = self.bench.model.is_some() || self.bench.model_pending.is_some();
+            let calibration = self.bench.calibration.source.is_some();
+            commands.push(dialogs::dropped(file.path(), model_open, calibration));
+        }
+        for action in actions::pressed(ctx) {
+            match action {
+                Action::Open => self.state.asked.push(Ask::Model),
+                Action::Run => {
+                    if super::view::side::run_button(&self.bench).enabled {
+                        commands.push(Command::Run);
+                    }
+                }
+                Action::Cancel => {
+                    if let Some(job) = self.bench.jobs().active().first() {
+                        commands.push(Command::Cancel(job.id));
+                    }
+                }
+                Action::Side => {
+                    let open = panels::side::is_open(&self.state, ctx.content_rect().width());
+                    self.state.side_open = Some(!open);
+                }
+                Action::Tab(tab) => self.state.tab = tab,
+                Action::Escape => {
+                    if self.state.typing.take().is_none() {
+                        self.state.selected = None;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, _ctx: &egui::Context, _frame: &mut eframe::Frame) {
+        let before = self.bench.model.as_ref().map(|m| m.bytes.as_ptr());
+        self.bench.poll();
+        if self.bench.model.as_ref().map(|m| m.bytes.as_ptr()) != before {
+            // Another model: what was chosen of the old one means nothing now.
+            self.state.selected = None;
+            self.state.typing = None;
+            self.state.start_path.clear();
+        }
+        let answer = self.dialogs.poll();
+        self.answered(answer);
+        let errors = current_errors(&self.bench);
+        self.state
+            .closed_errors
+            .retain(|e| errors.contains(&e.as_str()));
+        if let Some(id) = self.state.selected
+            && self.bench.experiment(id).is_none()
+        {
+            self.state.selected = None;
+        }
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        let ctx = ui.ctx().clone();
+        let mut commands: Vec<Command> = vec![];
+        self.take_in_input(&ctx, &mut commands);
+        let mut context = Context {
+            bench: &self.bench,
+            theme: Theme::of(&ctx),
+            state: &mut self.state,
+            commands: &mut commands,
+        };
+        panels::top::ui(ui, &mut context);
+        if self.bench.model.is_none() {
+            panels::start::ui(ui, &mut context);
+        } else {
+            panels::jobs::ui(ui, &mut context);
+            panels::side::ui(ui, &mut context);
+            egui::CentralPanel::default()
+                .frame(egui::Frame::new().fill(context.theme.bg))
+                .show(ui, |ui| middle(ui, &mut context));
+        }
+        panels::drop_hint(&ctx, &context);
+        let hovering = self.state.hovering.take();
+        if hovering != self.state.hovered {
+            self.state.hovered = hovering;
+            ctx.request_repaint();
+        }
+        self.carry_out(&ctx, commands);
+        if !self.bench.jobs().is_idle() {
+            ctx.request_repaint_after(PROGRESS_EVERY);
+        }
+    }
+
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        visuals.panel_fill.to_normalized_gamma_f32()
+    }
+}
+
+/// The tab strip and the tab below it.
+fn middle(ui: &mut egui::Ui, context: &mut Context<'_>) {
+    panels::tabs::ui(ui, context);
+    let margin = if ui.available_width() < 1100.0 {
+        14
+    } else {
+        16
+    };
+    egui::Frame::new()
+        .inner_margin(egui::Margin::same(margin))
+        .show(ui, |ui| {
+            panels::messages::ui(ui, context);
+            match context.state.tab {
+                Tab::Compare => panels::compare::ui(ui, context),
+                Tab::Tensors => panels::tensors::ui(ui, context),
+                Tab::Layers => panels::layers::ui(ui, context),
+            }
+        });
+}

@@ -1,0 +1,118 @@
+//! The Compare tab: the answer in a sentence, the table, and three bar charts.
+
+use egui::{Align, Layout, ScrollArea, Ui, vec2};
+
+use super::super::{Context, fonts};
+use super::{bars, table};
+use crate::gui::icons::Icon;
+use crate::gui::view::compare::{Answer, Comparison};
+use crate::gui::view::side::run_button;
+use crate::gui::widgets::{Button, text};
+use crate::workbench::Command;
+
+/// Fills the middle of the window below the tab strip.
+pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
+    let comparison = Comparison::of(context.bench);
+    if comparison.rows.is_empty() {
+        empty(ui, context);
+        return;
+    }
+    let answer = comparison.answer();
+    answer_line(ui, context, &comparison, &answer);
+    ui.add_space(4.0);
+    let gap = if ui.available_width() < 1060.0 {
+        10.0
+    } else {
+        16.0
+    };
+    ScrollArea::vertical()
+        .auto_shrink([false, false])
+        .show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = gap;
+            let height = ui.available_height();
+            let used = table::ui(ui, context, &comparison, &answer);
+            bars::ui(ui, context, &comparison, height - used - gap);
+        });
+}
+
+fn answer_line(ui: &mut Ui, context: &mut Context<'_>, comparison: &Comparison, answer: &Answer) {
+    let theme = context.theme;
+    ui.horizontal(|ui| {
+        ui.set_min_height(30.0);
+        let recommended = answer
+            .experiment
+            .and_then(|id| comparison.rows.iter().find(|r| r.id == id));
+        if let Some(row) = recommended {
+            let (_, place) = ui.allocate_space(vec2(18.0, 18.0));
+            let color = theme.mode(row.look.mode);
+            row.look.paint_marker(ui.painter(), place.center(), color);
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let save = context
+                .state
+                .selected
+                .or(answer.experiment)
+                .and_then(|id| comparison.rows.iter().find(|r| r.id == id && r.has_file));
+            if let Some(row) = save {
+                let label = format!("Save {}…", row.title());
+                let button = ui.add(Button::new(&label).strong());
+                if button
+                    .on_hover_text("Write this variant as a .tflite file")
+                    .clicked()
+                {
+                    context.ask_save(row.id);
+                }
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                ui.spacing_mut().item_spacing.x = 0.0;
+                sentence(ui, context, answer);
+            });
+        });
+    });
+}
+
+fn sentence(ui: &mut Ui, context: &Context<'_>, answer: &Answer) {
+    let theme = context.theme;
+    let mut job = egui::text::LayoutJob::default();
+    for (words, strong) in &answer.runs {
+        let font = if *strong {
+            fonts::verdict_strong()
+        } else {
+            fonts::verdict()
+        };
+        job.append(words, 0.0, egui::TextFormat::simple(font, theme.text));
+    }
+    ui.add(egui::Label::new(job).truncate());
+    if !answer.detail.is_empty() && ui.available_width() > 60.0 {
+        ui.add_space(12.0);
+        text(ui, &answer.detail, fonts::body(), theme.text2);
+    }
+}
+
+fn empty(ui: &mut Ui, context: &mut Context<'_>) {
+    let theme = context.theme;
+    let run = run_button(context.bench);
+    ui.add_space((ui.available_height() / 2.0 - 80.0).max(8.0));
+    ui.vertical_centered(|ui| {
+        let (_, place) = ui.allocate_space(vec2(32.0, 32.0));
+        Icon::Modes.paint_sized(ui.painter(), place.center(), 28.0, theme.text3);
+        ui.add_space(6.0);
+        text(
+            ui,
+            "Run to compare variants here",
+            fonts::verdict(),
+            theme.text2,
+        );
+        if !run.enabled {
+            text(ui, &run.hint, fonts::small(), theme.text3);
+        }
+        ui.add_space(8.0);
+        ui.add_enabled_ui(run.enabled, |ui| {
+            // The main button is Run in the side panel; this one repeats it where the eye is.
+            let label = format!("{} now", run.label);
+            if ui.add(Button::new(&label).icon(Icon::Run)).clicked() {
+                context.push(Command::Run);
+            }
+        });
+    });
+}

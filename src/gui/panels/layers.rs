@@ -1,0 +1,573 @@
+//! The Layers tab: the graph as a list, with the error of each operator and why it stays float.
+
+use egui::{
+    Align2, Color32, Rect, RichText, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo,
+    accesskit::Role, pos2, vec2,
+};
+
+use super::super::{Context, Tab};
+use crate::gui::fonts;
+use crate::gui::icons::{Icon, Look, Texture};
+use crate::gui::theme::{ROUND, ROUND_CARD, ROUND_CELL, Theme};
+use crate::gui::view::layers::{self as view, Cell, Column, Layer, Layers};
+use crate::gui::view::tensors::TensorKey;
+use crate::gui::view::{figures, format};
+use crate::gui::widgets::plot::text_width;
+
+/// Height of a row.
+const ROW: f32 = 45.0;
+/// Height of the heads: experiments above, words below.
+const HEAD: f32 = 52.0;
+/// Size of a heat cell.
+const CELL: (f32, f32) = (43.0, 22.0);
+/// Gap between experiments.
+const GROUP_GAP: f32 = 18.0;
+/// Width of number, operator and output.
+const INDEX: f32 = 36.0;
+const OPERATOR: f32 = 190.0;
+const OUTPUT: f32 = 118.0;
+/// Width of the reason in words, and of its icon alone.
+const WHY: f32 = 190.0;
+const WHY_ICON: f32 = 44.0;
+
+/// What the tab remembers.
+#[derive(Debug)]
+pub struct State {
+    /// Place of the chosen operator.
+    pub selected: Option<usize>,
+    /// Whether operators that only compute shapes are listed.
+    pub shape_operators: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            selected: None,
+            shape_operators: true,
+        }
+    }
+}
+
+/// Fills the middle of the window below the tab strip.
+pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
+    if context.bench.model.is_none() {
+        return empty(ui, context.theme);
+    }
+    let all = view::layers(context.bench);
+    let theme = context.theme;
+    let rect = ui.available_rect_before_wrap();
+    ui.painter().rect(
+        rect,
+        ROUND_CARD,
+        theme.raised,
+        theme.separator(),
+        egui::StrokeKind::Inside,
+    );
+    ui.scope_builder(UiBuilder::new().max_rect(rect.shrink(1.0)), |ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        legend(ui, context, &all);
+        let places = Places::new(ui, &all, ui.available_width());
+        ScrollArea::horizontal()
+            .auto_shrink(false)
+            .id_salt("layers across")
+            .show(ui, |ui| {
+                ui.set_width(places.width);
+                list(ui, context, &all, &places);
+            });
+    });
+}
+
+fn empty(ui: &mut Ui, theme: &Theme) {
+    let middle = ui.available_rect_before_wrap().center() - vec2(0.0, 24.0);
+    Icon::Model.paint_sized(ui.painter(), middle - vec2(0.0, 30.0), 28.0, theme.text3);
+    let words = "Open a model to see its operators";
+    ui.painter().text(
+        middle,
+        Align2::CENTER_TOP,
+        words,
+        fonts::body(),
+        theme.text2,
+    );
+}
+
+/// What the colours mean, and whether shape operators are listed.
+fn legend(ui: &mut Ui, context: &mut Context<'_>, all: &Layers) {
+    let theme = context.theme;
+    egui::Frame::new().inner_margin(egui::Margin::symmetric(16, 8)).show(ui, |ui| {
+        ui.horizontal(|ui| {
+            ui.set_height(24.0);
+            let small = |words: &str| RichText::new(words).font(fonts::small()).color(theme.text2);
+            ui.label(small(&summary(all)));
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                ui.checkbox(&mut context.state.layers.shape_operators, "Shape operators");
+                if ui.available_width() < 420.0 {
+                    return;
+                }
+                ui.add_space(12.0);
+                ui.label(small("60 or better to under 40"));
+                let (strip, _) = ui.allocate_exact_size(vec2(6.0 * 20.0, 14.0), Sense::hover());
+                for (i, &fill) in theme.heat.iter().enumerate() {
+                    let at = strip.min + vec2(i as f32 * 20.0, 0.0);
+                    let rect = Rect::from_min_size(at, vec2(18.0, 14.0));
+                    ui.painter().rect_filled(rect, ROUND_CELL, fill);
+                }
+                ui.label(small("SQNR, dB")).on_hover_text("Signal power over quantization error power in dB; every 6 dB is about one bit");
+                ui.add_space(12.0);
+                ui.add(egui::Label::new(small("Local is the worse of weights and output")).truncate());
+            });
+        });
+    });
+}
+
+/// `13 operators, 6 quantized in int8`.
+fn summary(all: &Layers) -> String {
+    let operators = match all.layers.len() {
+        1 => "1 operator".to_owned(),
+        n => format!("{} operators", format::count(n)),
+    };
+    let parts = all.columns.iter().map(|c| {
+        let added = match c.conversions {
+            0 => String::new(),
+            n => format!(" (+{n} conversions)"),
+        };
+        format!("{} in {}{added}", format::count(c.quantized), c.name)
+    });
+    std::iter::once(operators)
+        .chain(parts)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Where the columns stand, from the left edge of the list.
+struct Places {
+    width: f32,
+    operator: f32,
+    /// `None` where there is no room for it.
+    output: Option<f32>,
+    groups: Vec<Group>,
+    why: f32,
+}
+
+/// The columns of one experiment.
+struct Group {
+    left: f32,
+    /// Width of the type.
+    types: f32,
+    /// Whether its tensors were measured.
+    measured: bool,
+}
+
+impl Group {
+    fn width(&self) -> f32 {
+        let cells = if self.measured {
+            2.0 * CELL.0 + 3.0
+        } else {
+            0.0
+        };
+        (self.types + cells).max(84.0) + GROUP_GAP
+    }
+}
+
+impl Places {
+    /// Gives up the output's shape first, then the words of the reason; beyond that the list scrolls sideways.
+    fn new(ui: &Ui, all: &Layers, available: f32) -> Self {
+        let mut groups: Vec<Group> = (0..all.columns.len())
+            .map(|i| Group::new(ui, all, i))
+            .collect();
+        let results: f32 = groups.iter().map(Group::width).sum();
+        let has_why = all
+            .layers
+            .iter()
+            .any(|l| l.is_shape || l.cells.iter().any(|c| c.why_float.is_some()));
+        let start = INDEX + 14.0;
+        let fixed = start + OPERATOR + results;
+        let whys = if has_why {
+            [WHY, WHY, WHY_ICON]
+        } else {
+            [0.0; 3]
+        };
+        let options = [(OUTPUT, whys[0]), (0.0, whys[1]), (0.0, whys[2])];
+        let fits = |&(output, why): &(f32, f32)| fixed + output + why <= available;
+        let (output, why) = options.into_iter().find(fits).unwrap_or(options[2]);
+        let spare = (available - fixed - output - why).max(0.0);
+        let after_operator = start + OPERATOR + (spare / 3.0).min(80.0);
+        let mut x = after_operator + output;
+        for group in &mut groups {
+            group.left = x;
+            x += group.width();
+        }
+        Self {
+            width: available.max(x + why),
+            operator: start,
+            output: (output > 0.0).then_some(after_operator),
+            groups,
+            why: x,
+        }
+    }
+}
+
+impl Group {
+    fn new(ui: &Ui, all: &Layers, column: usize) -> Self {
+        let cells = || all.layers.iter().filter_map(|l| l.cells.get(column));
+        let width = |c: &Cell| text_width(ui.painter(), &c.dtype, fonts::caption()) + 12.0;
+        Self {
+            left: 0.0,
+            types: cells().map(width).fold(34.0, f32::max) + 8.0,
+            measured: cells().any(|c| c.local.is_some() || c.cumulative.is_some()),
+        }
+    }
+}
+
+fn list(ui: &mut Ui, context: &mut Context<'_>, all: &Layers, places: &Places) {
+    let (head, _) = ui.allocate_exact_size(vec2(places.width, HEAD), Sense::hover());
+    heads(ui, context, all, head, places);
+    let shown: Vec<&Layer> = all
+        .layers
+        .iter()
+        .filter(|l| context.state.layers.shape_operators || !l.is_shape)
+        .collect();
+    ScrollArea::vertical()
+        .auto_shrink(false)
+        .id_salt("layers")
+        .show_rows(ui, ROW, shown.len(), |ui, range| {
+            for layer in &shown[range] {
+                row(ui, context, all, layer, places);
+            }
+        });
+}
+
+fn heads(ui: &Ui, context: &Context<'_>, all: &Layers, head: Rect, places: &Places) {
+    let theme = context.theme;
+    let y = head.bottom() - 14.0;
+    let word = |x: f32, align: Align2, words: &str| {
+        ui.painter()
+            .text(pos2(x, y), align, words, fonts::small(), theme.text3)
+    };
+    word(head.left() + INDEX, Align2::RIGHT_CENTER, "#");
+    word(
+        head.left() + places.operator,
+        Align2::LEFT_CENTER,
+        "Operator",
+    );
+    if let Some(output) = places.output {
+        word(head.left() + output, Align2::LEFT_CENTER, "Output");
+    }
+    for (column, group) in all.columns.iter().zip(&places.groups) {
+        let left = head.left() + group.left;
+        let marker = pos2(left + 7.0, head.top() + 15.0);
+        look(column).paint_marker_sized(ui.painter(), marker, 0.9, theme.mode(column.mode));
+        let name = marker + vec2(14.0, 0.0);
+        ui.painter().text(
+            name,
+            Align2::LEFT_CENTER,
+            &column.name,
+            fonts::body(),
+            theme.text,
+        );
+        let under = left..=left + group.width() - GROUP_GAP;
+        ui.painter().hline(
+            under,
+            head.top() + 27.0,
+            Stroke::new(1.0, theme.line_strong),
+        );
+        word(left, Align2::LEFT_CENTER, "Type");
+        if group.measured {
+            word(
+                left + group.types + CELL.0 / 2.0,
+                Align2::CENTER_CENTER,
+                "Local",
+            );
+            word(
+                left + group.types + CELL.0 * 1.5 + 3.0,
+                Align2::CENTER_CENTER,
+                "Cum.",
+            );
+        }
+    }
+    if places.width - places.why > WHY_ICON {
+        word(head.left() + places.why, Align2::LEFT_CENTER, "Why float");
+    }
+    ui.painter()
+        .hline(head.x_range(), head.bottom(), theme.separator());
+}
+
+fn look(column: &Column) -> Look {
+    Look {
+        mode: column.mode,
+        texture: Texture::of_rank(column.nth),
+    }
+}
+
+fn row(ui: &mut Ui, context: &mut Context<'_>, all: &Layers, layer: &Layer, places: &Places) {
+    let theme = context.theme;
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
+    let selected = context.state.layers.selected == Some(layer.index);
+    response.widget_info(|| WidgetInfo::selected(Role::Row, true, selected, sentence(all, layer)));
+    if selected || response.hovered() {
+        let fill = if selected {
+            theme.selected
+        } else {
+            theme.hover
+        };
+        ui.painter().rect_filled(rect, 0.0, fill);
+    }
+    if selected {
+        ui.painter()
+            .rect_filled(rect.with_max_x(rect.left() + 2.0), 0.0, theme.text);
+    }
+    ui.painter()
+        .hline(rect.x_range(), rect.bottom(), theme.separator());
+    if response.has_focus() {
+        let ring = Stroke::new(2.0, theme.focus);
+        ui.painter()
+            .rect_stroke(rect.shrink(1.0), 2.0, ring, egui::StrokeKind::Inside);
+    }
+    names(ui, theme, layer, rect, places);
+    for ((column, cell), group) in all.columns.iter().zip(&layer.cells).zip(&places.groups) {
+        let at = pos2(rect.left() + group.left, rect.center().y);
+        result(ui, theme, column, cell, layer.is_shape, at, group.types);
+    }
+    why(
+        ui,
+        theme,
+        all,
+        layer,
+        pos2(rect.left() + places.why, rect.center().y),
+        rect.right(),
+    );
+    if response.clicked() {
+        context.state.layers.selected = Some(layer.index);
+    }
+    let open = response.double_clicked()
+        || (response.has_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter)));
+    if open {
+        open_tensor(context, all, layer);
+    }
+    response.on_hover_ui(|ui| explanation(ui, theme, all, layer));
+}
+
+fn names(ui: &Ui, theme: &Theme, layer: &Layer, rect: Rect, places: &Places) {
+    let y = rect.center().y;
+    let write = |at: egui::Pos2, align: Align2, words: &str, font: egui::FontId, color: Color32| {
+        ui.painter().text(at, align, words, font, color);
+    };
+    let index = pos2(rect.left() + INDEX, y);
+    write(
+        index,
+        Align2::RIGHT_CENTER,
+        &format::count(layer.index),
+        fonts::small(),
+        theme.text2,
+    );
+    let (font, color) = if layer.is_shape {
+        (fonts::body(), theme.text2)
+    } else {
+        (fonts::strong(), theme.text)
+    };
+    let operator = rect.left() + places.operator;
+    let at = pos2(operator, y - 8.0);
+    write(
+        at,
+        Align2::LEFT_CENTER,
+        &figures::elide(&layer.op, 24),
+        font,
+        color,
+    );
+    let mut second = layer.name.clone();
+    if !layer.detail.is_empty() {
+        second = format!("{}, {}", figures::elide(&second, 18), layer.detail);
+    }
+    let next = places
+        .output
+        .or(places.groups.first().map(|g| g.left))
+        .unwrap_or(places.why);
+    let room = ((next - places.operator) / 6.4) as usize;
+    let at = pos2(operator, y + 9.0);
+    write(
+        at,
+        Align2::LEFT_CENTER,
+        &figures::elide(&second, room),
+        fonts::small(),
+        theme.text2,
+    );
+    if let Some(output) = places.output {
+        let at = pos2(rect.left() + output, y);
+        write(
+            at,
+            Align2::LEFT_CENTER,
+            &layer.output,
+            fonts::body(),
+            theme.text2,
+        );
+    }
+}
+
+/// Type, local and cumulative SQNR of one experiment, from a point at the left on.
+fn result(
+    ui: &Ui,
+    theme: &Theme,
+    column: &Column,
+    cell: &Cell,
+    is_shape: bool,
+    at: egui::Pos2,
+    types: f32,
+) {
+    let hue = theme.mode(column.mode);
+    let galley = ui
+        .painter()
+        .layout_no_wrap(cell.dtype.clone(), fonts::caption(), theme.text);
+    let chip = Rect::from_min_size(at - vec2(0.0, 10.0), vec2(galley.size().x + 12.0, 20.0));
+    let is_plain = is_shape || cell.why_float.is_some() || cell.dtype.is_empty();
+    let outline = if is_plain { theme.line_strong } else { hue };
+    if !cell.dtype.is_empty() {
+        ui.painter().rect_stroke(
+            chip,
+            ROUND,
+            Stroke::new(1.0, outline),
+            egui::StrokeKind::Inside,
+        );
+        ui.painter()
+            .galley(chip.center() - galley.size() / 2.0, galley, theme.text);
+    }
+    for (i, figure) in [cell.local, cell.cumulative].into_iter().enumerate() {
+        let Some(db) = figure else { continue };
+        let left = at.x + types + i as f32 * (CELL.0 + 3.0);
+        let rect = Rect::from_min_size(pos2(left, at.y - CELL.1 / 2.0), vec2(CELL.0, CELL.1));
+        heat_cell(ui, theme, rect, db);
+    }
+}
+
+fn heat_cell(ui: &Ui, theme: &Theme, rect: Rect, db: f64) {
+    let (fill, figure) = theme.heat(db);
+    let exact = db == f64::INFINITY;
+    let color = if exact { theme.text2 } else { figure };
+    if exact {
+        let outline = Stroke::new(1.0, theme.line_strong);
+        ui.painter()
+            .rect_stroke(rect, ROUND_CELL, outline, egui::StrokeKind::Inside);
+    } else {
+        ui.painter().rect_filled(rect, ROUND_CELL, fill);
+    }
+    ui.painter().text(
+        rect.center(),
+        Align2::CENTER_CENTER,
+        figures::db_short(db),
+        fonts::small(),
+        color,
+    );
+}
+
+/// Reasons of the experiments that keep this operator float, equal ones told once.
+fn reasons<'a>(all: &'a Layers, layer: &'a Layer) -> Vec<(Vec<&'a Column>, &'a str)> {
+    let mut found: Vec<(Vec<&Column>, &str)> = vec![];
+    for (column, cell) in all.columns.iter().zip(&layer.cells) {
+        let Some(why) = cell.why_float.as_deref() else {
+            continue;
+        };
+        match found.iter_mut().find(|(_, w)| *w == why) {
+            Some((columns, _)) => columns.push(column),
+            None => found.push((vec![column], why)),
+        }
+    }
+    found
+}
+
+fn why(ui: &Ui, theme: &Theme, all: &Layers, layer: &Layer, at: egui::Pos2, right: f32) {
+    let in_words = right - at.x > WHY_ICON + 20.0;
+    let reasons = reasons(all, layer);
+    let Some((columns, reason)) = reasons.first() else {
+        if layer.is_shape && in_words {
+            let words = "Shapes stay integers";
+            ui.painter()
+                .text(at, Align2::LEFT_CENTER, words, fonts::small(), theme.text3);
+        }
+        return;
+    };
+    if !in_words {
+        Icon::Info.paint_sized(ui.painter(), at + vec2(10.0, 0.0), 14.0, theme.text2);
+        return;
+    }
+    let whose: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+    let more = if reasons.len() > 1 { ", …" } else { "" };
+    let whole = format!("{}: {reason}{more}", whose.join(", "));
+    let most = (((right - at.x - 44.0) / 6.0).max(8.0) as usize).min(48);
+    let mut words: String = whole.chars().take(most).collect();
+    if words.len() < whole.len() {
+        words.pop();
+        words.push('…');
+    }
+    let galley = ui
+        .painter()
+        .layout_no_wrap(words, fonts::caption(), theme.text2);
+    let chip = Rect::from_min_size(at - vec2(0.0, 10.0), vec2(galley.size().x + 32.0, 20.0));
+    let outline = Stroke::new(1.0, theme.line_strong);
+    ui.painter()
+        .rect_stroke(chip, ROUND, outline, egui::StrokeKind::Inside);
+    Icon::Info.paint_sized(
+        ui.painter(),
+        chip.left_center() + vec2(13.0, 0.0),
+        12.0,
+        theme.text3,
+    );
+    let text = chip.left_center() + vec2(23.0, -galley.size().y / 2.0);
+    ui.painter().galley(text, galley, theme.text2);
+}
+
+/// The whole story of an operator, in the tooltip.
+fn explanation(ui: &mut Ui, theme: &Theme, all: &Layers, layer: &Layer) {
+    ui.set_max_width(420.0);
+    ui.label(RichText::new(format!("{} {}", layer.op, layer.name)).font(fonts::strong()));
+    if !layer.detail.is_empty() {
+        ui.label(RichText::new(&layer.detail).color(theme.text2));
+    }
+    for (columns, reason) in reasons(all, layer) {
+        let whose: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+        ui.label(format!("{} keeps it float: {reason}", whose.join(", ")));
+    }
+    if layer.cells.iter().any(|c| c.tensor.is_some()) {
+        ui.label(
+            RichText::new("Double-click to see its tensor")
+                .font(fonts::small())
+                .color(theme.text3),
+        );
+    }
+}
+
+/// A row as a screen reader says it.
+fn sentence(all: &Layers, layer: &Layer) -> String {
+    let mut text = format!(
+        "{}, {} {}, output {}",
+        layer.index, layer.op, layer.name, layer.output
+    );
+    for (column, cell) in all.columns.iter().zip(&layer.cells) {
+        text += &format!("; {}: {}", column.name, cell.dtype);
+        if let Some(db) = cell.local {
+            text += &format!(", local {}", format::decibel(db));
+        }
+        if let Some(db) = cell.cumulative {
+            text += &format!(", cumulative {}", format::decibel(db));
+        }
+        if let Some(why) = &cell.why_float {
+            text += &format!(", float because {why}");
+        }
+    }
+    text
+}
+
+/// Goes to the tensor that starts the damage, in the chosen experiment or the first that has one.
+fn open_tensor(context: &mut Context<'_>, all: &Layers, layer: &Layer) {
+    let with_tensor = || {
+        all.columns
+            .iter()
+            .zip(&layer.cells)
+            .filter_map(|(column, cell)| Some((column.id, cell.tensor?)))
+    };
+    let chosen = with_tensor().find(|(id, _)| context.state.selected == Some(*id));
+    if let Some((experiment, tensor)) = chosen.or(with_tensor().next()) {
+        context
+            .state
+            .tensors
+            .select(TensorKey { experiment, tensor });
+        context.state.tab = Tab::Tensors;
+    }
+}

@@ -1,0 +1,82 @@
+//! Messages that belong to the whole middle: notices, failed experiments, and where to save without a dialog.
+
+use egui::Ui;
+
+use super::super::{Ask, Context, fonts};
+use crate::gui::view::compare::Comparison;
+use crate::gui::widgets::{Banner, Button, banner, card, path_field, text};
+use crate::workbench::Command;
+
+/// Shows what there is to say above the tab's content.
+pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
+    for notice in &context.bench.notices {
+        let pressed = ui.push_id(notice.id, |ui| {
+            banner(ui, notice.is_error, &notice.text, &[])
+        });
+        if pressed.inner == Some(Banner::Close) {
+            context.commands.push(Command::Dismiss(notice.id));
+        }
+    }
+    failures(ui, context);
+    typed_path(ui, context, |ask| matches!(ask, Ask::Save(..)));
+}
+
+fn failures(ui: &mut Ui, context: &mut Context<'_>) {
+    let comparison = Comparison::of(context.bench);
+    let mut shown: Vec<(String, String)> = vec![];
+    for (row, message) in comparison.failures() {
+        // Experiments that fail for the same reason share a banner.
+        match shown.iter_mut().find(|(_, m)| m == message) {
+            Some((names, _)) => {
+                names.push_str(", ");
+                names.push_str(&row.title());
+            }
+            None => shown.push((row.title(), message.to_owned())),
+        }
+    }
+    for (names, message) in shown {
+        if context.is_closed(&message) {
+            continue;
+        }
+        let words = format!("{names} failed: {message}");
+        let pressed = ui.push_id(&message, |ui| banner(ui, true, &words, &["Try again"]));
+        match pressed.inner {
+            Some(Banner::Action(_)) => context.push(Command::Run),
+            Some(Banner::Close) => context.close_error(&message),
+            None => {}
+        }
+    }
+}
+
+/// The field for a path that is being typed, if it is one of these; every panel offers its own.
+pub fn typed_path(ui: &mut Ui, context: &mut Context<'_>, mine: impl Fn(&Ask) -> bool) {
+    let theme = context.theme;
+    let Some(typing) = context.state.typing.as_mut().filter(|t| mine(&t.ask)) else {
+        return;
+    };
+    let mut done = None;
+    let mut closed = false;
+    card(ui, |ui| {
+        ui.horizontal(|ui| {
+            let hint = if typing.no_dialog {
+                "No file dialog here, type or paste a path"
+            } else {
+                "Type or paste a path"
+            };
+            text(ui, hint, fonts::small(), theme.text2);
+            closed = ui.add(Button::bare("Close")).clicked();
+        });
+        let take_focus = std::mem::take(&mut typing.take_focus);
+        let name = typing.ask.field_name();
+        if let Some(path) = path_field(ui, &mut typing.text, name, typing.ask.verb(), take_focus) {
+            done = Some(typing.ask.command(path));
+        }
+    });
+    if let Some(command) = done {
+        context.push(command);
+        closed = true;
+    }
+    if closed {
+        context.state.typing = None;
+    }
+}

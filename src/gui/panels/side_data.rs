@@ -1,0 +1,163 @@
+//! The data section: what calibrates, what evaluates, and how many samples of each.
+
+use egui::{Align, DragValue, Frame, Layout, Ui, vec2};
+
+use super::super::{Ask, Context, fonts};
+use super::messages::typed_path;
+use super::side::{caution, menu, section};
+use crate::gui::icons::Icon;
+use crate::gui::theme::ROUND_CARD;
+use crate::gui::view::side::{DataLines, data_lines};
+use crate::gui::widgets::{Banner, Button, banner, hline, menu_item, text, word};
+use crate::workbench::{Command, Role};
+
+const CALIBRATION: &str = "Calibration: running sample data through the float model to learn the range of each activation. \
+     The samples (the representative dataset) should look like what the model will meet, about 100 are enough to start";
+const EVALUATION: &str = "Evaluation: every variant answers these samples; labels give accuracy, float32's answers give agreement";
+
+/// Shows the section.
+pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
+    let theme = context.theme;
+    section(ui, "Data", |_| {});
+    for role in [Role::Calibration, Role::Evaluation] {
+        typed_path(
+            ui,
+            context,
+            |ask| matches!(ask, Ask::Data(r) | Ask::Labels(r) if *r == role),
+        );
+    }
+    Frame::new()
+        .fill(theme.raised)
+        .stroke(theme.separator())
+        .corner_radius(ROUND_CARD)
+        .inner_margin(vec2(14.0, 10.0))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.spacing_mut().item_spacing.y = 4.0;
+            ui.push_id("calibration", |ui| block(ui, context, Role::Calibration));
+            ui.add_space(3.0);
+            hline(ui, 14.0);
+            ui.add_space(3.0);
+            ui.push_id("evaluation", |ui| block(ui, context, Role::Evaluation));
+        });
+}
+
+fn block(ui: &mut Ui, context: &mut Context<'_>, role: Role) {
+    let theme = context.theme;
+    let lines = data_lines(context.bench, role);
+    ui.horizontal(|ui| {
+        let (_, place) = ui.allocate_space(vec2(16.0, 20.0));
+        let icon = match role {
+            Role::Calibration => Icon::Data,
+            Role::Evaluation => Icon::Check,
+        };
+        icon.paint(ui.painter(), place.center(), theme.text2);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let name = match role {
+                Role::Calibration => "Choose calibration data…",
+                Role::Evaluation => "Choose evaluation data…",
+            };
+            let button = ui.add(Button::bare("Choose…")).accessible_name(name);
+            menu(&button, |ui| choose_menu(ui, context, role, &lines));
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let ink = if lines.chosen {
+                    theme.text
+                } else {
+                    theme.text2
+                };
+                let hint = match role {
+                    Role::Calibration => CALIBRATION,
+                    Role::Evaluation => EVALUATION,
+                };
+                word(
+                    ui,
+                    &lines.title,
+                    fonts::body(),
+                    ink,
+                    &format!("{}\n{hint}", lines.full),
+                );
+            });
+        });
+    });
+    ui.horizontal(|ui| {
+        ui.add_space(24.0);
+        ui.vertical(|ui| details(ui, context, role, &lines));
+    });
+    if let Some(message) = &lines.error
+        && !context.is_closed(message)
+    {
+        let action = match role {
+            Role::Calibration => vec!["Choose…", "Use random values"],
+            Role::Evaluation => vec!["Choose…"],
+        };
+        match banner(ui, true, message, &action) {
+            Some(Banner::Action(0)) => context.ask(Ask::Data(role)),
+            Some(Banner::Action(_)) => context.push(Command::UseRandomValues),
+            Some(Banner::Close) => context.close_error(message),
+            None => {}
+        }
+    }
+}
+
+fn details(ui: &mut Ui, context: &mut Context<'_>, role: Role, lines: &DataLines) {
+    let theme = context.theme;
+    if lines.reading {
+        text(ui, "Reading", fonts::small(), theme.text2);
+    }
+    if lines.total > 0 {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 6.0;
+            text(ui, lines.verb, fonts::small(), theme.text2);
+            let mut used = lines.used;
+            let name = match role {
+                Role::Calibration => "Calibration samples",
+                Role::Evaluation => "Evaluation samples",
+            };
+            ui.spacing_mut().interact_size = vec2(34.0, 20.0);
+            ui.spacing_mut().button_padding = vec2(6.0, 2.0);
+            let field = DragValue::new(&mut used)
+                .range(1..=lines.total)
+                .speed((lines.total as f64 / 400.0).max(0.2))
+                .update_while_editing(false);
+            let response = ui
+                .add(field)
+                .accessible_name(name)
+                .on_hover_text(format!("{name}, from the first; drag or click to type"));
+            if response.changed() && used != lines.used {
+                let samples = (used < lines.total || role == Role::Calibration).then_some(used);
+                context.push(Command::SetSamples(role, samples));
+            }
+            text(ui, &lines.rest, fonts::small(), theme.text2);
+        });
+    }
+    if let Some(words) = &lines.caution {
+        if lines.chosen {
+            caution(ui, context, words);
+        } else {
+            crate::gui::widgets::text_wrapped(ui, words, fonts::small(), theme.text3);
+        }
+    }
+}
+
+fn choose_menu(ui: &mut Ui, context: &mut Context<'_>, role: Role, lines: &DataLines) {
+    if menu_item(ui, "Choose file…").clicked() {
+        context.ask(Ask::Data(role));
+    }
+    if menu_item(ui, "Type a path").clicked() {
+        context.type_path(Ask::Data(role));
+    }
+    if lines.takes_labels {
+        if menu_item(ui, "Choose labels…").clicked() {
+            context.ask(Ask::Labels(role));
+        }
+        if menu_item(ui, "Type a path of labels").clicked() {
+            context.type_path(Ask::Labels(role));
+        }
+    }
+    if role == Role::Calibration && menu_item(ui, "Use random values").clicked() {
+        context.push(Command::UseRandomValues);
+    }
+    if lines.chosen && menu_item(ui, "Use no data").clicked() {
+        context.push(Command::ClearData(role));
+    }
+}

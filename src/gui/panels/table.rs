@@ -1,0 +1,606 @@
+//! The table of experiments: one row each, cells aligned in columns that give way by importance where it is narrow.
+
+use egui::{
+    Align2, Color32, FontId, Painter, Rect, Role, Sense, Stroke, StrokeKind, Ui, UiBuilder,
+    WidgetInfo, pos2, vec2,
+};
+
+use super::super::{Context, Tab, fonts};
+use super::side::menu;
+use crate::gui::icons::Icon;
+use crate::gui::theme::{ROUND, ROUND_CARD};
+use crate::gui::view::compare::{Answer, Comparison, Row, Status};
+use crate::gui::view::format::{self, NONE};
+use crate::gui::widgets::{Button, focus_ring, icon_button, menu_item, progress_bar};
+use crate::workbench::Command;
+
+/// A column after the name, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Bytes,
+    Smaller,
+    Median,
+    P95,
+    Faster,
+    Top1,
+    Delta,
+    Glyph,
+    Agreement,
+    Sqnr,
+}
+
+/// Where the columns stand in a table of a certain width.
+struct Columns {
+    /// Left edge of the names.
+    name: f32,
+    /// Each shown column with its right edge.
+    shown: Vec<(Column, f32)>,
+    /// How many did not fit.
+    hidden: usize,
+    /// Right edge of the menu button.
+    right: f32,
+}
+
+impl Column {
+    const ALL: [Column; 10] = [
+        Column::Bytes,
+        Column::Smaller,
+        Column::Median,
+        Column::P95,
+        Column::Faster,
+        Column::Top1,
+        Column::Delta,
+        Column::Glyph,
+        Column::Agreement,
+        Column::Sqnr,
+    ];
+
+    fn width(self) -> f32 {
+        match self {
+            Column::Bytes => 74.0,
+            Column::Smaller => 68.0,
+            Column::Median => 86.0,
+            Column::P95 => 76.0,
+            Column::Faster => 64.0,
+            Column::Top1 => 84.0,
+            Column::Delta => 86.0,
+            Column::Glyph => 72.0,
+            Column::Agreement => 88.0,
+            Column::Sqnr => 78.0,
+        }
+    }
+
+    fn head(self) -> (&'static str, &'static str) {
+        match self {
+            Column::Bytes => ("Bytes", "Size of the .tflite file"),
+            Column::Smaller => ("Smaller", "Times smaller than float32"),
+            Column::Median => ("Median", "Half of the runs were at least this fast"),
+            Column::P95 => ("p95", "95 % of runs were at least this fast"),
+            Column::Faster => ("Faster", "Times faster than float32, by the medians"),
+            Column::Top1 => ("Top-1", "Share of samples whose best answer is the label"),
+            Column::Delta => (
+                "Δ to float32",
+                "Top-1 minus float32's, in percentage points",
+            ),
+            Column::Glyph => (
+                "95 % int.",
+                "95 % interval: range of deltas that fit these samples; if it holds 0, the data cannot tell the two apart",
+            ),
+            Column::Agreement => (
+                "Agreement",
+                "Share of samples on which this variant gives the same top answer as the float model",
+            ),
+            Column::Sqnr => (
+                "SQNR",
+                "Signal power over quantization error power in dB; every 6 dB is about one bit",
+            ),
+        }
+    }
+}
+
+impl Columns {
+    fn fit(rect: Rect, last_first: bool) -> Self {
+        let name = rect.left() + 54.0;
+        let right = rect.right() - 10.0;
+        let space = right - 34.0 - name;
+        // First to go, first in the list.
+        let order = if last_first {
+            [
+                Column::P95,
+                Column::Faster,
+                Column::Glyph,
+                Column::Smaller,
+                Column::Delta,
+            ]
+        } else {
+            [
+                Column::Sqnr,
+                Column::Agreement,
+                Column::P95,
+                Column::Glyph,
+                Column::Smaller,
+            ]
+        };
+        let mut shown = Column::ALL.to_vec();
+        let width = |columns: &[Column]| -> f32 { columns.iter().map(|c| c.width()).sum() };
+        for column in order {
+            if space - width(&shown) >= 165.0 {
+                break;
+            }
+            shown.retain(|&c| c != column);
+        }
+        let spare = ((space - width(&shown) - 165.0) / (shown.len() as f32 + 2.0)).clamp(0.0, 14.0);
+        let mut edge = right - 34.0;
+        let mut placed: Vec<(Column, f32)> = shown
+            .iter()
+            .rev()
+            .map(|&c| {
+                let at = (c, edge);
+                edge -= c.width() + spare;
+                at
+            })
+            .collect();
+        placed.reverse();
+        Self {
+            name,
+            hidden: Column::ALL.len() - placed.len(),
+            shown: placed,
+            right,
+        }
+    }
+
+    fn edge(&self, column: Column) -> Option<f32> {
+        self.shown.iter().find(|c| c.0 == column).map(|c| c.1)
+    }
+}
+
+/// Shows the table and returns its height.
+pub fn ui(ui: &mut Ui, context: &mut Context<'_>, comparison: &Comparison, answer: &Answer) -> f32 {
+    let theme = context.theme;
+    let window = ui.ctx().content_rect();
+    let (row_height, groups) = match (window.height() < 720.0, window.width() < 1180.0) {
+        (true, _) => (25.0, 0.0),
+        (false, true) => (28.0, 0.0),
+        (false, false) => (32.0, 26.0),
+    };
+    let head = 26.0;
+    let rows = comparison.rows.len() as f32;
+    let height = groups + head + rows * row_height + 2.0;
+    let width = ui.available_width().min(1400.0);
+    let (_, rect) = ui.allocate_space(vec2(width, height));
+    ui.painter().rect_filled(rect, ROUND_CARD, theme.raised);
+    ui.painter()
+        .rect_stroke(rect, ROUND_CARD, theme.separator(), StrokeKind::Inside);
+    let columns = Columns::fit(rect, context.state.last_columns);
+    if groups > 0.0 {
+        group_heads(ui, context, comparison, &columns, rect.top() + groups - 4.0);
+    }
+    let head_rect = Rect::from_min_size(rect.min + vec2(0.0, groups), vec2(width, head));
+    heads(ui, context, &columns, head_rect);
+    for (i, row) in comparison.rows.iter().enumerate() {
+        let top = head_rect.bottom() + i as f32 * row_height;
+        let place = Rect::from_min_size(pos2(rect.left(), top), vec2(width, row_height));
+        ui.push_id(row.id.0, |ui| {
+            table_row(ui, context, comparison, row, &columns, place, answer);
+        });
+    }
+    height
+}
+
+fn group_heads(
+    ui: &mut Ui,
+    context: &Context<'_>,
+    comparison: &Comparison,
+    columns: &Columns,
+    y: f32,
+) {
+    let theme = context.theme;
+    let threads = comparison.threads.unwrap_or(context.bench.threads);
+    let unit = if threads == 1 { "thread" } else { "threads" };
+    let quality = match comparison.samples {
+        Some(n) => format!("Quality on {} samples", format::count(n)),
+        None => "Quality".to_owned(),
+    };
+    for (first, last, title) in [
+        (Column::Bytes, Column::Smaller, "Size".to_owned()),
+        (
+            Column::Median,
+            Column::Faster,
+            format!("Latency, {threads} {unit}"),
+        ),
+        (Column::Top1, Column::Sqnr, quality),
+    ] {
+        let (Some(start), Some(end)) = (columns.edge(first), columns.edge(last)) else {
+            continue;
+        };
+        let left = start - first.width() + 16.0;
+        let line = Stroke::new(1.0, theme.line_strong);
+        ui.painter().hline(left..=end, y.round() + 0.5, line);
+        let cell = Rect::from_min_max(pos2(left, y - 20.0), pos2(end, y - 2.0));
+        cell_label(
+            ui,
+            cell,
+            &title,
+            Align2::LEFT_CENTER,
+            fonts::small(),
+            theme.text2,
+            "",
+        );
+    }
+}
+
+fn heads(ui: &mut Ui, context: &mut Context<'_>, columns: &Columns, rect: Rect) {
+    let theme = context.theme;
+    let y = rect.bottom() - 0.5;
+    ui.painter().hline(rect.x_range(), y, theme.separator());
+    let cell = Rect::from_min_max(pos2(columns.name, rect.top()), rect.max);
+    cell_label(
+        ui,
+        cell,
+        "Experiment",
+        Align2::LEFT_CENTER,
+        fonts::small(),
+        theme.text3,
+        "",
+    );
+    for &(column, right) in &columns.shown {
+        let (title, tooltip) = column.head();
+        let cell = Rect::from_min_max(
+            pos2(right - column.width(), rect.top()),
+            pos2(right, rect.bottom()),
+        );
+        cell_label(
+            ui,
+            cell,
+            title,
+            Align2::RIGHT_CENTER,
+            fonts::small(),
+            theme.text3,
+            tooltip,
+        );
+    }
+    if columns.hidden > 0 || context.state.last_columns {
+        let label = if context.state.last_columns {
+            "First columns"
+        } else {
+            "Last columns"
+        };
+        // Between the names' head and the first column there is always room.
+        let first = columns
+            .shown
+            .first()
+            .map_or(rect.right(), |c| c.1 - c.0.width());
+        let corner = Rect::from_min_max(
+            pos2(first - 92.0, rect.top() + 1.0),
+            pos2(first, rect.bottom()),
+        );
+        ui.scope_builder(UiBuilder::new().max_rect(corner), |ui| {
+            let button = ui.add(Button::bare(label));
+            if button
+                .on_hover_text("Not all columns fit: show the others instead")
+                .clicked()
+            {
+                context.state.last_columns = !context.state.last_columns;
+            }
+        });
+    }
+}
+
+/// Painted text that screen readers can read, with a tooltip where there is one.
+fn cell_label(
+    ui: &Ui,
+    rect: Rect,
+    words: &str,
+    align: Align2,
+    font: FontId,
+    color: Color32,
+    tooltip: &str,
+) {
+    let at = align.pos_in_rect(&rect);
+    let painted = ui.painter().text(at, align, words, font, color);
+    let response = ui.interact(painted, ui.scope_id().with((words, "cell")), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, words));
+    if !tooltip.is_empty() {
+        response.on_hover_text(tooltip);
+    }
+}
+
+fn table_row(
+    ui: &mut Ui,
+    context: &mut Context<'_>,
+    comparison: &Comparison,
+    row: &Row,
+    columns: &Columns,
+    rect: Rect,
+    answer: &Answer,
+) {
+    let theme = context.theme;
+    let selected = context.state.selected == Some(row.id);
+    let response = ui.interact(rect, ui.scope_id().with("row"), Sense::click());
+    response
+        .widget_info(|| WidgetInfo::selected(Role::Row, true, selected, comparison.sentence(row)));
+    if response.contains_pointer() {
+        context.hover(row.id);
+    }
+    let painter = ui.painter().clone();
+    let inside = rect.shrink2(vec2(1.0, 0.0));
+    if selected {
+        painter.rect_filled(inside, 0.0, theme.selected);
+        let mut edge = inside;
+        edge.set_width(2.0);
+        painter.rect_filled(edge, 0.0, theme.text);
+    } else if context.is_hovered(row.id) {
+        painter.rect_filled(inside, 0.0, theme.hover);
+    }
+    if !comparison.rows.last().is_some_and(|last| last.id == row.id) {
+        painter.hline(inside.x_range(), rect.bottom() - 0.5, theme.separator());
+    }
+    if response.clicked() {
+        context.state.selected = if selected { None } else { Some(row.id) };
+    }
+    if response.double_clicked() {
+        context.state.selected = Some(row.id);
+        context.state.tab = Tab::Layers;
+    }
+    focus_ring(ui, &response, ROUND);
+    name_cell(&painter, context, row, columns, rect, answer);
+    let y = rect.center().y;
+    cells(&painter, context, comparison, row, columns, y);
+    status_cells(&painter, context, row, columns, y);
+    let mut notes = row.warnings.clone();
+    if row.kept_float > 0 {
+        notes.push(format!(
+            "{} operators stay float, see Layers",
+            row.kept_float
+        ));
+    }
+    if row.reused {
+        notes.push("Reused, nothing it depends on has changed".into());
+    }
+    if row.stale {
+        notes.push("Figures of an earlier run".into());
+    }
+    if let Status::Failed(message) = &row.status {
+        notes.push(message.clone());
+    }
+    if !notes.is_empty() {
+        response.on_hover_text(notes.join("\n"));
+    }
+    let corner = Rect::from_center_size(pos2(columns.right - 14.0, y), vec2(28.0, 24.0));
+    ui.scope_builder(UiBuilder::new().max_rect(corner), |ui| {
+        let name = format!("More for {}", row.title());
+        let button = icon_button(ui, Icon::More, &name, "Save, show, delete");
+        menu(&button, |ui| row_menu(ui, context, row));
+    });
+}
+
+fn row_menu(ui: &mut Ui, context: &mut Context<'_>, row: &Row) {
+    ui.add_enabled_ui(row.has_file, |ui| {
+        if menu_item(ui, "Save file…").clicked() {
+            context.ask_save(row.id);
+        }
+        if menu_item(ui, "Save to a typed path").clicked()
+            && let Some(name) = context.file_name(row.id)
+        {
+            context.type_path(crate::gui::Ask::Save(row.id, name));
+        }
+    });
+    if menu_item(ui, "Show its tensors").clicked() {
+        context.state.selected = Some(row.id);
+        context.state.tab = Tab::Tensors;
+    }
+    if menu_item(ui, "Show its layers").clicked() {
+        context.state.selected = Some(row.id);
+        context.state.tab = Tab::Layers;
+    }
+    if menu_item(ui, "Delete").clicked() {
+        context.push(Command::Delete(row.id));
+    }
+}
+
+fn name_cell(
+    painter: &Painter,
+    context: &Context<'_>,
+    row: &Row,
+    columns: &Columns,
+    rect: Rect,
+    answer: &Answer,
+) {
+    let theme = context.theme;
+    let y = rect.center().y;
+    let marker = pos2(columns.name - 18.0, y);
+    row.look
+        .paint_marker(painter, marker, theme.mode(row.look.mode));
+    if answer.experiment == Some(row.id) {
+        let at = pos2(columns.name - 40.0, y);
+        Icon::Pin.paint_sized(painter, at, 13.0, theme.text2);
+    }
+    let first = columns
+        .shown
+        .first()
+        .map_or(rect.right(), |c| c.1 - c.0.width());
+    let clip = painter.with_clip_rect(Rect::from_min_max(
+        pos2(columns.name, rect.top()),
+        pos2(first + 14.0, rect.bottom()),
+    ));
+    let name = clip.text(
+        pos2(columns.name, y),
+        Align2::LEFT_CENTER,
+        row.name,
+        fonts::strong(),
+        theme.text,
+    );
+    let after = pos2(name.right() + 8.0, y);
+    if row.baseline {
+        let galley = clip.layout_no_wrap("Baseline".into(), fonts::caption(), theme.text2);
+        let chip = Rect::from_min_size(
+            pos2(after.x + 2.0, y - 9.0),
+            vec2(galley.size().x + 12.0, 18.0),
+        );
+        clip.rect_stroke(
+            chip,
+            ROUND,
+            Stroke::new(1.0, theme.line_strong),
+            StrokeKind::Inside,
+        );
+        clip.galley(chip.center() - galley.size() / 2.0, galley, theme.text2);
+    } else {
+        let words = if row.stale {
+            format!("{}, earlier run", row.detail)
+        } else {
+            row.detail.clone()
+        };
+        clip.text(
+            after,
+            Align2::LEFT_CENTER,
+            words,
+            fonts::small(),
+            theme.text2,
+        );
+    }
+}
+
+fn cells(
+    painter: &Painter,
+    context: &Context<'_>,
+    comparison: &Comparison,
+    row: &Row,
+    columns: &Columns,
+    y: f32,
+) {
+    let theme = context.theme;
+    for &(column, right) in &columns.shown {
+        let unit = comparison.unit;
+        let (words, ink) = match column {
+            Column::Bytes => (row.bytes.map(format::count), theme.text),
+            Column::Smaller => (row.smaller.clone(), theme.text2),
+            Column::Median => (row.median_ms.map(|t| unit.text(t)), theme.text),
+            Column::P95 => (row.p95_ms.map(|t| unit.text(t)), theme.text2),
+            Column::Faster => (row.faster.clone(), theme.text2),
+            Column::Top1 => {
+                let words = row
+                    .top1
+                    .map(|t| t.map_or_else(|| NONE.to_owned(), format::percent));
+                (words, theme.text)
+            }
+            Column::Delta => {
+                let words = if row.baseline {
+                    None
+                } else {
+                    row.delta.clone()
+                };
+                (words, theme.text2)
+            }
+            Column::Glyph => {
+                glyph(painter, context, comparison, row, right, y);
+                continue;
+            }
+            Column::Agreement => (row.agreement.clone(), theme.text2),
+            Column::Sqnr => (row.sqnr.clone(), theme.text2),
+        };
+        let Some(words) = words else { continue };
+        let ink = if words == NONE { theme.text3 } else { ink };
+        painter.text(
+            pos2(right, y),
+            Align2::RIGHT_CENTER,
+            words,
+            fonts::body(),
+            ink,
+        );
+    }
+}
+
+/// The delta as a dot on its 95 % interval, 56 points wide, all rows to one scale.
+fn glyph(
+    painter: &Painter,
+    context: &Context<'_>,
+    comparison: &Comparison,
+    row: &Row,
+    right: f32,
+    y: f32,
+) {
+    let theme = context.theme;
+    if row.top1.flatten().is_none() {
+        return;
+    }
+    let center = right - 30.0;
+    let zero = painter.round_to_pixel_center(center);
+    painter.vline(zero, (y - 7.0)..=(y + 7.0), Stroke::new(1.0, theme.control));
+    let Some(interval) = row.interval.filter(|_| comparison.reach > 0.0) else {
+        return;
+    };
+    let place = |v: f64| center + (v / comparison.reach) as f32 * 28.0;
+    let whisker = Stroke::new(1.5, theme.text);
+    let (low, high) = (place(interval.low), place(interval.high));
+    if high > low {
+        painter.hline(low..=high, y, whisker);
+    }
+    painter.circle_filled(pos2(place(interval.delta), y), 2.6, theme.text);
+}
+
+/// Over the cells to come: how far the job is, or how it ended.
+fn status_cells(painter: &Painter, context: &Context<'_>, row: &Row, columns: &Columns, y: f32) {
+    let theme = context.theme;
+    let Some(median) = columns.edge(Column::Median) else {
+        return;
+    };
+    if row.median_ms.is_some() && row.top1.is_some() && !row.is_running() {
+        return;
+    }
+    // What is known keeps its place; the words stand where the next figure will be.
+    let from = if row.top1.is_none() && row.median_ms.is_none() {
+        median - Column::Median.width() + 24.0
+    } else {
+        median - Column::Median.width() + 24.0
+    };
+    let to = columns.edge(Column::Faster).or(Some(median));
+    match &row.status {
+        Status::Done => {}
+        Status::Running { fraction, words } => {
+            if row.median_ms.is_some() {
+                return;
+            }
+            let wide = row.top1.is_none();
+            let bar_width = if wide { 110.0 } else { 60.0 };
+            let bar = Rect::from_min_size(pos2(from, y - 2.0), vec2(bar_width, 4.0));
+            let color = theme.mode(row.look.mode);
+            progress_bar(painter, bar, *fraction, color, theme);
+            let words_at = pos2(bar.right() + 10.0, y);
+            let end = if wide {
+                columns.right - 40.0
+            } else {
+                to.unwrap_or(bar.right())
+            };
+            let clip = Rect::from_min_max(pos2(words_at.x, y - 12.0), pos2(end, y + 12.0));
+            let words = if wide {
+                words.clone()
+            } else {
+                words.split(',').next().unwrap_or_default().to_owned()
+            };
+            painter.with_clip_rect(clip).text(
+                words_at,
+                Align2::LEFT_CENTER,
+                words,
+                fonts::small(),
+                theme.text2,
+            );
+        }
+        Status::Failed(_) | Status::Cancelled => {
+            if row.median_ms.is_some() {
+                return;
+            }
+            let (words, ink) = if row.status == Status::Cancelled {
+                ("Cancelled", theme.text3)
+            } else {
+                ("Failed", theme.damage)
+            };
+            painter.text(
+                pos2(from, y),
+                Align2::LEFT_CENTER,
+                words,
+                fonts::small(),
+                ink,
+            );
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! All about one tensor: key figures, values against the quantization grid, step error, scale per channel.
+
+use egui::{RichText, ScrollArea, Sense, Ui, WidgetInfo, accesskit::Role, vec2};
+
+use super::toolbar::kind_name;
+use super::{Context, Shown, heading, look, table};
+use crate::evaluate::TensorReport;
+use crate::gui::fonts;
+use crate::gui::icons::Icon;
+use crate::gui::theme::{ROUND, Theme};
+use crate::gui::view::tensors::{self as view, Source};
+use crate::gui::view::{figures, format};
+use crate::gui::widgets::tensor_plots;
+
+/// Height of the two plots at the bottom.
+const BOTTOM: f32 = 196.0;
+
+/// Fills its card; `closable` where it lies over the table.
+pub fn ui(
+    ui: &mut Ui,
+    context: &mut Context<'_>,
+    shown: &Shown,
+    source: &Source,
+    report: &TensorReport,
+    closable: bool,
+) {
+    let hue = context.theme.mode(source.mode);
+    title(ui, context, shown, source, report, closable);
+    chips(ui, source, report);
+    ui.add_space(6.0);
+    key_figures(ui, context, report);
+    ui.add_space(4.0);
+    ui.separator();
+    ScrollArea::vertical().auto_shrink(false).id_salt("inspector").show(ui, |ui| {
+        let range = format!(
+            "{} to {} in {}",
+            format::significant(report.range.0.into()),
+            format::significant(report.range.1.into()),
+            counted(report)
+        );
+        let explanation = "Float values as bars, what they became as an outline; beyond the dashed lines values clip";
+        heading(ui, "Values", explanation, &range);
+        // Headings, gaps and the plots below; the rest is for the values.
+        let height = (ui.available_height() - BOTTOM - 52.0).clamp(200.0, 460.0);
+        tensor_plots::values(ui, height, report, hue);
+        ui.add_space(6.0);
+        if report.channels.len() > 1 {
+            ui.columns(2, |columns| {
+                step_error(&mut columns[0], report, hue);
+                scales(&mut columns[1], context, report, hue);
+            });
+        } else {
+            step_error(ui, report, hue);
+        }
+    });
+}
+
+fn title(
+    ui: &mut Ui,
+    context: &mut Context<'_>,
+    shown: &Shown,
+    source: &Source,
+    report: &TensorReport,
+    closable: bool,
+) {
+    let theme = context.theme;
+    ui.horizontal(|ui| {
+        let (spot, _) = ui.allocate_exact_size(vec2(14.0, 20.0), Sense::hover());
+        look(source).paint_marker(ui.painter(), spot.center(), theme.mode(source.mode));
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            if closable {
+                let (rect, response) = ui.allocate_exact_size(vec2(24.0, 24.0), Sense::click());
+                response
+                    .widget_info(|| WidgetInfo::labeled(Role::Button, true, "Close the inspector"));
+                Icon::Close.paint(ui.painter(), rect.center(), theme.text2);
+                if response
+                    .on_hover_text("Close the inspector (Esc)")
+                    .clicked()
+                {
+                    (context.state.tensors.selected, context.state.tensors.closed) = (None, true);
+                }
+            }
+            let at = table::position(shown, |r| {
+                let key = r.key(&shown.sources);
+                key.experiment == source.id && key.tensor == report.tensor
+            });
+            if let Some(at) = at {
+                let of = format!(
+                    "{} of {}",
+                    format::count(at),
+                    format::count(shown.rows.len())
+                );
+                ui.label(RichText::new(of).font(fonts::small()).color(theme.text2));
+            }
+            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                let name = figures::elide(&report.name, (ui.available_width() / 8.0) as usize);
+                let font = egui::FontId::new(14.0, egui::FontFamily::Monospace);
+                let label =
+                    egui::Label::new(RichText::new(name).font(font).color(theme.text)).truncate();
+                ui.add(label).on_hover_text(&report.name);
+            });
+        });
+    });
+}
+
+/// Type and kind, shape, operator, experiment.
+fn chips(ui: &mut Ui, source: &Source, report: &TensorReport) {
+    let kind = format!("{} {}", report.dtype, kind_name(report.kind));
+    let experiment = format!("in {}", source.name);
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(6.0, 4.0);
+        for words in [
+            kind,
+            figures::shape(&report.shape),
+            report.op.clone(),
+            experiment,
+        ] {
+            if !words.is_empty() {
+                chip(ui, &words);
+            }
+        }
+    });
+}
+
+fn chip(ui: &mut Ui, words: &str) {
+    let theme = Theme::of(ui.ctx());
+    let frame = egui::Frame::new()
+        .stroke(egui::Stroke::new(1.0, theme.line_strong))
+        .corner_radius(ROUND)
+        .inner_margin(egui::Margin::symmetric(7, 2));
+    frame.show(ui, |ui| {
+        ui.label(
+            RichText::new(words)
+                .font(fonts::caption())
+                .color(theme.text2),
+        );
+    });
+}
+
+/// Of the whole tensor, or of the channel that was clicked.
+fn key_figures(ui: &mut Ui, context: &mut Context<'_>, report: &TensorReport) {
+    let theme = context.theme;
+    let channel = context
+        .state
+        .tensors
+        .channel
+        .and_then(|i| Some((i, report.channels.get(i)?)));
+    let several = report.channels.len() > 1;
+    let (scale, scale_error, sqnr) = match channel {
+        Some((_, c)) => (c.scale, c.scale_error, c.sqnr_db),
+        None => (report.scale, report.scale_error, report.sqnr_local_db),
+    };
+    let scale_head = match channel {
+        Some((i, _)) => format!("Scale, channel {}", format::count(i)),
+        None if several => "Scale, largest".to_owned(),
+        None => "Scale".to_owned(),
+    };
+    let bad_scale = scale_error.is_some_and(view::is_bad_scale);
+    let bad_zero = report.zero_point_error.is_some_and(view::is_bad_zero_point);
+    let zero_error = report.zero_point_error.filter(|_| bad_zero);
+    let zero = match zero_error {
+        Some(e) => format!(
+            "{} ({})",
+            figures::integer(report.zero_point),
+            format::signed(e, 1)
+        ),
+        None => figures::integer(report.zero_point),
+    };
+    let error_head = if channel.is_none() && several {
+        "Scale error, worst"
+    } else {
+        "Scale error"
+    };
+    let cells = [
+        (scale_head, format::significant(scale.into()), false),
+        ("Zero point".to_owned(), zero, bad_zero),
+        (
+            error_head.to_owned(),
+            figures::or_none(scale_error, |e| format::signed(e, 2)),
+            bad_scale,
+        ),
+        (
+            "Clipped".to_owned(),
+            format::small_percent(report.clipped),
+            view::is_bad_clipping(report.clipped),
+        ),
+        (
+            "SQNR".to_owned(),
+            figures::or_none(sqnr, format::decibel),
+            false,
+        ),
+    ];
+    ui.columns(cells.len(), |columns| {
+        for (ui, (head, value, bad)) in columns.iter_mut().zip(cells) {
+            ui.spacing_mut().item_spacing.y = 2.0;
+            let head = RichText::new(head).font(fonts::small()).color(theme.text2);
+            ui.add(egui::Label::new(head).truncate());
+            let color = if bad { theme.damage } else { theme.text };
+            ui.label(RichText::new(value).font(fonts::body()).color(color));
+        }
+    });
+}
+
+/// `2,028 weights`.
+fn counted(report: &TensorReport) -> String {
+    let count: u64 = report.values.counts.iter().sum();
+    let what = match report.kind {
+        crate::evaluate::TensorKind::Weights => "weights",
+        crate::evaluate::TensorKind::Bias => "biases",
+        crate::evaluate::TensorKind::Activation => "values",
+    };
+    format!(
+        "{} {what}",
+        figures::integer(i64::try_from(count).unwrap_or(i64::MAX))
+    )
+}
+
+fn step_error(ui: &mut Ui, report: &TensorReport, hue: egui::Color32) {
+    let rms = format!("RMS {:.3}, ideal {:.3}", report.step_rms, view::IDEAL_RMS);
+    let explanation = "The rounding error of each value in steps; flat between −0.5 and 0.5 is healthy, tails are clipping";
+    heading(ui, "Step error", explanation, &rms);
+    tensor_plots::step_error(ui, BOTTOM, report, hue);
+}
+
+fn scales(ui: &mut Ui, context: &mut Context<'_>, report: &TensorReport, hue: egui::Color32) {
+    let channels = format!("{} channels", format::count(report.channels.len()));
+    let explanation = "One scale for each output channel instead of one for the whole tensor; click a bar for its figures";
+    heading(ui, "Scale per channel", explanation, &channels);
+    let chosen = context.state.tensors.channel;
+    if let Some(i) = tensor_plots::scales(ui, BOTTOM, &report.channels, chosen, hue) {
+        context.state.tensors.channel = (chosen != Some(i)).then_some(i);
+    }
+}

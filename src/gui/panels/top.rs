@@ -1,0 +1,60 @@
+//! The bar at the top: what this is, which model is open, dark or light.
+
+use egui::{Frame, Margin, Panel, Ui, vec2};
+
+use super::super::{Context, fonts};
+use crate::gui::icons::Icon;
+use crate::gui::widgets::{icon_button, text};
+
+/// Shows the bar.
+pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
+    let theme = context.theme;
+    let frame = Frame::new()
+        .fill(theme.panel)
+        .inner_margin(Margin::symmetric(12, 0));
+    let shown = Panel::top("top")
+        .exact_size(44.0)
+        .resizable(false)
+        .show_separator_line(false)
+        .frame(frame)
+        .show(ui, |ui| {
+            ui.horizontal_centered(|ui| {
+                let (_, logo) = ui.allocate_space(vec2(18.0, 18.0));
+                Icon::Logo.paint(ui.painter(), logo.center(), theme.text);
+                ui.add_space(4.0);
+                text(ui, "Zeropoint", fonts::strong(), theme.text);
+                if let Some(model) = &context.bench.model {
+                    ui.add_space(6.0);
+                    let (_, bar) = ui.allocate_space(vec2(1.0, 20.0));
+                    ui.painter()
+                        .vline(bar.center().x, bar.y_range(), theme.separator());
+                    ui.add_space(6.0);
+                    let name = text(ui, &model.name, fonts::body(), theme.text2);
+                    if let Some(path) = &model.path {
+                        name.on_hover_text(path.display().to_string());
+                    }
+                }
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    let (icon, name, next) = if theme.dark {
+                        (Icon::ThemeLight, "Light theme", egui::Theme::Light)
+                    } else {
+                        (Icon::ThemeDark, "Dark theme", egui::Theme::Dark)
+                    };
+                    let tooltip = format!("Show the window in the {} theme", next_name(next));
+                    if icon_button(ui, icon, name, &tooltip).clicked() {
+                        ui.ctx().set_theme(next);
+                    }
+                });
+            });
+        });
+    let rect = shown.response.rect;
+    ui.painter()
+        .hline(rect.x_range(), rect.bottom() - 0.5, theme.separator());
+}
+
+fn next_name(theme: egui::Theme) -> &'static str {
+    match theme {
+        egui::Theme::Dark => "dark",
+        egui::Theme::Light => "light",
+    }
+}

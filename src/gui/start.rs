@@ -1,0 +1,134 @@
+//! Opens the native window, and says what the system lacks when it cannot.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+
+use super::App;
+use crate::workbench::Command;
+
+/// What a bare Debian needs to show a window.
+const PACKAGES: &str = "apt-get install --no-install-recommends libxkbcommon-x11-0 libx11-xcb1 libxcursor1 libxi6 libgl1";
+
+/// Opens the window and returns when it is closed; with a model, opens that first.
+///
+/// # Errors
+/// One message that says what the system lacks to show a window.
+pub fn run(model: Option<PathBuf>) -> Result<(), String> {
+    let options = eframe::NativeOptions {
+        renderer: eframe::Renderer::Glow,
+        viewport: egui::ViewportBuilder::default()
+            .with_title("Zeropoint")
+            .with_app_id("zeropoint")
+            .with_inner_size([1440.0, 900.0])
+            .with_min_inner_size([1024.0, 640.0]),
+        ..Default::default()
+    };
+    let create: eframe::AppCreator<'_> = Box::new(|cc| {
+        let mut app = App::new(&cc.egui_ctx);
+        if let Some(file) = recent_file() {
+            app.bench.remember_recent_in(&file);
+        }
+        if let Some(path) = model {
+            app.bench.apply(Command::OpenModel(path));
+        }
+        Ok(Box::new(app))
+    });
+    // A missing libxkbcommon-x11 is a panic in winit; nothing of ours outlives it.
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        eframe::run_native("Zeropoint", options, create)
+    }));
+    match opened {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(e)) => Err(explain(&e.to_string())),
+        Err(panic) => {
+            let text = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("the window stopped");
+            Err(explain(text))
+        }
+    }
+}
+
+/// What the user can do about a window that did not open.
+fn explain(cause: &str) -> String {
+    if !cfg!(target_os = "linux") {
+        return format!("The window could not be opened: {cause}");
+    }
+    let has_display = ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty()));
+    explain_on_linux(cause, has_display)
+}
+
+fn explain_on_linux(cause: &str, has_display: bool) -> String {
+    let by_command = "The command line needs no window: see zeropoint --help";
+    if !has_display {
+        return format!(
+            "There is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set). {by_command}"
+        );
+    }
+    let lacks_library = [
+        "could not be loaded",
+        "LibraryOpenError",
+        "NoGlutinConfigs",
+        "shared object",
+    ]
+    .iter()
+    .any(|sign| cause.contains(sign));
+    if lacks_library {
+        format!(
+            "The window needs system libraries that are missing here ({cause}). On Debian or Ubuntu: {PACKAGES}. {by_command}"
+        )
+    } else if cause.contains("XOpenDisplayFailed") || cause.contains("display") {
+        format!("The display cannot be reached ({cause}). {by_command}")
+    } else {
+        format!(
+            "The window could not be opened ({cause}). If libraries are missing: {PACKAGES}. {by_command}"
+        )
+    }
+}
+
+/// Where recent files are remembered: the user's configuration folder, if the system names one.
+fn recent_file() -> Option<PathBuf> {
+    let of = |name: &str| {
+        std::env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
+    let folder = if cfg!(target_os = "windows") {
+        of("APPDATA")
+    } else if cfg!(target_os = "macos") {
+        of("HOME").map(|home| home.join("Library/Application Support"))
+    } else {
+        of("XDG_CONFIG_HOME").or_else(|| of("HOME").map(|home| home.join(".config")))
+    };
+    folder.map(|f| f.join("zeropoint").join("recent.json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_library_names_the_packages() {
+        for cause in [
+            "Library libxkbcommon-x11.so could not be loaded.",
+            "NoGlutinConfigs(.. kind: NotFound)",
+            "XNotSupported(LibraryOpenError(libX11.so.6: cannot open shared object file))",
+        ] {
+            let text = explain_on_linux(cause, true);
+            assert!(
+                text.contains("libxkbcommon-x11-0") && text.contains(cause),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_missing_display_points_at_the_command_line() {
+        let text = explain_on_linux("WinitEventLoop(..)", false);
+        assert!(text.contains("DISPLAY") && text.contains("--help") && !text.contains("apt-get"));
+    }
+}

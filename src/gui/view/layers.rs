@@ -1,0 +1,234 @@
+//! What the Layers tab shows: the model's operators in execution order, and what each experiment made of them.
+
+use std::collections::HashMap;
+
+use super::figures;
+use super::tensors::short_name;
+use crate::evaluate::{TensorKind, TensorReport};
+use crate::graph::{Activation, DType, Graph, Node, Op, Subgraph, TensorId};
+use crate::quantize::{Mode, NodePlan, QuantPlan};
+use crate::workbench::{ExperimentId, Workbench, shape_text};
+
+/// The whole list.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Layers {
+    /// Experiments whose file is written, in their order, without float32.
+    pub columns: Vec<Column>,
+    /// Operators of the model's main subgraph in execution order.
+    pub layers: Vec<Layer>,
+}
+
+/// An experiment beside the operators.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Its number.
+    pub id: ExperimentId,
+    /// Its mode, which decides the hue.
+    pub mode: Mode,
+    /// How many experiments of the same mode stand before it.
+    pub nth: usize,
+    /// Its name.
+    pub name: String,
+    /// Operators that compute on the mode's integers or with its smaller weights.
+    pub quantized: usize,
+    /// QUANTIZE and DEQUANTIZE operators that the file has more than the model.
+    pub conversions: usize,
+}
+
+/// One operator.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layer {
+    /// Place in execution order.
+    pub index: usize,
+    /// Such as `CONV_2D`.
+    pub op: String,
+    /// Short name of what it computes.
+    pub name: String,
+    /// What else is worth knowing: size of the weights, fused activation.
+    pub detail: String,
+    /// Shape of its first output.
+    pub output: String,
+    /// Whether it only computes shapes.
+    pub is_shape: bool,
+    /// One per column.
+    pub cells: Vec<Cell>,
+}
+
+/// What an experiment made of an operator.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Cell {
+    /// Type it computes with, as users say it.
+    pub dtype: String,
+    /// SQNR with only this operator's weights or output quantized (the worse of them), dB.
+    pub local: Option<f64>,
+    /// SQNR of the whole quantized model at the operator's output, dB.
+    pub cumulative: Option<f64>,
+    /// Why it stays float, in the plan's words.
+    pub why_float: Option<String>,
+    /// The tensor to look at: the one that `local` speaks of.
+    pub tensor: Option<TensorId>,
+}
+
+/// The list for what is open and done now.
+pub fn layers(workbench: &Workbench) -> Layers {
+    let Some(model) = &workbench.model else {
+        return Layers::default();
+    };
+    let main = model.graph.main();
+    let all = &workbench.experiments;
+    let mut found = Layers {
+        columns: vec![],
+        layers: main
+            .nodes
+            .iter()
+            .enumerate()
+            .map(|(i, n)| layer(main, i, n))
+            .collect(),
+    };
+    for (at, e) in all.iter().enumerate() {
+        let Some(file) = e
+            .file
+            .as_ref()
+            .filter(|_| e.mode() != Mode::Float32 && !e.stale)
+        else {
+            continue;
+        };
+        // A plan of another model would name the wrong operators.
+        if file.plan.nodes.len() != main.nodes.len()
+            || file.plan.tensors.len() != main.tensors.len()
+        {
+            continue;
+        }
+        let reports = Reports::new(e.tensors.as_ref().map_or(&[], |t| t.as_slice()));
+        for (index, node) in main.nodes.iter().enumerate() {
+            let cell = cell(main, node, &file.plan, index, &reports);
+            found.layers[index].cells.push(cell);
+        }
+        found.columns.push(Column {
+            id: e.id,
+            mode: e.mode(),
+            nth: all[..at].iter().filter(|x| x.mode() == e.mode()).count(),
+            name: e.name(),
+            quantized: file.plan.nodes.iter().filter(|n| is_quantized(n)).count(),
+            conversions: conversions(&file.graph).saturating_sub(conversions(&model.graph)),
+        });
+    }
+    found
+}
+
+fn is_quantized(node: &NodePlan) -> bool {
+    match node {
+        NodePlan::Quantized | NodePlan::SmallerWeights => true,
+        NodePlan::Unaffected | NodePlan::Float(_) => false,
+    }
+}
+
+fn conversions(graph: &Graph) -> usize {
+    let is = |n: &&Node| matches!(n.op, Op::Quantize | Op::Dequantize);
+    graph.main().nodes.iter().filter(is).count()
+}
+
+fn layer(main: &Subgraph, index: usize, node: &Node) -> Layer {
+    let output = node.outputs.first().and_then(|&id| main.tensors.get(id));
+    let integers = |id: &TensorId| {
+        let t = main.tensors.get(*id);
+        t.is_some_and(|t| {
+            matches!(t.dtype, DType::Int32 | DType::Int64) && t.quantization.is_none()
+        })
+    };
+    Layer {
+        index,
+        op: node.op.name().to_owned(),
+        name: output.map_or_else(String::new, |t| short_name(&t.name).to_owned()),
+        detail: detail(main, node),
+        output: output.map_or_else(String::new, shape_text),
+        is_shape: !node.outputs.is_empty() && node.outputs.iter().all(integers),
+        cells: vec![],
+    }
+}
+
+/// Weights or window, and the fused activation: `12 × 3 × 3 × 1, ReLU`.
+fn detail(main: &Subgraph, node: &Node) -> String {
+    let weights = || {
+        let t = node.input(1).and_then(|id| main.tensors.get(id))?;
+        t.is_constant().then(|| figures::shape(&t.shape))
+    };
+    let window = |f: [i32; 2]| Some(format!("{} × {}", f[0], f[1]));
+    let (size, activation) = match &node.op {
+        Op::Conv2d(o) => (weights(), o.activation),
+        Op::DepthwiseConv2d(o) => (weights(), o.activation),
+        Op::FullyConnected(o) => (weights(), o.activation),
+        Op::MaxPool2d(o) | Op::AveragePool2d(o) => (window(o.filter), o.activation),
+        Op::Add { activation, .. }
+        | Op::Sub { activation, .. }
+        | Op::Mul { activation }
+        | Op::Concatenation { activation, .. } => (None, *activation),
+        _ => (None, Activation::None),
+    };
+    let activation = match activation {
+        Activation::None => None,
+        Activation::Relu => Some("ReLU"),
+        Activation::ReluN1To1 => Some("ReLU −1 to 1"),
+        Activation::Relu6 => Some("ReLU6"),
+        Activation::Tanh => Some("tanh"),
+        Activation::SignBit => Some("sign bit"),
+    };
+    let parts: Vec<String> = size
+        .into_iter()
+        .chain(activation.map(str::to_owned))
+        .collect();
+    parts.join(", ")
+}
+
+fn cell(main: &Subgraph, node: &Node, plan: &QuantPlan, index: usize, reports: &Reports) -> Cell {
+    let type_of = |id: TensorId| plan.tensors.get(id).map_or("", |t| t.dtype.name());
+    let output = node.outputs.first().copied();
+    let output_type = output.map_or("", type_of);
+    let (dtype, why_float) = match &plan.nodes[index] {
+        NodePlan::Quantized | NodePlan::Unaffected => (output_type.to_owned(), None),
+        NodePlan::SmallerWeights => {
+            let smaller =
+                |&id: &TensorId| type_of(id) != main.tensors.get(id).map_or("", |t| t.dtype.name());
+            let weights = node.inputs.iter().flatten().find(|id| smaller(id));
+            let weights = weights.map_or(output_type, |&id| type_of(id));
+            (format!("{weights} weights"), None)
+        }
+        NodePlan::Float(reason) => (output_type.to_owned(), Some(reason.clone())),
+    };
+    let constants = node.inputs.iter().flatten().copied();
+    let constants = constants.filter(|&id| main.tensors.get(id).is_some_and(|t| t.is_constant()));
+    let made = output.and_then(|id| reports.of(main, id));
+    let local = constants
+        .filter_map(|id| reports.of(main, id))
+        .filter(|r| r.kind != TensorKind::Bias)
+        .chain(made)
+        .filter_map(|r| r.sqnr_local_db.map(|db| (db, r.tensor)))
+        .min_by(|a, b| a.0.total_cmp(&b.0));
+    Cell {
+        dtype,
+        local: local.map(|l| l.0),
+        cumulative: made.and_then(|r| r.sqnr_cumulative_db),
+        why_float,
+        tensor: local.map(|l| l.1).or(made.map(|r| r.tensor)),
+    }
+}
+
+/// Reports by the name of their tensor: ids differ between the model and the quantized file, names stay.
+struct Reports<'a>(HashMap<&'a str, Vec<&'a TensorReport>>);
+
+impl<'a> Reports<'a> {
+    fn new(reports: &'a [TensorReport]) -> Self {
+        let mut by_name = HashMap::<&str, Vec<&TensorReport>>::new();
+        for report in reports {
+            by_name.entry(&report.name).or_default().push(report);
+        }
+        Self(by_name)
+    }
+
+    /// Of several tensors of that name the one with the same id, else the first.
+    fn of(&self, main: &Subgraph, id: TensorId) -> Option<&'a TensorReport> {
+        let found = self.0.get(main.tensors.get(id)?.name.as_str())?;
+        let same = found.iter().find(|r| r.tensor == id);
+        same.or(found.first()).copied()
+    }
+}

@@ -1,0 +1,12 @@
+//! What to show, computed from the workbench without egui: rows, formatted numbers, chart geometry.
+
+pub mod axis;
+pub mod bars;
+pub mod compare;
+pub mod figures;
+pub mod format;
+pub mod jobs;
+pub mod layers;
+pub mod look;
+pub mod side;
+pub mod tensors;

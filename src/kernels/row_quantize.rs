@@ -1,0 +1,147 @@
+//! Quantizing the input of hybrid kernels while they run, vectorised; the results are those of `quantize::quantize_row_*`.
+
+use super::isa::Proven;
+use super::simd::{self, Vectorized};
+
+/// Values looked at in one go.
+const LANES: usize = 32;
+
+/// `v` to the nearest integer, halves away from zero, within `low..=high` (at most ±2^20); 0 for NaN.
+#[inline(always)]
+pub(crate) fn round_within(v: f32, low: f32, high: f32) -> i32 {
+    let v = if v < low { low } else { v };
+    let v = if v > high { high } else { v };
+    let whole = v as i32;
+    let rest = v - whole as f32;
+    whole + i32::from(rest >= 0.5) - i32::from(rest <= -0.5)
+}
+
+/// Smallest and greatest value, 0 among them; NaN does not count.
+struct Extremes<'a> {
+    values: &'a [f32],
+    out: &'a mut (f32, f32),
+}
+
+impl Vectorized for Extremes<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let (mut low, mut high) = ([0f32; LANES], [0f32; LANES]);
+        let (chunks, rest) = self.values.as_chunks::<LANES>();
+        for v in chunks {
+            for j in 0..LANES {
+                low[j] = if v[j] < low[j] { v[j] } else { low[j] };
+                high[j] = if v[j] > high[j] { v[j] } else { high[j] };
+            }
+        }
+        let low = low.iter().chain(rest).fold(0f32, |m, &v| m.min(v));
+        let high = high.iter().chain(rest).fold(0f32, |m, &v| m.max(v));
+        *self.out = (low, high);
+    }
+}
+
+struct Round<'a> {
+    values: &'a [f32],
+    inverse: f32,
+    zero_point: f32,
+    low: f32,
+    out: &'a mut [i8],
+}
+
+impl Vectorized for Round<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for (out, &v) in self.out.iter_mut().zip(self.values) {
+            *out = round_within(self.zero_point + v * self.inverse, self.low, 127.0) as i8;
+        }
+    }
+}
+
+/// Quantizes a row to int8, as `quantize_row_asymmetric` or `quantize_row_symmetric` does; returns scale and zero point.
+pub(crate) fn quantize_row(isa: Proven, x: &[f32], asymmetric: bool, out: &mut [i8]) -> (f32, i32) {
+    let mut extremes = (0f32, 0f32);
+    simd::vectorized(
+        isa,
+        Extremes {
+            values: x,
+            out: &mut extremes,
+        },
+    );
+    // The scale follows from the extremes alone, and a row of just them has the same.
+    let ends = [extremes.0, extremes.1];
+    let mut ignored = [0i8; 2];
+    if asymmetric {
+        let (scale, zero_point) = super::quantize::quantize_row_asymmetric(&ends, &mut ignored);
+        let flat = extremes.0 == extremes.1
+            || !(f64::from(extremes.1) - f64::from(extremes.0)).is_finite();
+        if flat {
+            out.fill(0);
+            return (scale, zero_point);
+        }
+        let round = Round {
+            values: x,
+            inverse: 1.0 / scale,
+            zero_point: zero_point as f32,
+            low: -128.0,
+            out,
+        };
+        simd::vectorized(isa, round);
+        (scale, zero_point)
+    } else {
+        let scale = super::quantize::quantize_row_symmetric(&ends, &mut ignored);
+        let range = extremes.1.max(-extremes.0);
+        if range == 0.0 || !range.is_finite() {
+            out.fill(0);
+            return (scale, 0);
+        }
+        let round = Round {
+            values: x,
+            inverse: 127.0 / range,
+            zero_point: 0.0,
+            low: -127.0,
+            out,
+        };
+        simd::vectorized(isa, round);
+        (scale, 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::Isa;
+    use crate::kernels::quantize::{quantize_row_asymmetric, quantize_row_symmetric};
+
+    #[test]
+    fn rows_are_quantized_as_the_reference_does() {
+        let wave = |n: usize, f: f32, shift: f32| -> Vec<f32> {
+            (0..n).map(|i| (i as f32 * f).sin() * 3.0 + shift).collect()
+        };
+        let mut rows: Vec<Vec<f32>> = vec![
+            vec![],
+            vec![0.0; 40],
+            vec![-1.0],
+            vec![f32::INFINITY, 1.0],
+            vec![1e-40, -1e-42],
+            vec![f32::MAX, f32::MIN],
+        ];
+        rows.push([wave(33, 0.3, 0.0), vec![f32::NAN], wave(70, 1.3, 0.0)].concat());
+        // Steps of a half, where rounding shows.
+        rows.push((-254..=254).map(|i| i as f32 / 2.0).collect());
+        for n in [1, 31, 32, 33, 64, 100] {
+            for shift in [-5.0, -1.0, 0.0, 0.2, 6.0] {
+                rows.push(wave(n, 0.77, shift));
+            }
+        }
+        for isa in Isa::available() {
+            for (i, x) in rows.iter().enumerate() {
+                let (mut got, mut want) = (vec![1; x.len()], vec![2; x.len()]);
+                let a = quantize_row(isa.proven(), x, true, &mut got);
+                assert_eq!(a, quantize_row_asymmetric(x, &mut want), "{isa:?} row {i}");
+                assert_eq!(got, want, "{isa:?} asymmetric row {i}");
+                let (s, zero_point) = quantize_row(isa.proven(), x, false, &mut got);
+                assert_eq!(s, quantize_row_symmetric(x, &mut want), "{isa:?} row {i}");
+                assert_eq!((got, zero_point), (want, 0), "{isa:?} symmetric row {i}");
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The window, driven without a display: found by accessible name, painted on the CPU.
+
+mod fixture;
+mod harness;
+mod layers;
+mod soft;
+mod tensors;
