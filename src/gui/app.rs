@@ -98,7 +98,10 @@ impl App {
                 }
                 Action::Tab(tab) => self.state.tab = tab,
                 Action::Escape => {
-                    if self.state.typing.take().is_none() {
+                    let tensors = self.state.tab == Tab::Tensors;
+                    if self.state.typing.take().is_none()
+                        && !(tensors && self.state.tensors.clear_innermost())
+                    {
                         self.state.selected = None;
                     }
                 }

@@ -65,9 +65,10 @@ impl Stage {
     fn span(self) -> (f32, f32) {
         match self {
             Stage::Waiting => (0.0, 0.0),
-            Stage::File | Stage::Calibrating => (0.0, 1.0),
-            Stage::Quantizing => (0.0, 0.1),
-            Stage::Evaluating => (0.1, 0.6),
+            Stage::File => (0.0, 1.0),
+            Stage::Calibrating => (0.0, 0.1),
+            Stage::Quantizing => (0.1, 0.15),
+            Stage::Evaluating => (0.15, 0.6),
             Stage::Measuring => (0.6, 0.8),
             Stage::Timing => (0.8, 1.0),
         }

@@ -1,5 +1,6 @@
 //! The window, driven without a display: found by accessible name, painted on the CPU.
 
+mod demo;
 mod fixture;
 mod flow;
 mod harness;

@@ -1,12 +1,13 @@
 //! Small controls in the window's style; each has a name that a screen reader can say.
 
+pub mod error_plot;
+pub mod plot;
+pub mod tensor_plots;
+
 mod banner;
 mod button;
 mod card;
-pub mod error_plot;
 mod path_field;
-pub mod plot;
-pub mod tensor_plots;
 mod toggle;
 
 pub use banner::{Banner, banner};
