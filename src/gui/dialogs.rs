@@ -72,6 +72,8 @@ impl Typing {
     pub fn new(ask: Ask, folder: Option<&Path>, no_dialog: bool) -> Self {
         let text = match &ask {
             Ask::Save(_, name) => folder
+                .map(Path::to_owned)
+                .or_else(|| std::env::current_dir().ok())
                 .map_or_else(|| PathBuf::from(name), |f| f.join(name))
                 .display()
                 .to_string(),

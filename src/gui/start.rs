@@ -63,6 +63,13 @@ fn explain(cause: &str) -> String {
 }
 
 fn explain_on_linux(cause: &str, has_display: bool) -> String {
+    // winit tells the line of its source before the reason.
+    let cause = match cause.rsplit_once(".rs:") {
+        Some((_, reason)) => reason
+            .trim_start_matches(|c: char| c.is_ascii_digit() || c == ':')
+            .trim(),
+        None => cause,
+    };
     let by_command = "The command line needs no window: see zeropoint --help";
     if !has_display {
         return format!(
@@ -81,7 +88,10 @@ fn explain_on_linux(cause: &str, has_display: bool) -> String {
         format!(
             "The window needs system libraries that are missing here ({cause}). On Debian or Ubuntu: {PACKAGES}. {by_command}"
         )
-    } else if cause.contains("XOpenDisplayFailed") || cause.contains("display") {
+    } else if ["XOpenDisplayFailed", "X server", "compositor"]
+        .iter()
+        .any(|sign| cause.contains(sign))
+    {
         format!("The display cannot be reached ({cause}). {by_command}")
     } else {
         format!(
@@ -124,6 +134,18 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_display_that_does_not_answer_is_named_without_source_lines() {
+        let cause = "winit EventLoopError: os error at /x/linux/mod.rs:788: Failed to open connection to X server";
+        let text = explain_on_linux(cause, true);
+        assert!(
+            text.starts_with(
+                "The display cannot be reached (Failed to open connection to X server)."
+            ),
+            "{text}"
+        );
     }
 
     #[test]

@@ -150,7 +150,7 @@ fn files_are_opened_by_dropping_them() {
         w.state().bench.evaluation.loaded.is_some()
     });
     window.run();
-    window.get_by_label("of 10,000 labelled");
+    window.get_by_label("Labels found, accuracy is measured");
 }
 
 #[test]

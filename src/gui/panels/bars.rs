@@ -267,7 +267,7 @@ fn latency_bar(scene: &Scene<'_>, chart: &Chart, row: &Row, y: f32, ink: Color32
     let unit = scene.comparison.unit;
     let end = bar(scene, chart, row, unit.of(median), y, ink);
     let tick = scene.painter.round_to_pixel_center(chart.x(unit.of(p95)));
-    let stroke = Stroke::new(1.0, scene.theme.text);
+    let stroke = Stroke::new(1.0, faded_like(ink, scene.theme.text));
     if tick > end {
         scene.painter.hline(end..=tick, y, stroke);
     }

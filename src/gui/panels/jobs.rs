@@ -139,7 +139,12 @@ fn list(ui: &mut Ui, context: &mut Context<'_>, jobs: &JobsStrip) {
     let frame = Frame::new()
         .fill(theme.panel)
         .inner_margin(Margin::symmetric(16, 8));
-    let lines = (jobs.active.len() + jobs.past.len()).clamp(1, 8) as f32;
+    let most = if ui.ctx().content_rect().height() < 720.0 {
+        4
+    } else {
+        8
+    };
+    let lines = (jobs.active.len() + jobs.past.len()).clamp(1, most) as f32;
     let shown = Panel::bottom("jobs list")
         .exact_size(lines * 28.0 + 20.0)
         .resizable(false)

@@ -57,6 +57,7 @@ pub fn typed_path(ui: &mut Ui, context: &mut Context<'_>, mine: impl Fn(&Ask) ->
     let mut done = None;
     let mut closed = false;
     card(ui, |ui| {
+        ui.set_width(ui.available_width());
         ui.horizontal(|ui| {
             let hint = if typing.no_dialog {
                 "No file dialog here, type or paste a path"

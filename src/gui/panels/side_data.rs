@@ -42,7 +42,7 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
             ui.spacing_mut().item_spacing.y = 4.0;
             ui.push_id("calibration", |ui| block(ui, context, Role::Calibration));
             ui.add_space(3.0);
-            hline(ui, 14.0);
+            hline(ui, (14.0, 8.0));
             ui.add_space(3.0);
             ui.push_id("evaluation", |ui| block(ui, context, Role::Evaluation));
         });
@@ -138,6 +138,9 @@ fn details(ui: &mut Ui, context: &mut Context<'_>, role: Role, lines: &DataLines
             }
             text(ui, &lines.rest, fonts::small(), theme.text2);
         });
+    }
+    if let Some(words) = lines.note {
+        text(ui, words, fonts::small(), theme.text3);
     }
     if let Some(words) = &lines.caution {
         if lines.chosen {

@@ -34,7 +34,7 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
             for (i, choice) in context.bench.modes.iter().enumerate() {
                 if i > 0 {
                     ui.add_space(5.0);
-                    hline(ui, 10.0);
+                    hline(ui, (10.0, 10.0));
                     ui.add_space(2.0);
                 }
                 ui.push_id(i, |ui| mode(ui, context, choice));

@@ -76,6 +76,8 @@ pub struct DataLines {
     pub used: usize,
     /// Samples there are.
     pub total: usize,
+    /// What else is good to know, such as that labels were found.
+    pub note: Option<&'static str>,
     /// A caution, such as that labels are missing.
     pub caution: Option<String>,
     /// Why it could not be read.
@@ -105,15 +107,11 @@ pub fn data_lines(bench: &Workbench, role: Role) -> DataLines {
         .loaded
         .as_ref()
         .is_some_and(|l| l.dataset.labels().is_some());
-    let kind = if role == Role::Evaluation && labelled {
-        "labelled"
-    } else {
-        "samples"
-    };
-    let rest = if total == 0 {
-        String::new()
-    } else {
-        format!("of {} {kind}", format::count(total))
+    // The noun gives way to long figures.
+    let rest = match total {
+        0 => String::new(),
+        1..10_000 => format!("of {} samples", format::count(total)),
+        _ => format!("of {}", format::count(total)),
     };
     let caution = match role {
         Role::Calibration if choice.source.is_none() => {
@@ -142,6 +140,8 @@ pub fn data_lines(bench: &Workbench, role: Role) -> DataLines {
         rest,
         used: choice.used(),
         total,
+        note: (role == Role::Evaluation && labelled)
+            .then_some("Labels found, accuracy is measured"),
         caution,
         error: choice.error.clone(),
         takes_labels: role == Role::Evaluation

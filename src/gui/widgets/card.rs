@@ -47,13 +47,13 @@ pub fn heading(ui: &mut Ui, title: &str) -> Response {
     text(ui, title, fonts::strong(), theme.text)
 }
 
-/// A separator across the card or panel.
-pub fn hline(ui: &mut Ui, overhang: f32) {
+/// A separator across the card or panel, reaching this far into the margins at both sides.
+pub fn hline(ui: &mut Ui, overhang: (f32, f32)) {
     let theme = Theme::of(ui.ctx());
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 1.0));
     let y = ui.painter().round_to_pixel_center(rect.center().y);
     ui.painter().hline(
-        (rect.left() - overhang)..=(rect.right() + overhang),
+        (rect.left() - overhang.0)..=(rect.right() + overhang.1),
         y,
         theme.separator(),
     );
