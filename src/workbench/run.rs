@@ -195,7 +195,8 @@ impl Workbench {
             self.recent.truncate(recent::MOST);
             self.remember();
         }
-        self.jobs.cancel_all();
+        // The job that brought the model is over but for its last message.
+        self.jobs.cancel_all_but(self.model_pending);
         self.model = Some(model);
         self.model_version += 1;
         self.experiments.clear();
