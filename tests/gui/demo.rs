@@ -66,7 +66,11 @@ fn open_run_and_look_at_every_tab() {
     window.get_by_label("Layers").click();
     window.run();
     assert_eq!(window.state().state.tab, Tab::Layers);
-    window.get_by_label_contains("CONV_2D conv2d_1/Relu");
+    window
+        .get_by_label_contains("CONV_2D conv2d_1/Relu")
+        .click();
+    window.run();
+    window.get_by_label_contains("Error through the network: int8 is worst at");
     harness::screenshot(&mut window, "layers");
 
     window.ctx.set_theme(egui::Theme::Dark);
