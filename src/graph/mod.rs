@@ -29,6 +29,8 @@ pub struct Graph {
     pub metadata: Vec<Metadata>,
     /// Nameless blobs that old files list as `metadata_buffer`, kept as they are.
     pub unnamed_metadata: Vec<Bytes>,
+    /// A zip archive of files that belong to the model (labels, vocabulary), as TFLite Metadata packs them.
+    pub packed_files: Option<Bytes>,
 }
 
 /// One function of the model: tensors, and nodes in execution order.

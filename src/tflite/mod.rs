@@ -4,6 +4,7 @@
 mod lossless;
 mod opaque;
 mod options;
+mod packed_files;
 mod read;
 mod runtime_version;
 #[rustfmt::skip]

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use flatbuffers::{InvalidFlatbuffer, VerifierOptions};
 
 use super::schema::{self, BuiltinOperator};
-use super::{opaque, options, types};
+use super::{opaque, options, packed_files, types};
 use crate::error::{Error, Result};
 use crate::graph::{
     CustomOp, Graph, Metadata, Node, Op, OtherOp, Quantization, Signature, Subgraph, Tensor,
@@ -168,6 +168,7 @@ impl File<'_> {
             signatures,
             metadata,
             unnamed_metadata,
+            packed_files: packed_files::split(self.bytes),
         })
     }
 

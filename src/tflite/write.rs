@@ -9,7 +9,7 @@ use bytes::Bytes;
 use flatbuffers::{FlatBufferBuilder, UnionWIPOffset, Vector, WIPOffset};
 
 use super::schema::{self, BuiltinOperator};
-use super::{opaque, options, runtime_version, types, versions};
+use super::{opaque, options, packed_files, runtime_version, types, versions};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Op, Quantization, Signature, Subgraph, Tensor};
 use crate::invalid;
@@ -32,16 +32,21 @@ pub fn write(graph: &Graph) -> Result<Vec<u8>> {
 
 /// As [`write`]; above `limit` bytes of payload, large parts go beside the FlatBuffer.
 pub(super) fn write_within(graph: &Graph, limit: usize) -> Result<Vec<u8>> {
-    let outside = payload(graph) > limit;
-    if !outside {
-        return Ok(Writer::build(graph, None)?.0);
-    }
-    // Offsets count from the start of the file, so the FlatBuffer's own length must be known first; it does not depend on them.
-    let (first, _) = Writer::build(graph, Some(ALIGNMENT as u64))?;
-    let (mut file, parts) = Writer::build(graph, Some(first.len() as u64))?;
-    for part in parts {
-        file.extend_from_slice(&part);
-        file.resize(file.len().next_multiple_of(ALIGNMENT), 0);
+    let mut file = if payload(graph) > limit {
+        // Offsets count from the start of the file, so the FlatBuffer's own length must be known first; it does not depend
+        // on them.
+        let (first, _) = Writer::build(graph, Some(ALIGNMENT as u64))?;
+        let (mut file, parts) = Writer::build(graph, Some(first.len() as u64))?;
+        for part in parts {
+            file.extend_from_slice(&part);
+            file.resize(file.len().next_multiple_of(ALIGNMENT), 0);
+        }
+        file
+    } else {
+        Writer::build(graph, None)?.0
+    };
+    if let Some(archive) = &graph.packed_files {
+        packed_files::append(&mut file, archive);
     }
     Ok(file)
 }

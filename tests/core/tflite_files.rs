@@ -114,6 +114,31 @@ fn the_graph_says_what_the_file_says() {
 }
 
 #[test]
+fn files_packed_behind_the_model_move_with_it() {
+    let mut graph = read(golden("features")).unwrap();
+    let labels = |file: Bytes| {
+        let mut archive = zip::ZipArchive::new(std::io::Cursor::new(file)).unwrap();
+        // Readers forgive a wrong start by searching; the start is right if nothing had to be forgiven.
+        assert_eq!(archive.len(), 2);
+        let mut text = String::new();
+        let mut entry = archive.by_name("labels.txt").unwrap();
+        std::io::Read::read_to_string(&mut entry, &mut text).unwrap();
+        (text, entry.header_start())
+    };
+    let archive = graph.packed_files.clone().unwrap();
+    assert_eq!(labels(archive), ("cat\ndog\n".into(), 0));
+    let before = write(&graph).unwrap();
+    let (text, at) = labels(before.clone().into());
+    assert_eq!(text, "cat\ndog\n");
+    assert!(before[at as usize..].starts_with(b"PK\x03\x04"));
+    // A longer model in front of it.
+    graph.metadata[1].data = vec![7; 5000].into();
+    let (text, moved) = labels(write(&graph).unwrap().into());
+    assert_eq!(text, "cat\ndog\n");
+    assert!(moved > at + 4900);
+}
+
+#[test]
 fn absent_options_stand_for_the_schemas_defaults() {
     let graph = read(golden("operators")).unwrap();
     let find = |name: &str| graph.main().nodes.iter().find(|n| n.op.name() == name);

@@ -4,7 +4,9 @@ Needs ai-edge-litert (for the schema's Python classes) and flatbuffers; run it i
 """
 
 import inspect
+import io
 import re
+import zipfile
 
 import flatbuffers
 import numpy as np
@@ -272,7 +274,12 @@ def features():
     m.metadata("labels", b"cat\ndog\n")
     m.metadata("empty", b"")
     m.m.metadataBuffer = [m.buffer(b"old metadata"), m.buffer(b"more of it")]
-    return m.bytes()
+    # TFLite Metadata appends a zip archive of label files to the model.
+    packed = io.BytesIO(m.bytes())
+    with zipfile.ZipFile(packed, "a") as archive:
+        for name, text in (("labels.txt", "cat\ndog\n"), ("more/vocabulary.txt", "a b c")):
+            archive.writestr(zipfile.ZipInfo(name), text)
+    return packed.getvalue()
 
 
 def make(table, **fields):
