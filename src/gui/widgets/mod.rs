@@ -12,7 +12,7 @@ mod toggle;
 
 pub use banner::{Banner, banner};
 pub use button::{Button, Kind, icon_button, menu_item};
-pub use card::{card, chip, heading, hline, progress_bar, text, text_wrapped, word};
+pub use card::{at, card, chip, heading, hline, progress_bar, text, text_wrapped, word};
 pub use path_field::path_field;
 pub use toggle::{checkbox, checkbox_row, segment};
 

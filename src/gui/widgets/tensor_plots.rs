@@ -148,7 +148,15 @@ fn range_marks(plot: &Plot<'_>, r: &TensorReport) {
             figures::integer(steps as i64),
             figures::integer(idle.steps as i64)
         );
-        if rect.width() > text_width(&plot.painter, &of, fonts::caption()) + 8.0 {
+        let short = format!(
+            "{} of {}",
+            figures::integer(steps as i64),
+            figures::integer(idle.steps as i64)
+        );
+        let fits =
+            |words: &str| rect.width() > text_width(&plot.painter, words, fonts::caption()) + 8.0;
+        let of = if fits(&of) { of } else { short };
+        if fits(&of) && fits("Never used") {
             let at = pos2(rect.center().x, rect.top() + 10.0);
             plot.caption(at, Align2::CENTER_TOP, "Never used", theme.text2);
             plot.caption(at + vec2(0.0, 14.0), Align2::CENTER_TOP, &of, theme.text2);

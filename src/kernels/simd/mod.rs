@@ -8,6 +8,8 @@ mod avx512;
 mod depthwise_avx2;
 #[cfg(target_arch = "x86_64")]
 mod depthwise_avx512;
+#[cfg(target_arch = "x86_64")]
+mod sse2;
 
 use std::ops::Range;
 
@@ -113,6 +115,9 @@ pub(crate) fn dot_i16(
         Isa::Avx512 => avx512::dot_i16(pairs, a, lda, rows, b, panels, tile),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => avx2::dot_i16(pairs, a, lda, rows, b, panels, tile),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Portable => sse2::dot_i16(pairs, a, lda, rows, b, panels, tile),
+        #[cfg(not(target_arch = "x86_64"))]
         _ => portable::dot_i16(pairs, a, lda, rows, b, panels, tile),
     }
 }
