@@ -296,3 +296,40 @@ impl Sums {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{input_specs, synthetic};
+    use crate::graph::{DType, Node, Op, Subgraph, Tensor};
+
+    /// One operator on four elements.
+    fn graph(op: Op) -> Arc<Graph> {
+        let tensor = |name| Tensor::new(name, DType::Float32, vec![1, 4]);
+        Arc::new(Graph {
+            subgraphs: vec![Subgraph {
+                tensors: vec![tensor("x"), tensor("y")],
+                inputs: vec![0],
+                outputs: vec![1],
+                nodes: vec![Node::new(op, vec![Some(0)], vec![1])],
+                ..Subgraph::default()
+            }],
+            ..Graph::default()
+        })
+    }
+
+    #[test]
+    fn a_baseline_too_large_to_keep_is_computed_again() {
+        let (float, other) = (graph(Op::Relu), graph(Op::Logistic));
+        let data = synthetic(&input_specs(&float, 0), 300, 5).unwrap();
+        let progress = Progress::new();
+        // 300 samples of 4 outputs take 4,800 bytes.
+        let [kept, dropped] = [4_800, 4_799]
+            .map(|limit| baseline_within(&float, data.as_ref(), 1, limit, &progress).unwrap());
+        assert_eq!((kept.bytes(), dropped.bytes()), (4_800, 0));
+        let [a, b] = [kept, dropped]
+            .map(|b| evaluate(&other, data.as_ref(), Some(&b), 1, &progress).unwrap());
+        assert_eq!((a.sqnr_db, a.agreement), (b.sqnr_db, b.agreement));
+        assert!(a.sqnr_db.is_some_and(f64::is_finite) && a.agreement == Some(1.0));
+    }
+}

@@ -98,7 +98,10 @@ impl App {
                 }
                 Action::Tab(tab) => self.state.tab = tab,
                 Action::Escape => {
-                    if self.state.typing.take().is_none() {
+                    let tensors = self.state.tab == Tab::Tensors;
+                    if self.state.typing.take().is_none()
+                        && !(tensors && self.state.tensors.clear_innermost())
+                    {
                         self.state.selected = None;
                     }
                 }
@@ -169,6 +172,7 @@ impl eframe::App for App {
 
 /// The tab strip and the tab below it.
 fn middle(ui: &mut egui::Ui, context: &mut Context<'_>) {
+    ui.spacing_mut().item_spacing.y = 0.0;
     panels::tabs::ui(ui, context);
     let margin = if ui.available_width() < 1100.0 {
         14
@@ -178,6 +182,7 @@ fn middle(ui: &mut egui::Ui, context: &mut Context<'_>) {
     egui::Frame::new()
         .inner_margin(egui::Margin::same(margin))
         .show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 6.0;
             panels::messages::ui(ui, context);
             match context.state.tab {
                 Tab::Compare => panels::compare::ui(ui, context),

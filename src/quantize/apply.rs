@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::params::{Channels, quantize, to_f16};
+use super::constants::{half_constant, quantized_constant};
 use super::plan::{NodePlan, QuantPlan, at_border, check_indices};
 use super::recipe::Mode;
 use super::rules::is_pure;
@@ -73,9 +73,6 @@ pub fn apply(graph: &Graph, plan: &QuantPlan, progress: &Progress) -> Result<Gra
         ..graph.clone()
     })
 }
-
-/// Elements that are converted between two looks at the cancel flag.
-const PIECE: usize = 1 << 18;
 
 /// How a tensor stands in the new graph.
 #[derive(Debug, Clone, PartialEq)]
@@ -254,7 +251,7 @@ impl<'a> Build<'a> {
     /// Adds node `i` with its inputs in the forms it needs.
     fn node(&mut self, i: usize, node: &Node) -> Result<()> {
         let quantized = self.plan.nodes[i] == NodePlan::Quantized;
-        let fold = self.plan.shapes.iter().find(|f| f.node == i);
+        let fold = self.plan.shape_of(i);
         let mut inputs = vec![];
         for (slot, input) in node.inputs.iter().enumerate() {
             let Some(t) = *input else {
@@ -262,7 +259,7 @@ impl<'a> Build<'a> {
                 continue;
             };
             inputs.push(Some(match fold {
-                Some(fold) if slot == 1 => self.shape_constant(t, &fold.shape),
+                Some(shape) if slot == 1 => self.shape_constant(t, shape),
                 _ if matches!(node.op, Op::Shape { .. }) && !self.forms[t].is_empty() => {
                     self.forms[t][0].1
                 }
@@ -298,8 +295,8 @@ impl<'a> Build<'a> {
         {
             o.asymmetric_quantize_inputs = true;
         }
-        if let (Some(fold), Op::Reshape { new_shape }) = (fold, &mut op) {
-            *new_shape = Some(fold.shape.clone());
+        if let (Some(shape), Op::Reshape { new_shape }) = (fold, &mut op) {
+            *new_shape = Some(shape.to_vec());
         }
         self.nodes.push(Node {
             op,
@@ -314,12 +311,7 @@ impl<'a> Build<'a> {
     /// The form in which node `i` reads the old tensor `t` as its input `slot`.
     fn needed(&self, i: usize, slot: usize, t: TensorId) -> Form {
         match (&self.plan.nodes[i], self.plan.recipe.mode) {
-            (NodePlan::Quantized, _) => match self
-                .plan
-                .uses
-                .iter()
-                .find(|u| u.node == i && u.input == slot)
-            {
+            (NodePlan::Quantized, _) => match self.plan.use_of(i, slot) {
                 Some(u) => Form::Quantized(u.dtype, u.quantization.clone()),
                 None => self.planned(t),
             },
@@ -456,7 +448,7 @@ fn live_nodes(main: &Subgraph, plan: &QuantPlan) -> Vec<bool> {
         if !live[i] {
             continue;
         }
-        let folded = plan.shapes.iter().any(|f| f.node == i);
+        let folded = plan.shape_of(i).is_some();
         for (slot, t) in node.inputs.iter().enumerate() {
             if let (Some(t), false) = (*t, folded && slot == 1) {
                 read[t] = true;
@@ -464,84 +456,4 @@ fn live_nodes(main: &Subgraph, plan: &QuantPlan) -> Vec<bool> {
         }
     }
     live
-}
-
-/// The float32 constant `t` on the integers of `dtype`.
-fn quantized_constant(
-    t: TensorId,
-    old: &Tensor,
-    dtype: DType,
-    q: &Quantization,
-    progress: &Progress,
-) -> Result<Tensor> {
-    let (Some(values), Some(channels)) = (
-        old.f32s(),
-        Channels::new(&old.shape, (q.scales.len() > 1).then_some(q.axis)),
-    ) else {
-        return crate::malformed!(
-            "Constant {t} ({:?}) has no float32 values to quantize.",
-            old.name
-        );
-    };
-    if q.scales.len() != channels.channels || q.zero_points.len() != channels.channels {
-        return crate::invalid!(
-            "Constant {t} ({:?}) has {} channels, its plan {} scales; make the plan anew.",
-            old.name,
-            channels.channels,
-            q.scales.len()
-        );
-    }
-    let integers = |(qmin, qmax): (i64, i64)| -> Result<Vec<u8>> {
-        // The low bytes of a little-endian integer are the same integer in a narrower type.
-        let width = dtype.bits() / 8;
-        let mut data = Vec::with_capacity(values.len() * width);
-        for (n, piece) in values.chunks(PIECE).enumerate() {
-            progress.check()?;
-            for (i, &v) in piece.iter().enumerate() {
-                let c = channels.of(n * PIECE + i);
-                let integer = quantize(v, q.scales[c], q.zero_points[c], qmin, qmax);
-                data.extend(integer.to_le_bytes().into_iter().take(width));
-            }
-        }
-        Ok(data)
-    };
-    let range = match (dtype, dtype.integer_range()) {
-        (DType::Int32, _) => (-i64::from(i32::MAX), i64::from(i32::MAX)),
-        (DType::Int64, _) => (-(1 << 46), 1 << 46),
-        (DType::Int8 | DType::UInt8 | DType::Int16, Some(range)) => range,
-        _ => {
-            return crate::unsupported!(
-                "Constant {t} ({:?}) cannot be stored as {dtype}.",
-                old.name
-            );
-        }
-    };
-    Ok(Tensor {
-        dtype,
-        quantization: Some(q.clone()),
-        data: Some(integers(range)?.into()),
-        ..old.clone()
-    })
-}
-
-/// The float32 constant `t` as float16.
-fn half_constant(t: TensorId, old: &Tensor, progress: &Progress) -> Result<Tensor> {
-    let Some(values) = old.f32s() else {
-        return crate::malformed!("Constant {t} ({:?}) has no float32 values.", old.name);
-    };
-    let mut data = Vec::with_capacity(values.len() * 2);
-    for piece in values.chunks(PIECE) {
-        progress.check()?;
-        data.extend(
-            piece
-                .iter()
-                .flat_map(|&v| to_f16(v).to_bits().to_le_bytes()),
-        );
-    }
-    Ok(Tensor {
-        dtype: DType::Float16,
-        quantization: None,
-        data: Some(data.into()),
-        ..old.clone()
-    })
 }

@@ -5,6 +5,7 @@
 
 mod activations;
 mod apply;
+mod constants;
 mod limits;
 mod params;
 mod plan;

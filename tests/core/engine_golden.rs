@@ -3,72 +3,11 @@
 //! The golden files and their format come from `tests/golden/ops_make.py` and `networks_make.py`.
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::Path;
-use std::sync::Arc;
 
-use bytes::Bytes;
-use serde::Deserialize;
 use zeropoint::engine::{KernelSet, Observer, Options, Slice, View, prepare};
 use zeropoint::graph::{Data, Value};
 
-#[derive(Deserialize)]
-struct Case {
-    name: String,
-    model: (usize, usize),
-    inputs: Vec<Array>,
-    outputs: Vec<Array>,
-    /// Computed tensors by index, for networks.
-    #[serde(default)]
-    tensors: BTreeMap<usize, Array>,
-}
-
-#[derive(Deserialize)]
-struct Array {
-    dtype: String,
-    shape: Vec<usize>,
-    at: (usize, usize),
-}
-
-struct Golden {
-    cases: Vec<Case>,
-    blobs: Bytes,
-}
-
-impl Golden {
-    fn open(file: &str) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/golden")
-            .join(file);
-        let packed = std::fs::read(path).unwrap();
-        let mut data = vec![];
-        flate2::read::GzDecoder::new(&packed[..])
-            .read_to_end(&mut data)
-            .unwrap();
-        let data = Bytes::from(data);
-        let length = u64::from_le_bytes(data[..8].try_into().unwrap()) as usize;
-        Self {
-            cases: serde_json::from_slice(&data[8..8 + length]).unwrap(),
-            blobs: data.slice(8 + length..),
-        }
-    }
-
-    fn value(&self, a: &Array) -> Value {
-        let bytes = &self.blobs[a.at.0..a.at.0 + a.at.1];
-        let data = match a.dtype.as_str() {
-            "float32" => Data::F32(bytemuck::pod_collect_to_vec(bytes)),
-            "float16" => Data::F16(bytemuck::pod_collect_to_vec(bytes)),
-            "int8" => Data::I8(bytemuck::pod_collect_to_vec(bytes)),
-            "uint8" => Data::U8(bytes.to_vec()),
-            "int16" => Data::I16(bytemuck::pod_collect_to_vec(bytes)),
-            "int32" => Data::I32(bytemuck::pod_collect_to_vec(bytes)),
-            "int64" => Data::I64(bytemuck::pod_collect_to_vec(bytes)),
-            "bool" => Data::Bool(bytes.iter().map(|&b| b != 0).collect()),
-            other => panic!("{other} in a golden file"),
-        };
-        Value::new(a.shape.clone(), data).unwrap()
-    }
-}
+use crate::golden_file::{Case, Golden};
 
 /// Sees every tensor and keeps a copy.
 #[derive(Default)]
@@ -179,11 +118,8 @@ fn replay(file: &str, floats: impl Fn(&str) -> Floats) {
 }
 
 fn run(golden: &Golden, case: &Case, options: Options, floats: Floats) -> Option<String> {
-    let model = golden
-        .blobs
-        .slice(case.model.0..case.model.0 + case.model.1);
-    let graph = match zeropoint::tflite::read(model) {
-        Ok(graph) => Arc::new(graph),
+    let graph = match golden.graph(case) {
+        Ok(graph) => graph,
         Err(e) => return Some(format!("read: {e}")),
     };
     let mut prepared = match prepare(graph, None, &options) {

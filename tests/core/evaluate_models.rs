@@ -67,6 +67,44 @@ pub fn dense(inputs: usize, outputs: usize, weights: &[f32], bias: &[f32]) -> Ar
     Arc::new(graph)
 }
 
+/// [`scaled_identity`] of `size` on [rows, size], with a RESHAPE that nails the number of rows.
+pub fn fixed_batch(rows: usize, size: usize, factor: f32) -> Arc<Graph> {
+    let mut graph = (*scaled_identity(size, factor)).clone();
+    let main = &mut graph.subgraphs[0];
+    main.tensors[0].shape = vec![rows, size];
+    main.tensors[3].shape = vec![rows, size];
+    let shape = [rows as i32, size as i32].map(i32::to_le_bytes).concat();
+    main.tensors
+        .push(Tensor::constant("shape", DType::Int32, vec![2], shape));
+    main.tensors
+        .push(Tensor::new("z", DType::Float32, vec![rows, size]));
+    main.nodes.push(Node::new(
+        Op::Reshape { new_shape: None },
+        vec![Some(3), Some(4)],
+        vec![5],
+    ));
+    main.outputs = vec![5];
+    Arc::new(graph)
+}
+
+/// Two outputs: the first with one element a sample, the second the classes.
+pub fn two_outputs(size: usize, factor: f32) -> Arc<Graph> {
+    let mut graph = (*scaled_identity(size, factor)).clone();
+    let main = &mut graph.subgraphs[0];
+    let axis = 1i32.to_le_bytes().to_vec();
+    main.tensors
+        .push(Tensor::constant("axis", DType::Int32, vec![1], axis));
+    main.tensors
+        .push(Tensor::new("mean", DType::Float32, vec![1, 1]));
+    main.nodes.push(Node::new(
+        Op::Mean { keep_dims: true },
+        vec![Some(3), Some(4)],
+        vec![5],
+    ));
+    main.outputs = vec![5, 3];
+    Arc::new(graph)
+}
+
 /// y = factor · x for `size` elements.
 pub fn scaled_identity(size: usize, factor: f32) -> Arc<Graph> {
     let mut weights = vec![0.0; size * size];

@@ -6,7 +6,9 @@ use zeropoint::evaluate::{self, Evaluation};
 use zeropoint::graph::Graph;
 use zeropoint::progress::Progress;
 
-use crate::evaluate_models::{Rows, dense, int8_identity, rows, scaled_identity};
+use crate::evaluate_models::{
+    Rows, dense, fixed_batch, int8_identity, rows, scaled_identity, two_outputs,
+};
 
 fn evaluate(graph: &std::sync::Arc<Graph>, data: &dyn Dataset) -> Evaluation {
     evaluate::evaluate(graph, data, None, 1, &Progress::new()).unwrap()
@@ -198,4 +200,35 @@ fn latency_has_at_least_twenty_runs_in_order() {
         let graph = scaled_identity(6, 1.0);
         assert!(evaluate::latency(&graph, 1, seconds, &progress).is_err());
     }
+}
+
+#[test]
+fn a_batch_that_cannot_be_resized_is_filled_up() {
+    let float = scaled_identity(6, 1.0);
+    let baseline = evaluate::baseline(&float, &six(), 1, &Progress::new()).unwrap();
+    for rows in [1, 2, 3, 4, 7] {
+        let fixed = fixed_batch(rows, 6, 1.0);
+        assert!(!zeropoint::engine::batchable(&fixed, 0));
+        let progress = Progress::new();
+        let got = evaluate::evaluate(&fixed, &six(), Some(&baseline), 1, &progress).unwrap();
+        assert_eq!(got.answers, [0, 1, 0, 5], "{rows} rows");
+        assert_eq!((got.top1, got.sqnr_db), (Some(0.5), Some(f64::INFINITY)));
+        let calibration = zeropoint::calibrate::calibrate(&fixed, &six(), 1, &progress).unwrap();
+        let output = calibration.ranges[5].unwrap();
+        assert_eq!((output.min, output.max), (1.0, 9.0));
+    }
+}
+
+#[test]
+fn of_several_outputs_the_classifier_answers_and_all_count_for_noise() {
+    let progress = Progress::new();
+    let float = two_outputs(6, 1.0);
+    let baseline = evaluate::baseline(&float, &six(), 1, &progress).unwrap();
+    assert_eq!(baseline.bytes(), 4 * 7 * 4);
+    let got = evaluate::evaluate(&two_outputs(6, 2.0), &six(), Some(&baseline), 1, &progress);
+    let got = got.unwrap();
+    assert_eq!(got.answers, [0, 1, 0, 5]);
+    assert_eq!((got.top1, got.agreement), (Some(0.5), Some(1.0)));
+    // All of it doubled: the noise is as strong as the signal.
+    assert!(got.sqnr_db.unwrap().abs() < 1e-6);
 }

@@ -1,7 +1,7 @@
 //! Packed depthwise kernels against the naive reference, on every ISA of this machine.
 
 use zeropoint::kernels::reference::conv::{
-    Hybrid, Quantized, WideBias, depthwise_f32, depthwise_hybrid, depthwise_i8, depthwise_i16,
+    Hybrid, Quantized, depthwise_f32, depthwise_hybrid, depthwise_i8, depthwise_i16,
 };
 use zeropoint::kernels::{
     Conv2dShape, DepthwiseF32, DepthwiseHybrid, DepthwiseI8, DepthwiseI16, Isa, Scratch,
@@ -114,7 +114,14 @@ fn integer_depthwise() {
             let bias: Vec<i64> = bias.iter().map(|&b| i64::from(b) << 20).collect();
             let bias16 = given.then_some(&bias[..]);
             let mut want = vec![0; outputs];
-            depthwise_i16(&s, &input16, &weights, WideBias::I64(bias16), &q, &mut want);
+            depthwise_i16(
+                &s,
+                &input16,
+                &weights,
+                zeropoint::kernels::reference::conv::WideBias::I64(bias16),
+                &q,
+                &mut want,
+            );
             for isa in Isa::available() {
                 let conv = DepthwiseI16::new(isa, s, &weights, bias16, &q).unwrap();
                 for threads in THREADS {

@@ -73,10 +73,15 @@ pub fn picture(window: &mut Window) -> RgbaImage {
     picture
 }
 
+/// Whether this run writes the README's pictures.
+pub fn updates_screenshots() -> bool {
+    std::env::var_os("UPDATE_SCREENSHOTS").is_some_and(|v| v == "1")
+}
+
 /// Takes a picture for the README; written into `screenshots/` when `UPDATE_SCREENSHOTS=1` is set.
 pub fn screenshot(window: &mut Window, name: &str) {
     let picture = picture(window);
-    if std::env::var_os("UPDATE_SCREENSHOTS").is_some_and(|v| v == "1") {
+    if updates_screenshots() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("screenshots");
         std::fs::create_dir_all(&folder).expect("screenshots/ can be made");
         let file = folder.join(format!("{name}.png"));

@@ -86,15 +86,6 @@ fn a_double_click_opens_the_tensor() {
 }
 
 #[test]
-fn without_a_model_the_tab_says_what_belongs_there() {
-    let mut window = harness::dark();
-    window.state_mut().state.tab = Tab::Layers;
-    window.run();
-    assert!(layers::layers(&window.state().bench).layers.is_empty());
-    harness::picture(&mut window);
-}
-
-#[test]
 fn every_theme_and_width_can_be_painted() {
     let mut window = showing();
     harness::picture(&mut window);

@@ -1,6 +1,8 @@
 //! The window, driven without a display: found by accessible name, painted on the CPU.
 
+mod demo;
 mod fixture;
+mod flow;
 mod harness;
 mod layers;
 mod soft;

@@ -4,6 +4,7 @@ use egui::accesskit::{Role, Toggled};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use zeropoint::evaluate::{TensorKind, TensorReport};
 use zeropoint::gui::Tab;
+use zeropoint::gui::view::look::Look;
 use zeropoint::gui::view::tensors::{self as view, Column, Filter, Sort, Source, Span};
 use zeropoint::quantize::Mode;
 use zeropoint::workbench::ExperimentId;
@@ -16,6 +17,7 @@ fn showing(int8: Vec<TensorReport>) -> Window {
     let mut window = harness::dark();
     let app = window.state_mut();
     app.state.tab = Tab::Tensors;
+    app.bench.model = Some(fixture::model());
     app.bench.experiments = vec![
         fixture::experiment(1, Mode::Int8, int8),
         fixture::experiment(2, Mode::Int16x8, fixture::int16_tensors()),
@@ -59,7 +61,7 @@ fn a_click_on_a_row_shows_that_tensor() {
     window.get_by_label_contains("Values: 4,000 from");
     window.get_by_label_contains("Scale per channel: 10 channels, worst is Channel");
     assert_eq!(window.state().state.selected, Some(ExperimentId(2)));
-    assert!(window.query_by_label_contains("Scale, largest").is_some());
+    assert!(window.query_by_label_contains("max 0.00368").is_some());
 }
 
 #[test]
@@ -144,6 +146,7 @@ fn the_arrow_keys_walk_the_rows() {
 fn without_results_the_tab_says_what_belongs_there() {
     let mut window = harness::dark();
     window.state_mut().state.tab = Tab::Tensors;
+    window.state_mut().bench.model = Some(fixture::model());
     window.run();
     window.get_by_label("Quantize once to see its tensors");
 }
@@ -156,6 +159,7 @@ fn every_theme_and_width_can_be_painted() {
     ] {
         let mut window = harness::window(size, theme);
         window.state_mut().state.tab = Tab::Tensors;
+        window.state_mut().bench.model = Some(fixture::model());
         let experiment = fixture::experiment(1, Mode::Int8, fixture::int8_tensors());
         window.state_mut().bench.experiments = vec![experiment];
         window.run();
@@ -166,8 +170,7 @@ fn every_theme_and_width_can_be_painted() {
 fn sources() -> Vec<Source> {
     let source = |id, mode: Mode, reports| Source {
         id: ExperimentId(id),
-        mode,
-        nth: 0,
+        look: Look::mode(mode),
         name: mode.name().into(),
         reports: std::sync::Arc::new(reports),
     };

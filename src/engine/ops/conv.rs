@@ -1,5 +1,6 @@
 //! Builders of CONV_2D and DEPTHWISE_CONV_2D.
 
+use super::packed;
 use super::window::{positive, window};
 use crate::engine::buffer::typed_mut;
 use crate::engine::node::{Built, NodeCx, Operand, clamp_f32, multiplier, multiplier_i64};
@@ -7,7 +8,10 @@ use crate::error::Result;
 use crate::graph::{Activation, Conv2d, DType, DepthwiseConv2d, Padding};
 use crate::kernels::fixed_point::{Multiplier, Rescale};
 use crate::kernels::reference::conv::{self, Hybrid, Quantized, WideBias};
-use crate::kernels::{Conv2dShape, ConvF32, ConvHybrid, ConvI8, ConvI16};
+use crate::kernels::{
+    Conv2dShape, ConvF32, ConvHybrid, ConvI8, ConvI16, DepthwiseF32, DepthwiseHybrid, DepthwiseI8,
+    DepthwiseI16,
+};
 use crate::malformed;
 
 /// Which of the two convolutions.
@@ -166,14 +170,23 @@ impl Conv<'_> {
 fn float(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
     c.float_bias()?;
     let (shape, clamp, kind) = (c.shape, clamp_f32(c.activation)?, c.kind);
-    if let (Some(isa), Kind::Full, Some(weights)) = (cx.isa, kind, c.filter.constant())
+    if let (Some(isa), Some(weights)) = (cx.isa, c.filter.constant())
         && let Some(bias) = constant_or_absent(c.bias)
     {
-        let packed = ConvF32::new(isa, shape, weights, bias, clamp)?;
-        packed.reserve(&mut cx.scratch.borrow_mut(), cx.threads);
-        return Built::working(c.out_shape, move |io, out, w| {
-            packed.run(io.get(0), typed_mut(out), w.scratch, w.threads)
-        });
+        return match kind {
+            Kind::Full => packed!(
+                cx,
+                c.out_shape,
+                ConvF32::new(isa, shape, weights, bias, clamp)?
+            ),
+            Kind::Depthwise => {
+                packed!(
+                    cx,
+                    c.out_shape,
+                    DepthwiseF32::new(isa, shape, weights, bias, clamp)?
+                )
+            }
+        };
     }
     Built::kernel(c.out_shape, move |io, out| {
         let kernel = match kind {
@@ -193,7 +206,7 @@ fn hybrid(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
     let grouped = kind == Kind::Full && c.filter.shape[3] != shape.in_c;
     let one_scale = scales.iter().all(|s| *s == scales[0]);
     let symmetric = kind == Kind::Full && !grouped && one_scale;
-    if let (Some(isa), Kind::Full, Some(weights)) = (cx.isa, kind, c.filter.constant())
+    if let (Some(isa), Some(weights)) = (cx.isa, c.filter.constant())
         && let Some(bias) = constant_or_absent(c.bias)
     {
         let how = if symmetric {
@@ -201,11 +214,16 @@ fn hybrid(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
         } else {
             Hybrid::Asymmetric(&scales)
         };
-        let packed = ConvHybrid::convolution(isa, shape, weights, bias, how, clamp)?;
-        packed.reserve(&mut cx.scratch.borrow_mut(), cx.threads);
-        return Built::working(c.out_shape, move |io, out, w| {
-            packed.run(io.get(0), typed_mut(out), w.scratch, w.threads)
-        });
+        return match kind {
+            Kind::Full => {
+                let op = ConvHybrid::convolution(isa, shape, weights, bias, how, clamp)?;
+                packed!(cx, c.out_shape, op)
+            }
+            Kind::Depthwise => {
+                let op = DepthwiseHybrid::new(isa, shape, weights, bias, how, clamp)?;
+                packed!(cx, c.out_shape, op)
+            }
+        };
     }
     Built::kernel(c.out_shape, move |io, out| {
         let how = if symmetric {
@@ -240,7 +258,7 @@ fn int8(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
         .map(|f| multiplier(f).map(Rescale::Fixed))
         .collect::<Result<Vec<_>>>()?;
     let (shape, kind) = (c.shape, c.kind);
-    if let (Some(isa), Kind::Full, Some(weights)) = (cx.isa, kind, c.filter.constant())
+    if let (Some(isa), Some(weights)) = (cx.isa, c.filter.constant())
         && let Some(bias) = constant_or_absent(c.bias)
     {
         let q = Quantized {
@@ -249,11 +267,16 @@ fn int8(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
             rescale: &rescale,
             clamp,
         };
-        let packed = ConvI8::new(isa, shape, weights, bias, &q)?;
-        packed.reserve(&mut cx.scratch.borrow_mut(), cx.threads);
-        return Built::working(c.out_shape, move |io, out, w| {
-            packed.run(io.get(0), typed_mut(out), w.scratch, w.threads)
-        });
+        return match kind {
+            Kind::Full => packed!(cx, c.out_shape, ConvI8::new(isa, shape, weights, bias, &q)?),
+            Kind::Depthwise => {
+                packed!(
+                    cx,
+                    c.out_shape,
+                    DepthwiseI8::new(isa, shape, weights, bias, &q)?
+                )
+            }
+        };
     }
     Built::kernel(c.out_shape, move |io, out| {
         let q = Quantized {
@@ -333,7 +356,7 @@ fn int16(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
         .map(|f| bias.multiplier(f).map(Rescale::Fixed))
         .collect::<Result<Vec<_>>>()?;
     let (shape, kind) = (c.shape, c.kind);
-    if let (Some(isa), Kind::Full, Some(weights)) = (cx.isa, kind, c.filter.constant())
+    if let (Some(isa), Some(weights)) = (cx.isa, c.filter.constant())
         && let OwnedBias::I64(bias) = &bias
     {
         let q = Quantized {
@@ -342,11 +365,20 @@ fn int16(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
             rescale: &rescale,
             clamp,
         };
-        let packed = ConvI16::new(isa, shape, weights, bias.as_deref(), &q)?;
-        packed.reserve(&mut cx.scratch.borrow_mut(), cx.threads);
-        return Built::working(c.out_shape, move |io, out, w| {
-            packed.run(io.get(0), typed_mut(out), w.scratch, w.threads)
-        });
+        return match kind {
+            Kind::Full => packed!(
+                cx,
+                c.out_shape,
+                ConvI16::new(isa, shape, weights, bias.as_deref(), &q)?
+            ),
+            Kind::Depthwise => {
+                packed!(
+                    cx,
+                    c.out_shape,
+                    DepthwiseI16::new(isa, shape, weights, bias.as_deref(), &q)?
+                )
+            }
+        };
     }
     Built::kernel(c.out_shape, move |io, out| {
         let q = Quantized {

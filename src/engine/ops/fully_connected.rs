@@ -1,6 +1,7 @@
 //! Builder of FULLY_CONNECTED.
 
 use super::conv::{OwnedBias, constant_or_absent, expect_symmetric};
+use super::packed;
 use crate::engine::buffer::typed_mut;
 use crate::engine::node::{Built, NodeCx, Operand, clamp_f32};
 use crate::error::Result;
@@ -95,11 +96,8 @@ fn float(cx: &NodeCx<'_>, o: &FullyConnected, p: Product<'_>) -> Result<Built> {
     if let (Some(isa), Some(weights)) = (cx.isa, p.weights.constant())
         && let Some(bias) = constant_or_absent(p.bias)
     {
-        let packed = ConvF32::new(isa, p.geometry(), weights, bias, clamp)?;
-        packed.reserve(&mut cx.scratch.borrow_mut(), cx.threads);
-        return Built::working(p.out_shape, move |io, out, w| {
-            packed.run(io.get(0), typed_mut(out), w.scratch, w.threads)
-        });
+        let op = ConvF32::new(isa, p.geometry(), weights, bias, clamp)?;
+        return packed!(cx, p.out_shape, op);
     }
     Built::kernel(p.out_shape, move |io, out| {
         let (input, weights, bias) = (io.get(0), io.get(1), io.optional(2));
@@ -122,13 +120,10 @@ fn hybrid(cx: &NodeCx<'_>, o: &FullyConnected, p: Product<'_>) -> Result<Built> 
             WeightScales::PerChannel(&scales)
         };
         let rows = p.rows();
-        let packed = ConvHybrid::fully_connected(
+        let op = ConvHybrid::fully_connected(
             isa, rows, depth, weights, bias, scales, asymmetric, clamp,
         )?;
-        packed.reserve(&mut cx.scratch.borrow_mut(), cx.threads);
-        return Built::working(p.out_shape, move |io, out, w| {
-            packed.run(io.get(0), typed_mut(out), w.scratch, w.threads)
-        });
+        return packed!(cx, p.out_shape, op);
     }
     Built::kernel(p.out_shape, move |io, out| {
         let scales = if per_tensor {
@@ -167,11 +162,8 @@ fn int8(cx: &NodeCx<'_>, o: &FullyConnected, p: Product<'_>) -> Result<Built> {
             rescale: &rescale,
             clamp,
         };
-        let packed = ConvI8::new(isa, p.geometry(), weights, bias, &q)?;
-        packed.reserve(&mut cx.scratch.borrow_mut(), cx.threads);
-        return Built::working(p.out_shape, move |io, out, w| {
-            packed.run(io.get(0), typed_mut(out), w.scratch, w.threads)
-        });
+        let op = ConvI8::new(isa, p.geometry(), weights, bias, &q)?;
+        return packed!(cx, p.out_shape, op);
     }
     Built::kernel(p.out_shape, move |io, out| {
         let q = Quantized {
@@ -209,11 +201,8 @@ fn int16(cx: &NodeCx<'_>, o: &FullyConnected, p: Product<'_>) -> Result<Built> {
             rescale: &rescale,
             clamp,
         };
-        let packed = ConvI16::new(isa, p.geometry(), weights, bias.as_deref(), &q)?;
-        packed.reserve(&mut cx.scratch.borrow_mut(), cx.threads);
-        return Built::working(p.out_shape, move |io, out, w| {
-            packed.run(io.get(0), typed_mut(out), w.scratch, w.threads)
-        });
+        let op = ConvI16::new(isa, p.geometry(), weights, bias.as_deref(), &q)?;
+        return packed!(cx, p.out_shape, op);
     }
     Built::kernel(p.out_shape, move |io, out| {
         let q = Quantized {

@@ -25,6 +25,18 @@ macro_rules! with_quantized {
 }
 pub(super) use with_quantized;
 
+/// The built node of a packed operator, which reads input 0 and knows the rest.
+macro_rules! packed {
+    ($cx:expr, $shape:expr, $operator:expr) => {{
+        let operator = $operator;
+        operator.reserve(&mut $cx.scratch.borrow_mut(), $cx.threads);
+        Built::working($shape, move |io, out, work| {
+            operator.run(io.get(0), typed_mut(out), work.scratch, work.threads)
+        })
+    }};
+}
+pub(super) use packed;
+
 /// Builds the kernel of a node, or says why it cannot run.
 pub(super) fn build(cx: &NodeCx<'_>) -> Result<Built> {
     match &cx.node.op {

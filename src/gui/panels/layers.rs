@@ -7,12 +7,13 @@ use egui::{
 
 use super::super::{Context, Tab};
 use crate::gui::fonts;
-use crate::gui::icons::{Icon, Look, Texture};
+use crate::gui::icons::Icon;
 use crate::gui::theme::{ROUND, ROUND_CARD, ROUND_CELL, Theme};
 use crate::gui::view::layers::{self as view, Cell, Column, Layer, Layers};
 use crate::gui::view::tensors::TensorKey;
 use crate::gui::view::{figures, format};
 use crate::gui::widgets::plot::text_width;
+use crate::gui::widgets::{checkbox_row, text, word};
 
 /// Height of a row.
 const ROW: f32 = 45.0;
@@ -37,6 +38,8 @@ pub struct State {
     pub selected: Option<usize>,
     /// Whether operators that only compute shapes are listed.
     pub shape_operators: bool,
+    /// What the last frame showed, kept until its inputs change.
+    shown: Option<(view::Inputs, Layers)>,
 }
 
 impl Default for State {
@@ -44,16 +47,18 @@ impl Default for State {
         Self {
             selected: None,
             shape_operators: true,
+            shown: None,
         }
     }
 }
 
 /// Fills the middle of the window below the tab strip.
 pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
-    if context.bench.model.is_none() {
-        return empty(ui, context.theme);
-    }
-    let all = view::layers(context.bench);
+    let inputs = view::Inputs::of(context.bench);
+    let (inputs, all) = match context.state.layers.shown.take() {
+        Some(shown) if shown.0 == inputs => shown,
+        _ => (inputs, view::layers(context.bench)),
+    };
     let theme = context.theme;
     let rect = ui.available_rect_before_wrap();
     ui.painter().rect(
@@ -75,48 +80,47 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
                 list(ui, context, &all, &places);
             });
     });
+    context.state.layers.shown = Some((inputs, all));
 }
 
-fn empty(ui: &mut Ui, theme: &Theme) {
-    let middle = ui.available_rect_before_wrap().center() - vec2(0.0, 24.0);
-    Icon::Model.paint_sized(ui.painter(), middle - vec2(0.0, 30.0), 28.0, theme.text3);
-    let words = "Open a model to see its operators";
-    ui.painter().text(
-        middle,
-        Align2::CENTER_TOP,
-        words,
-        fonts::body(),
-        theme.text2,
-    );
-}
-
-/// What the colours mean, and whether shape operators are listed.
+/// What there is, what the colours mean, and whether shape operators are listed.
 fn legend(ui: &mut Ui, context: &mut Context<'_>, all: &Layers) {
     let theme = context.theme;
-    egui::Frame::new().inner_margin(egui::Margin::symmetric(16, 8)).show(ui, |ui| {
-        ui.horizontal(|ui| {
-            ui.set_height(24.0);
-            let small = |words: &str| RichText::new(words).font(fonts::small()).color(theme.text2);
-            ui.label(small(&summary(all)));
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                ui.checkbox(&mut context.state.layers.shape_operators, "Shape operators");
-                if ui.available_width() < 420.0 {
-                    return;
+    egui::Frame::new()
+        .inner_margin(egui::Margin::symmetric(16, 8))
+        .show(ui, |ui| {
+            let right = egui::Layout::right_to_left(egui::Align::Center);
+            ui.allocate_ui_with_layout(vec2(ui.available_width(), 24.0), right, |ui| {
+                let shapes = &mut context.state.layers.shape_operators;
+                if checkbox_row(ui, *shapes, "Shape operators").clicked() {
+                    *shapes = !*shapes;
                 }
                 ui.add_space(12.0);
-                ui.label(small("60 or better to under 40"));
-                let (strip, _) = ui.allocate_exact_size(vec2(6.0 * 20.0, 14.0), Sense::hover());
-                for (i, &fill) in theme.heat.iter().enumerate() {
-                    let at = strip.min + vec2(i as f32 * 20.0, 0.0);
-                    let rect = Rect::from_min_size(at, vec2(18.0, 14.0));
-                    ui.painter().rect_filled(rect, ROUND_CELL, fill);
+                if ui.available_width() > 480.0 {
+                    heat_legend(ui, theme);
+                    ui.add_space(16.0);
                 }
-                ui.label(small("SQNR, dB")).on_hover_text("Signal power over quantization error power in dB; every 6 dB is about one bit");
-                ui.add_space(12.0);
-                ui.add(egui::Label::new(small("Local is the worse of weights and output")).truncate());
+                ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                    text(ui, summary(all), fonts::small(), theme.text2);
+                });
             });
         });
-    });
+}
+
+/// From right to left, as its caller lays out.
+fn heat_legend(ui: &mut Ui, theme: &Theme) {
+    const STEP: f32 = 20.0;
+    text(ui, "60 or better to under 40", fonts::small(), theme.text2);
+    let (strip, _) = ui.allocate_exact_size(vec2(6.0 * STEP, 14.0), Sense::hover());
+    for (i, &fill) in theme.heat.iter().enumerate() {
+        let at = strip.min + vec2(i as f32 * STEP, 0.0);
+        let rect = Rect::from_min_size(at, vec2(STEP - 2.0, 14.0));
+        ui.painter().rect_filled(rect, ROUND_CELL, fill);
+    }
+    let explanation = "Signal power over quantization error power in dB; every 6 dB is about one bit. \
+        Local: with only this operator's weights or output quantized, the worse of the two. \
+        Cumulative: error that has piled up at this point of the whole network";
+    word(ui, "SQNR, dB", fonts::small(), theme.text2, explanation);
 }
 
 /// `13 operators, 6 quantized in int8`.
@@ -153,18 +157,24 @@ struct Group {
     left: f32,
     /// Width of the type.
     types: f32,
-    /// Whether its tensors were measured.
-    measured: bool,
+    /// Whether it has local and cumulative figures.
+    has: [bool; 2],
 }
 
 impl Group {
     fn width(&self) -> f32 {
-        let cells = if self.measured {
-            2.0 * CELL.0 + 3.0
+        let cells = self.has.iter().filter(|h| **h).count() as f32;
+        (self.types + cells * (CELL.0 + 3.0)).max(84.0) + GROUP_GAP
+    }
+
+    /// Left edge of the local (0) or cumulative (1) figure, from the group's own.
+    fn figure(&self, which: usize) -> f32 {
+        let before = if which == 1 && self.has[0] {
+            CELL.0 + 3.0
         } else {
             0.0
         };
-        (self.types + cells).max(84.0) + GROUP_GAP
+        self.types + before
     }
 }
 
@@ -213,7 +223,10 @@ impl Group {
         Self {
             left: 0.0,
             types: cells().map(width).fold(34.0, f32::max) + 8.0,
-            measured: cells().any(|c| c.local.is_some() || c.cumulative.is_some()),
+            has: [
+                cells().any(|c| c.local.is_some()),
+                cells().any(|c| c.cumulative.is_some()),
+            ],
         }
     }
 }
@@ -239,23 +252,25 @@ fn list(ui: &mut Ui, context: &mut Context<'_>, all: &Layers, places: &Places) {
 fn heads(ui: &Ui, context: &Context<'_>, all: &Layers, head: Rect, places: &Places) {
     let theme = context.theme;
     let y = head.bottom() - 14.0;
-    let word = |x: f32, align: Align2, words: &str| {
+    let head_word = |x: f32, align: Align2, words: &str| {
         ui.painter()
             .text(pos2(x, y), align, words, fonts::small(), theme.text3)
     };
-    word(head.left() + INDEX, Align2::RIGHT_CENTER, "#");
-    word(
+    head_word(head.left() + INDEX, Align2::RIGHT_CENTER, "#");
+    head_word(
         head.left() + places.operator,
         Align2::LEFT_CENTER,
         "Operator",
     );
     if let Some(output) = places.output {
-        word(head.left() + output, Align2::LEFT_CENTER, "Output");
+        head_word(head.left() + output, Align2::LEFT_CENTER, "Output");
     }
     for (column, group) in all.columns.iter().zip(&places.groups) {
         let left = head.left() + group.left;
         let marker = pos2(left + 7.0, head.top() + 15.0);
-        look(column).paint_marker_sized(ui.painter(), marker, 0.9, theme.mode(column.mode));
+        column
+            .look
+            .paint_marker_sized(ui.painter(), marker, 0.9, theme.mode(column.look.mode));
         let name = marker + vec2(14.0, 0.0);
         ui.painter().text(
             name,
@@ -270,32 +285,19 @@ fn heads(ui: &Ui, context: &Context<'_>, all: &Layers, head: Rect, places: &Plac
             head.top() + 27.0,
             Stroke::new(1.0, theme.line_strong),
         );
-        word(left, Align2::LEFT_CENTER, "Type");
-        if group.measured {
-            word(
-                left + group.types + CELL.0 / 2.0,
-                Align2::CENTER_CENTER,
-                "Local",
-            );
-            word(
-                left + group.types + CELL.0 * 1.5 + 3.0,
-                Align2::CENTER_CENTER,
-                "Cum.",
-            );
+        head_word(left, Align2::LEFT_CENTER, "Type");
+        for (which, name) in ["Local", "Cum."].into_iter().enumerate() {
+            if group.has[which] {
+                let middle = left + group.figure(which) + CELL.0 / 2.0;
+                head_word(middle, Align2::CENTER_CENTER, name);
+            }
         }
     }
     if places.width - places.why > WHY_ICON {
-        word(head.left() + places.why, Align2::LEFT_CENTER, "Why float");
+        head_word(head.left() + places.why, Align2::LEFT_CENTER, "Why float");
     }
     ui.painter()
         .hline(head.x_range(), head.bottom(), theme.separator());
-}
-
-fn look(column: &Column) -> Look {
-    Look {
-        mode: column.mode,
-        texture: Texture::of_rank(column.nth),
-    }
 }
 
 fn row(ui: &mut Ui, context: &mut Context<'_>, all: &Layers, layer: &Layer, places: &Places) {
@@ -325,7 +327,7 @@ fn row(ui: &mut Ui, context: &mut Context<'_>, all: &Layers, layer: &Layer, plac
     names(ui, theme, layer, rect, places);
     for ((column, cell), group) in all.columns.iter().zip(&layer.cells).zip(&places.groups) {
         let at = pos2(rect.left() + group.left, rect.center().y);
-        result(ui, theme, column, cell, layer.is_shape, at, group.types);
+        result(ui, theme, column, cell, layer.is_shape, at, group);
     }
     why(
         ui,
@@ -410,14 +412,24 @@ fn result(
     cell: &Cell,
     is_shape: bool,
     at: egui::Pos2,
-    types: f32,
+    group: &Group,
 ) {
-    let hue = theme.mode(column.mode);
+    if cell.is_folded {
+        ui.painter().text(
+            at,
+            Align2::LEFT_CENTER,
+            "folded",
+            fonts::caption(),
+            theme.text3,
+        );
+        return;
+    }
+    let hue = theme.mode(column.look.mode);
     let galley = ui
         .painter()
         .layout_no_wrap(cell.dtype.clone(), fonts::caption(), theme.text);
     let chip = Rect::from_min_size(at - vec2(0.0, 10.0), vec2(galley.size().x + 12.0, 20.0));
-    let is_plain = is_shape || cell.why_float.is_some() || cell.dtype.is_empty();
+    let is_plain = is_shape || cell.why_float.is_some() || cell.dtype == "float32";
     let outline = if is_plain { theme.line_strong } else { hue };
     if !cell.dtype.is_empty() {
         ui.painter().rect_stroke(
@@ -429,11 +441,15 @@ fn result(
         ui.painter()
             .galley(chip.center() - galley.size() / 2.0, galley, theme.text);
     }
-    for (i, figure) in [cell.local, cell.cumulative].into_iter().enumerate() {
+    for (which, figure) in [cell.local, cell.cumulative].into_iter().enumerate() {
         let Some(db) = figure else { continue };
-        let left = at.x + types + i as f32 * (CELL.0 + 3.0);
-        let rect = Rect::from_min_size(pos2(left, at.y - CELL.1 / 2.0), vec2(CELL.0, CELL.1));
-        heat_cell(ui, theme, rect, db);
+        let corner = pos2(at.x + group.figure(which), at.y - CELL.1 / 2.0);
+        heat_cell(
+            ui,
+            theme,
+            Rect::from_min_size(corner, vec2(CELL.0, CELL.1)),
+            db,
+        );
     }
 }
 
@@ -477,7 +493,12 @@ fn why(ui: &Ui, theme: &Theme, all: &Layers, layer: &Layer, at: egui::Pos2, righ
     let reasons = reasons(all, layer);
     let Some((columns, reason)) = reasons.first() else {
         if layer.is_shape && in_words {
-            let words = "Shapes stay integers";
+            let folded = layer.cells.iter().any(|c| c.is_folded);
+            let words = if folded {
+                "Shape known, computed once"
+            } else {
+                "Shapes stay integers"
+            };
             ui.painter()
                 .text(at, Align2::LEFT_CENTER, words, fonts::small(), theme.text3);
         }
@@ -540,7 +561,12 @@ fn sentence(all: &Layers, layer: &Layer) -> String {
         layer.index, layer.op, layer.name, layer.output
     );
     for (column, cell) in all.columns.iter().zip(&layer.cells) {
-        text += &format!("; {}: {}", column.name, cell.dtype);
+        let dtype = if cell.is_folded {
+            "folded"
+        } else {
+            &cell.dtype
+        };
+        text += &format!("; {}: {dtype}", column.name);
         if let Some(db) = cell.local {
             text += &format!(", local {}", format::decibel(db));
         }

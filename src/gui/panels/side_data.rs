@@ -7,6 +7,7 @@ use super::messages::typed_path;
 use super::side::{caution, menu, section};
 use crate::gui::icons::Icon;
 use crate::gui::theme::ROUND_CARD;
+use crate::gui::view::format;
 use crate::gui::view::side::{DataLines, data_lines};
 use crate::gui::widgets::{Banner, Button, banner, hline, menu_item, text, word};
 use crate::workbench::{Command, Role};
@@ -118,7 +119,9 @@ fn details(ui: &mut Ui, context: &mut Context<'_>, role: Role, lines: &DataLines
             let field = DragValue::new(&mut used)
                 .range(1..=lines.total)
                 .speed((lines.total as f64 / 400.0).max(0.2))
-                .update_while_editing(false);
+                .update_while_editing(false)
+                .custom_formatter(|n, _| format::count(n as usize))
+                .custom_parser(|typed| typed.replace([',', ' '], "").parse().ok());
             let response = ui
                 .add(field)
                 .accessible_name(name)

@@ -8,13 +8,15 @@ use egui::{Align2, Key, Modifiers, Rect, Ui, UiBuilder, pos2, vec2};
 
 use super::super::Context;
 use crate::gui::fonts;
-use crate::gui::icons::{Icon, Look, Texture};
+use crate::gui::icons::Icon;
 use crate::gui::theme::{CARD_MARGIN, ROUND_CARD, Theme};
 use crate::gui::view::format;
 use crate::gui::view::tensors::{
     self as view, ErrorHistogram, Filter, Row, Sort, Source, TensorKey,
 };
 use crate::gui::widgets::error_plot::{Series, Words, error_plot};
+use crate::gui::widgets::plot::text_width;
+use crate::gui::widgets::{self, Button};
 use crate::workbench::jobs::{JobKind, Stage};
 use crate::workbench::{Command, State as Standing};
 
@@ -34,6 +36,8 @@ pub struct State {
     /// Whether the user closed the inspector: then nothing is chosen for him.
     closed: bool,
     channel: Option<usize>,
+    /// Whether the selection was last moved by a key: then the focus ring shows.
+    by_keyboard: bool,
     /// The row to bring into sight.
     scroll_to: Option<usize>,
     shown: Option<Shown>,
@@ -47,6 +51,18 @@ impl State {
         }
         self.selected = Some(key);
         self.closed = false;
+    }
+
+    /// Clears the filter, else the selection; returns whether there was either.
+    pub fn clear_innermost(&mut self) -> bool {
+        if self.filter.narrows() {
+            self.filter.clear();
+        } else if self.selected.is_some() {
+            (self.selected, self.closed) = (None, true);
+        } else {
+            return false;
+        }
+        true
     }
 
     /// The chosen tensor.
@@ -103,7 +119,7 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
         .selected
         .and_then(|key| view::find(&shown.sources, key));
     let beside = all.width() >= ROOM_FOR_INSPECTOR;
-    let inspector = (all.width() * 0.376).clamp(340.0, 512.0);
+    let inspector = (all.width() * 0.365).clamp(340.0, 512.0);
     let (mut left, mut right) = (all, all);
     right.min.x = (all.right() - inspector).max(all.left());
     if beside && chosen.is_some() {
@@ -162,13 +178,6 @@ fn keyboard(ui: &Ui, state: &mut State, shown: &Shown) {
         return;
     }
     let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
-    if pressed(Key::Escape) {
-        if state.filter.narrows() {
-            state.filter.clear();
-        } else {
-            (state.selected, state.closed) = (None, true);
-        }
-    }
     let at = |key: TensorKey| shown.rows.iter().position(|r| r.key(&shown.sources) == key);
     let now = state.selected.and_then(at);
     let Some(last) = shown.rows.len().checked_sub(1) else {
@@ -186,16 +195,9 @@ fn keyboard(ui: &Ui, state: &mut State, shown: &Shown) {
     for (key, to) in moves {
         if let Some(to) = to.filter(|_| pressed(key)) {
             state.select(shown.rows[to].key(&shown.sources));
-            state.scroll_to = Some(to);
+            (state.scroll_to, state.by_keyboard) = (Some(to), true);
+            ui.memory_mut(|m| m.request_focus(table::focus_id()));
         }
-    }
-}
-
-/// What a source looks like in every plot.
-fn look(source: &Source) -> Look {
-    Look {
-        mode: source.mode,
-        texture: Texture::of_rank(source.nth),
     }
 }
 
@@ -226,8 +228,8 @@ fn card<R>(ui: &mut Ui, rect: Rect, margin: f32, contents: impl FnOnce(&mut Ui) 
     .inner
 }
 
-/// A heading with an explanation behind its info icon, and a remark at the right end.
-fn heading(ui: &mut Ui, title: &str, explanation: &str, remark: &str) {
+/// A heading with an explanation behind its info icon, and at the right end the first of the remarks that fits.
+fn heading(ui: &mut Ui, title: &str, explanation: &str, remarks: &[&str]) {
     let theme = Theme::of(ui.ctx());
     ui.horizontal(|ui| {
         ui.add(egui::Label::new(
@@ -238,15 +240,13 @@ fn heading(ui: &mut Ui, title: &str, explanation: &str, remark: &str) {
         let (rect, response) = ui.allocate_exact_size(vec2(16.0, 16.0), egui::Sense::hover());
         Icon::Info.paint_sized(ui.painter(), rect.center(), 13.0, theme.text3);
         response.on_hover_text(explanation);
+        let room = ui.available_width();
+        let width = |words: &str| text_width(ui.painter(), words, fonts::small());
+        let Some(remark) = remarks.iter().find(|r| width(r) <= room) else {
+            return;
+        };
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            ui.add(
-                egui::Label::new(
-                    egui::RichText::new(remark)
-                        .font(fonts::small())
-                        .color(theme.text2),
-                )
-                .truncate(),
-            );
+            widgets::text(ui, *remark, fonts::small(), theme.text2);
         });
     });
 }
@@ -260,7 +260,7 @@ fn error_cards(ui: &mut Ui, context: &mut Context<'_>, shown: &Shown, left: Rect
         .sources
         .iter()
         .map(|s| Series {
-            look: look(s),
+            look: s.look,
             faded: hovered.is_some_and(|id| id != s.id),
         })
         .collect();
@@ -277,8 +277,9 @@ fn error_cards(ui: &mut Ui, context: &mut Context<'_>, shown: &Shown, left: Rect
             "{} scales, channels counted",
             format::count(shown.scale.total)
         );
+        let short = format!("{} scales", format::count(shown.scale.total));
         let explanation = "How far the scale is from the one with the least squared error, in powers of two; above 0 wastes range, below 0 clips";
-        heading(ui, "Scale error", explanation, &counted);
+        heading(ui, "Scale error", explanation, &[&counted, &short]);
         let height = ui.available_height();
         if let Some(span) = error_plot(
             ui,
@@ -303,8 +304,9 @@ fn error_cards(ui: &mut Ui, context: &mut Context<'_>, shown: &Shown, left: Rect
             "{} asymmetric tensors",
             format::count(shown.zero_point.total)
         );
+        let short = format!("{} tensors", format::count(shown.zero_point.total));
         let explanation = "Steps between the stored zero point and the one the observed range asks for; ±0.5 is rounding";
-        heading(ui, "Zero-point error", explanation, &counted);
+        heading(ui, "Zero-point error", explanation, &[&counted, &short]);
         let height = ui.available_height();
         let chosen = filter.zero_point_error;
         if let Some(span) = error_plot(ui, height, &zero_point, &shown.zero_point, &series, chosen)
@@ -364,7 +366,7 @@ fn nothing_yet(ui: &mut Ui, context: &mut Context<'_>) {
                 .color(theme.text2),
         );
         ui.add_space(8.0);
-        if can_run && ui.button("Run").clicked() {
+        if can_run && ui.add(Button::new("Run")).clicked() {
             context.commands.push(Command::Run);
         }
     });

@@ -1,13 +1,15 @@
 //! What the Layers tab shows: the model's operators in execution order, and what each experiment made of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::figures;
+use super::look::Look;
 use super::tensors::short_name;
 use crate::evaluate::{TensorKind, TensorReport};
 use crate::graph::{Activation, DType, Graph, Node, Op, Subgraph, TensorId};
-use crate::quantize::{Mode, NodePlan, QuantPlan};
-use crate::workbench::{ExperimentId, Workbench, shape_text};
+use crate::quantize::{Mode, NodePlan, QuantPlan, Reason};
+use crate::workbench::{ExperimentId, QuantizedFile, Workbench, shape_text};
 
 /// The whole list.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -23,10 +25,8 @@ pub struct Layers {
 pub struct Column {
     /// Its number.
     pub id: ExperimentId,
-    /// Its mode, which decides the hue.
-    pub mode: Mode,
-    /// How many experiments of the same mode stand before it.
-    pub nth: usize,
+    /// How it is told apart.
+    pub look: Look,
     /// Its name.
     pub name: String,
     /// Operators that compute on the mode's integers or with its smaller weights.
@@ -63,10 +63,56 @@ pub struct Cell {
     pub local: Option<f64>,
     /// SQNR of the whole quantized model at the operator's output, dB.
     pub cumulative: Option<f64>,
+    /// Whether the file does without it, because what it computes is known before.
+    pub is_folded: bool,
     /// Why it stays float, in the plan's words.
     pub why_float: Option<String>,
     /// The tensor to look at: the one that `local` speaks of.
     pub tensor: Option<TensorId>,
+}
+
+/// What the list is made from: equal inputs, equal lists.
+#[derive(Debug, Clone)]
+pub struct Inputs {
+    model: Option<Arc<Graph>>,
+    results: Vec<Results>,
+}
+
+/// Of one experiment: number, whether its file is stale, file, tensors.
+type Results = (
+    ExperimentId,
+    bool,
+    Option<Arc<QuantizedFile>>,
+    Option<Arc<Vec<TensorReport>>>,
+);
+
+impl Inputs {
+    /// Those of the workbench as it is now.
+    pub fn of(workbench: &Workbench) -> Self {
+        let all = workbench.experiments.iter();
+        Self {
+            model: workbench.model.as_ref().map(|m| m.graph.clone()),
+            results: all
+                .map(|e| (e.id, e.stale, e.file.clone(), e.tensors.clone()))
+                .collect(),
+        }
+    }
+}
+
+impl PartialEq for Inputs {
+    /// By identity: results are shared, never changed in place.
+    fn eq(&self, other: &Self) -> bool {
+        fn same<T>(a: &Option<Arc<T>>, b: &Option<Arc<T>>) -> bool {
+            a.as_ref().map(Arc::as_ptr) == b.as_ref().map(Arc::as_ptr)
+        }
+        same(&self.model, &other.model)
+            && self.results.len() == other.results.len()
+            && self
+                .results
+                .iter()
+                .zip(&other.results)
+                .all(|(a, b)| (a.0, a.1) == (b.0, b.1) && same(&a.2, &b.2) && same(&a.3, &b.3))
+    }
 }
 
 /// The list for what is open and done now.
@@ -75,7 +121,6 @@ pub fn layers(workbench: &Workbench) -> Layers {
         return Layers::default();
     };
     let main = model.graph.main();
-    let all = &workbench.experiments;
     let mut found = Layers {
         columns: vec![],
         layers: main
@@ -85,7 +130,7 @@ pub fn layers(workbench: &Workbench) -> Layers {
             .map(|(i, n)| layer(main, i, n))
             .collect(),
     };
-    for (at, e) in all.iter().enumerate() {
+    for e in &workbench.experiments {
         let Some(file) = e
             .file
             .as_ref()
@@ -100,14 +145,21 @@ pub fn layers(workbench: &Workbench) -> Layers {
             continue;
         }
         let reports = Reports::new(e.tensors.as_ref().map_or(&[], |t| t.as_slice()));
+        let computed = file
+            .graph
+            .main()
+            .tensors
+            .iter()
+            .filter(|t| !t.is_constant());
+        let names = computed.map(|t| t.name.as_str()).collect();
         for (index, node) in main.nodes.iter().enumerate() {
-            let cell = cell(main, node, &file.plan, index, &reports);
+            let mut cell = cell(main, node, &file.plan, index, &reports);
+            cell.is_folded = is_folded(main, node, &names);
             found.layers[index].cells.push(cell);
         }
         found.columns.push(Column {
             id: e.id,
-            mode: e.mode(),
-            nth: all[..at].iter().filter(|x| x.mode() == e.mode()).count(),
+            look: Look::of(e),
             name: e.name(),
             quantized: file.plan.nodes.iter().filter(|n| is_quantized(n)).count(),
             conversions: conversions(&file.graph).saturating_sub(conversions(&model.graph)),
@@ -121,6 +173,21 @@ fn is_quantized(node: &NodePlan) -> bool {
         NodePlan::Quantized | NodePlan::SmallerWeights => true,
         NodePlan::Unaffected | NodePlan::Float(_) => false,
     }
+}
+
+/// Types that the file's writer puts behind a tensor's name where it has several forms of it.
+const FORMS: [&str; 5] = ["int8", "uint8", "int16", "float32", "float16"];
+
+/// Whether no tensor that the operator makes is computed in the file, in any form.
+fn is_folded(main: &Subgraph, node: &Node, names: &HashSet<&str>) -> bool {
+    let is_there = |name: &str| {
+        names.contains(name)
+            || FORMS
+                .iter()
+                .any(|form| names.contains(format!("{name}_{form}").as_str()))
+    };
+    let made = node.outputs.iter().filter_map(|&id| main.tensors.get(id));
+    !node.outputs.is_empty() && !made.map(|t| t.name.as_str()).any(is_there)
 }
 
 fn conversions(graph: &Graph) -> usize {
@@ -185,7 +252,8 @@ fn cell(main: &Subgraph, node: &Node, plan: &QuantPlan, index: usize, reports: &
     let output = node.outputs.first().copied();
     let output_type = output.map_or("", type_of);
     let (dtype, why_float) = match &plan.nodes[index] {
-        NodePlan::Quantized | NodePlan::Unaffected => (output_type.to_owned(), None),
+        NodePlan::Quantized => (output_type.to_owned(), None),
+        NodePlan::Unaffected => (output_type.to_owned(), weights_stay(main, node, plan)),
         NodePlan::SmallerWeights => {
             let smaller =
                 |&id: &TensorId| type_of(id) != main.tensors.get(id).map_or("", |t| t.dtype.name());
@@ -208,12 +276,27 @@ fn cell(main: &Subgraph, node: &Node, plan: &QuantPlan, index: usize, reports: &
         dtype,
         local: local.map(|l| l.0),
         cumulative: made.and_then(|r| r.sqnr_cumulative_db),
+        is_folded: false,
         why_float,
         tensor: local.map(|l| l.1).or(made.map(|r| r.tensor)),
     }
 }
 
-/// Reports by the name of their tensor: ids differ between the model and the quantized file, names stay.
+/// Why the float weights of an operator that the mode leaves alone stay as they are.
+fn weights_stay(main: &Subgraph, node: &Node, plan: &QuantPlan) -> Option<String> {
+    let weights = node.inputs.iter().flatten().find(|&&id| {
+        let t = main.tensors.get(id);
+        t.is_some_and(|t| t.is_constant() && t.dtype == DType::Float32)
+    })?;
+    match &plan.tensors.get(*weights)?.reason {
+        Reason::Untouched(why) => Some(why.clone()),
+        Reason::Weight { .. } | Reason::Bias | Reason::Constant => None,
+        Reason::Calibrated { .. } | Reason::Fixed | Reason::SameAs(_) => None,
+    }
+}
+
+/// Reports by the name of their tensor: ids differ between the model and the quantized file, names stay but for
+/// the form behind them.
 struct Reports<'a>(HashMap<&'a str, Vec<&'a TensorReport>>);
 
 impl<'a> Reports<'a> {
@@ -227,7 +310,12 @@ impl<'a> Reports<'a> {
 
     /// Of several tensors of that name the one with the same id, else the first.
     fn of(&self, main: &Subgraph, id: TensorId) -> Option<&'a TensorReport> {
-        let found = self.0.get(main.tensors.get(id)?.name.as_str())?;
+        let name = main.tensors.get(id)?.name.as_str();
+        let form = |form: &&str| self.0.get(format!("{name}_{form}").as_str());
+        let found = self
+            .0
+            .get(name)
+            .or_else(|| FORMS.iter().find_map(|f| form(f)))?;
         let same = found.iter().find(|r| r.tensor == id);
         same.or(found.first()).copied()
     }

@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::look::Look;
 use crate::evaluate::{ChannelReport, Histogram, TensorKind, TensorReport};
 use crate::graph::TensorId;
-use crate::quantize::Mode;
 use crate::workbench::{ExperimentId, Workbench};
 
 /// Steps that the zero point may be off by rounding alone.
@@ -28,10 +28,8 @@ const MOST_BINS: f64 = 48.0;
 pub struct Source {
     /// Its number.
     pub id: ExperimentId,
-    /// Its mode, which decides the hue.
-    pub mode: Mode,
-    /// How many experiments of the same mode stand before it, which decides marker and hatch.
-    pub nth: usize,
+    /// How it is told apart.
+    pub look: Look,
     /// Its name.
     pub name: String,
     /// Its tensors.
@@ -41,33 +39,22 @@ pub struct Source {
 impl PartialEq for Source {
     /// Equal if they would show the same: same experiment, same measurement.
     fn eq(&self, other: &Self) -> bool {
-        (self.id, self.mode, self.nth) == (other.id, other.mode, other.nth)
-            && Arc::ptr_eq(&self.reports, &other.reports)
+        (self.id, self.look) == (other.id, other.look) && Arc::ptr_eq(&self.reports, &other.reports)
     }
 }
 
 /// The experiments that have measured tensors, in their order.
 pub fn sources(workbench: &Workbench) -> Vec<Source> {
-    let all = &workbench.experiments;
-    let nth = |at: usize| {
-        all[..at]
-            .iter()
-            .filter(|e| e.mode() == all[at].mode())
-            .count()
-    };
-    all.iter()
-        .enumerate()
-        .filter_map(|(at, e)| {
-            let reports = e.tensors.clone().filter(|t| !t.is_empty())?;
-            Some(Source {
-                id: e.id,
-                mode: e.mode(),
-                nth: nth(at),
-                name: e.name(),
-                reports,
-            })
+    let measured = workbench.experiments.iter().filter_map(|e| {
+        let reports = e.tensors.clone().filter(|t| !t.is_empty())?;
+        Some(Source {
+            id: e.id,
+            look: Look::of(e),
+            name: e.name(),
+            reports,
         })
-        .collect()
+    });
+    measured.collect()
 }
 
 /// One tensor of one experiment.

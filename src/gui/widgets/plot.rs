@@ -35,6 +35,11 @@ impl Plot<'_> {
         at.round_to_pixels(self.painter.pixels_per_point())
     }
 
+    /// How many points wide a difference of values is.
+    pub fn points(&self, difference: f64) -> f32 {
+        (difference / (self.x.1 - self.x.0)) as f32 * self.area.width()
+    }
+
     /// Where a height 0..1 stands.
     pub fn height(&self, height: f32) -> f32 {
         let at = self.area.bottom() - height.clamp(0.0, 1.0) * self.area.height();
@@ -53,9 +58,8 @@ impl Plot<'_> {
         let mut mesh = Mesh::default();
         for (from, to, height) in bars.filter(|b| b.2 > 0.0) {
             let (left, mut right) = (self.at(from), self.at(to));
-            let share = ((to - from) / (self.x.1 - self.x.0)) as f32;
             // Decided by the exact width: gaps in only some of equal bars would look like data.
-            if share * self.area.width() >= 5.0 * pixel {
+            if self.points(to - from) >= 4.0 * pixel {
                 right -= pixel;
             }
             let top = self.height(height).min(self.area.bottom() - pixel);

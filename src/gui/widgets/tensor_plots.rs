@@ -35,7 +35,10 @@ pub fn values(ui: &mut Ui, height: f32, report: &TensorReport, hue: Color32) {
         area,
         x: view::window(report),
     };
-    let most_bins = (area.width() / 2.0) as usize;
+    // Bars that can be told apart, by whole multiples of the bins: they stay on the grid.
+    let width = plot.points(report.values.step);
+    let group = (4.5 / width.max(1e-3)).ceil().clamp(1.0, 64.0) as usize;
+    let most_bins = report.values.counts.len().div_ceil(group);
     let float = view::regroup(&report.values, most_bins);
     let dequantized = view::regroup(&report.dequantized, most_bins);
     let most = float
@@ -145,7 +148,15 @@ fn range_marks(plot: &Plot<'_>, r: &TensorReport) {
             figures::integer(steps as i64),
             figures::integer(idle.steps as i64)
         );
-        if rect.width() > text_width(&plot.painter, &of, fonts::caption()) + 8.0 {
+        let short = format!(
+            "{} of {}",
+            figures::integer(steps as i64),
+            figures::integer(idle.steps as i64)
+        );
+        let fits =
+            |words: &str| rect.width() > text_width(&plot.painter, words, fonts::caption()) + 8.0;
+        let of = if fits(&of) { of } else { short };
+        if fits(&of) && fits("Never used") {
             let at = pos2(rect.center().x, rect.top() + 10.0);
             plot.caption(at, Align2::CENTER_TOP, "Never used", theme.text2);
             plot.caption(at + vec2(0.0, 14.0), Align2::CENTER_TOP, &of, theme.text2);
@@ -319,12 +330,11 @@ pub fn step_error(ui: &mut Ui, height: f32, report: &TensorReport, hue: Color32)
         return;
     }
     let h = view::regroup(&report.step_error, (area.width() / 2.0) as usize);
-    let end = h.start + h.step * h.counts.len() as f64;
-    let x = if h.start < end {
-        (h.start.min(-0.75), end.max(0.75))
-    } else {
-        (-0.75, 0.75)
-    };
+    let filled = || bins(&h).filter(|b| b.2 > 0);
+    let x = (
+        filled().next().map_or(-0.75, |b| b.0.min(-0.75)),
+        filled().last().map_or(0.75, |b| b.1.max(0.75)),
+    );
     let total: u64 = h.counts.iter().sum();
     let ideal = if h.step > 0.0 {
         total as f64 * h.step

@@ -1,16 +1,15 @@
 //! All about one tensor: key figures, values against the quantization grid, step error, scale per channel.
 
-use egui::{RichText, ScrollArea, Sense, Ui, WidgetInfo, accesskit::Role, vec2};
+use egui::{Rect, RichText, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
 
 use super::toolbar::kind_name;
-use super::{Context, Shown, heading, look, table};
+use super::{Context, Shown, heading, table};
 use crate::evaluate::TensorReport;
 use crate::gui::fonts;
 use crate::gui::icons::Icon;
-use crate::gui::theme::{ROUND, Theme};
 use crate::gui::view::tensors::{self as view, Source};
 use crate::gui::view::{figures, format};
-use crate::gui::widgets::tensor_plots;
+use crate::gui::widgets::{chip, icon_button, tensor_plots, text};
 
 /// Height of the two plots at the bottom.
 const BOTTOM: f32 = 196.0;
@@ -24,7 +23,7 @@ pub fn ui(
     report: &TensorReport,
     closable: bool,
 ) {
-    let hue = context.theme.mode(source.mode);
+    let hue = context.theme.mode(source.look.mode);
     title(ui, context, shown, source, report, closable);
     chips(ui, source, report);
     ui.add_space(6.0);
@@ -39,13 +38,17 @@ pub fn ui(
             counted(report)
         );
         let explanation = "Float values as bars, what they became as an outline; beyond the dashed lines values clip";
-        heading(ui, "Values", explanation, &range);
+        heading(ui, "Values", explanation, &[&range]);
         // Headings, gaps and the plots below; the rest is for the values.
         let height = (ui.available_height() - BOTTOM - 52.0).clamp(200.0, 460.0);
         tensor_plots::values(ui, height, report, hue);
         ui.add_space(6.0);
         if report.channels.len() > 1 {
+            ui.spacing_mut().item_spacing.x = 20.0;
             ui.columns(2, |columns| {
+                for column in columns.iter_mut() {
+                    column.spacing_mut().item_spacing.x = 8.0;
+                }
                 step_error(&mut columns[0], report, hue);
                 scales(&mut columns[1], context, report, hue);
             });
@@ -66,17 +69,13 @@ fn title(
     let theme = context.theme;
     ui.horizontal(|ui| {
         let (spot, _) = ui.allocate_exact_size(vec2(14.0, 20.0), Sense::hover());
-        look(source).paint_marker(ui.painter(), spot.center(), theme.mode(source.mode));
+        source
+            .look
+            .paint_marker(ui.painter(), spot.center(), theme.mode(source.look.mode));
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if closable {
-                let (rect, response) = ui.allocate_exact_size(vec2(24.0, 24.0), Sense::click());
-                response
-                    .widget_info(|| WidgetInfo::labeled(Role::Button, true, "Close the inspector"));
-                Icon::Close.paint(ui.painter(), rect.center(), theme.text2);
-                if response
-                    .on_hover_text("Close the inspector (Esc)")
-                    .clicked()
-                {
+                let (name, tip) = ("Close the inspector", "Close the inspector (Esc)");
+                if icon_button(ui, Icon::Close, name, tip).clicked() {
                     (context.state.tensors.selected, context.state.tensors.closed) = (None, true);
                 }
             }
@@ -116,24 +115,9 @@ fn chips(ui: &mut Ui, source: &Source, report: &TensorReport) {
             experiment,
         ] {
             if !words.is_empty() {
-                chip(ui, &words);
+                chip(ui, &words, None);
             }
         }
-    });
-}
-
-fn chip(ui: &mut Ui, words: &str) {
-    let theme = Theme::of(ui.ctx());
-    let frame = egui::Frame::new()
-        .stroke(egui::Stroke::new(1.0, theme.line_strong))
-        .corner_radius(ROUND)
-        .inner_margin(egui::Margin::symmetric(7, 2));
-    frame.show(ui, |ui| {
-        ui.label(
-            RichText::new(words)
-                .font(fonts::caption())
-                .color(theme.text2),
-        );
     });
 }
 
@@ -152,8 +136,11 @@ fn key_figures(ui: &mut Ui, context: &mut Context<'_>, report: &TensorReport) {
     };
     let scale_head = match channel {
         Some((i, _)) => format!("Scale, channel {}", format::count(i)),
-        None if several => "Scale, largest".to_owned(),
         None => "Scale".to_owned(),
+    };
+    let of_all = |word: &str, value: String| match channel {
+        None if several => format!("{word} {value}"),
+        _ => value,
     };
     let bad_scale = scale_error.is_some_and(view::is_bad_scale);
     let bad_zero = report.zero_point_error.is_some_and(view::is_bad_zero_point);
@@ -166,17 +153,19 @@ fn key_figures(ui: &mut Ui, context: &mut Context<'_>, report: &TensorReport) {
         ),
         None => figures::integer(report.zero_point),
     };
-    let error_head = if channel.is_none() && several {
-        "Scale error, worst"
-    } else {
-        "Scale error"
-    };
     let cells = [
-        (scale_head, format::significant(scale.into()), false),
+        (
+            scale_head,
+            of_all("max", format::significant(scale.into())),
+            false,
+        ),
         ("Zero point".to_owned(), zero, bad_zero),
         (
-            error_head.to_owned(),
-            figures::or_none(scale_error, |e| format::signed(e, 2)),
+            "Scale error".to_owned(),
+            of_all(
+                "worst",
+                figures::or_none(scale_error, |e| format::signed(e, 2)),
+            ),
             bad_scale,
         ),
         (
@@ -190,15 +179,21 @@ fn key_figures(ui: &mut Ui, context: &mut Context<'_>, report: &TensorReport) {
             false,
         ),
     ];
-    ui.columns(cells.len(), |columns| {
-        for (ui, (head, value, bad)) in columns.iter_mut().zip(cells) {
+    // Shares of the width: the longest words stand in the middle.
+    let widths = [0.23, 0.18, 0.24, 0.18, 0.17];
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 38.0), Sense::hover());
+    let mut left = rect.left();
+    for ((head, value, bad), share) in cells.into_iter().zip(widths) {
+        let cell = Rect::from_min_size(pos2(left, rect.top()), vec2(rect.width() * share, 38.0));
+        left = cell.right();
+        let builder = UiBuilder::new().max_rect(cell.with_max_x(left - 4.0));
+        ui.scope_builder(builder, |ui| {
             ui.spacing_mut().item_spacing.y = 2.0;
-            let head = RichText::new(head).font(fonts::small()).color(theme.text2);
-            ui.add(egui::Label::new(head).truncate());
+            text(ui, head, fonts::small(), theme.text2);
             let color = if bad { theme.damage } else { theme.text };
-            ui.label(RichText::new(value).font(fonts::body()).color(color));
-        }
-    });
+            text(ui, value, fonts::body(), color);
+        });
+    }
 }
 
 /// `2,028 weights`.
@@ -216,16 +211,17 @@ fn counted(report: &TensorReport) -> String {
 }
 
 fn step_error(ui: &mut Ui, report: &TensorReport, hue: egui::Color32) {
+    let short = format!("RMS {:.3}", report.step_rms);
     let rms = format!("RMS {:.3}, ideal {:.3}", report.step_rms, view::IDEAL_RMS);
     let explanation = "The rounding error of each value in steps; flat between −0.5 and 0.5 is healthy, tails are clipping";
-    heading(ui, "Step error", explanation, &rms);
+    heading(ui, "Step error", explanation, &[&rms, &short]);
     tensor_plots::step_error(ui, BOTTOM, report, hue);
 }
 
 fn scales(ui: &mut Ui, context: &mut Context<'_>, report: &TensorReport, hue: egui::Color32) {
     let channels = format!("{} channels", format::count(report.channels.len()));
     let explanation = "One scale for each output channel instead of one for the whole tensor; click a bar for its figures";
-    heading(ui, "Scale per channel", explanation, &channels);
+    heading(ui, "Scale per channel", explanation, &[&channels]);
     let chosen = context.state.tensors.channel;
     if let Some(i) = tensor_plots::scales(ui, BOTTOM, &report.channels, chosen, hue) {
         context.state.tensors.channel = (chosen != Some(i)).then_some(i);

@@ -6,13 +6,14 @@ use egui::{
 };
 
 use super::toolbar::kind_name;
-use super::{Context, Shown, look, text};
+use super::{Context, Shown, text};
 use crate::evaluate::TensorReport;
 use crate::gui::fonts;
 use crate::gui::icons::Icon;
 use crate::gui::theme::Theme;
 use crate::gui::view::tensors::{self as view, Column, Row, Source};
 use crate::gui::view::{figures, format};
+use crate::gui::widgets::Button;
 use crate::gui::widgets::tensor_plots::thumbnail;
 
 /// Height of a row.
@@ -120,10 +121,10 @@ const CUMULATIVE: (Shows, &str, f32, &str) = (
 /// What goes first when there is no room.
 const EXPENDABLE: [Shows; 5] = [
     Shows::Figure(Column::Kind),
-    Shows::Figure(Column::Type),
-    Shows::Values,
     Shows::Figure(Column::ZeroPoint),
+    Shows::Figure(Column::Type),
     Shows::Figure(Column::Clipped),
+    Shows::Values,
 ];
 /// Room that a name needs.
 const NAME: f32 = 132.0;
@@ -360,11 +361,12 @@ fn row(
     }
     if response.clicked() {
         context.state.tensors.select(key);
+        context.state.tensors.by_keyboard = false;
         context.state.selected = Some(source.id);
         ui.memory_mut(|m| m.request_focus(focus_id()));
     }
     ground(ui, theme, rect, selected, response.hovered());
-    if selected && focused {
+    if selected && focused && context.state.tensors.by_keyboard {
         let ring = Stroke::new(2.0, theme.focus);
         ui.painter()
             .rect_stroke(rect.shrink(1.0), 2.0, ring, egui::StrokeKind::Inside);
@@ -425,7 +427,7 @@ fn paint_cell(
     column: Shows,
     cell: Rect,
 ) {
-    let hue = theme.mode(source.mode);
+    let hue = theme.mode(source.look.mode);
     let Shows::Figure(column) = column else {
         let picture =
             Rect::from_min_size(cell.left_center() - vec2(0.0, 9.0), vec2(THUMBNAIL, 18.0));
@@ -458,7 +460,7 @@ fn paint_cell(
     };
     match column {
         Column::Experiment => {
-            look(source).paint_marker_sized(
+            source.look.paint_marker_sized(
                 ui.painter(),
                 cell.left_center() + vec2(14.0, 0.0),
                 0.9,
@@ -533,7 +535,7 @@ fn no_match(ui: &mut Ui, context: &mut Context<'_>) {
         ui.add_space(48.0);
         ui.label(RichText::new(words).color(theme.text2));
         ui.add_space(8.0);
-        if ui.button("Clear filter").clicked() {
+        if ui.add(Button::new("Clear filter")).clicked() {
             filter.clear();
         }
     });

@@ -4,13 +4,14 @@ use egui::{
     Popup, PopupCloseBehavior, RichText, Sense, TextEdit, Ui, WidgetInfo, accesskit::Role, vec2,
 };
 
-use super::{Context, Shown, look};
+use super::{Context, Shown};
 use crate::evaluate::TensorKind;
 use crate::gui::fonts;
 use crate::gui::icons::Icon;
 use crate::gui::theme::{ROUND, Theme};
 use crate::gui::view::format;
 use crate::gui::view::tensors::Span;
+use crate::gui::widgets::{checkbox_row, focus_ring};
 
 /// One line of controls.
 pub fn ui(ui: &mut Ui, context: &mut Context<'_>, shown: &Shown) {
@@ -78,9 +79,6 @@ fn search(ui: &mut Ui, context: &mut Context<'_>) {
     });
     if asked {
         response.request_focus();
-    }
-    if response.has_focus() && ui.input(|i| i.key_pressed(egui::Key::Escape)) {
-        filter.text.clear();
     }
     response.on_hover_text("Filter by name or operator (/)");
 }
@@ -158,7 +156,9 @@ fn experiments(ui: &mut Ui, context: &mut Context<'_>, shown: &Shown) {
     button_ground(ui, &response, rect);
     for (i, source) in visible.iter().take(MARKERS).enumerate() {
         let center = rect.left_center() + vec2(18.0 + i as f32 * 18.0, 0.0);
-        look(source).paint_marker_sized(ui.painter(), center, 0.9, theme.mode(source.mode));
+        source
+            .look
+            .paint_marker_sized(ui.painter(), center, 0.9, theme.mode(source.look.mode));
     }
     let at = rect.left_center() + vec2(12.0 + markers * 18.0 + 4.0, -galley.size().y / 2.0);
     ui.painter().galley(at, galley, theme.text);
@@ -176,8 +176,13 @@ fn experiments(ui: &mut Ui, context: &mut Context<'_>, shown: &Shown) {
                 let mut on = filter.shows(source);
                 ui.horizontal(|ui| {
                     let (spot, _) = ui.allocate_exact_size(vec2(16.0, 20.0), Sense::hover());
-                    look(source).paint_marker(ui.painter(), spot.center(), theme.mode(source.mode));
-                    if ui.checkbox(&mut on, &source.name).changed() {
+                    source.look.paint_marker(
+                        ui.painter(),
+                        spot.center(),
+                        theme.mode(source.look.mode),
+                    );
+                    if checkbox_row(ui, on, &source.name).clicked() {
+                        on = !on;
                         filter.hidden.retain(|id| *id != source.id);
                         if !on {
                             filter.hidden.push(source.id);
@@ -198,15 +203,7 @@ fn button_ground(ui: &Ui, response: &egui::Response, rect: egui::Rect) {
         visuals.bg_stroke,
         egui::StrokeKind::Inside,
     );
-    if response.has_focus() {
-        let focus = Theme::of(ui.ctx()).focus;
-        ui.painter().rect_stroke(
-            rect.expand(1.0),
-            ROUND,
-            egui::Stroke::new(2.0, focus),
-            egui::StrokeKind::Outside,
-        );
-    }
+    focus_ring(ui, response, ROUND);
 }
 
 /// A filter that can be taken away; returns whether it was.
