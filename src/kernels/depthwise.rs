@@ -4,8 +4,8 @@ use std::ops::{AddAssign, Mul, Range};
 
 use super::Conv2dShape;
 use super::gather::product;
-use super::gemm::{TILE_COLS, TILE_ROWS, Tile};
-use super::simd::{self, Vectorized};
+use super::gemm::{TILE_COLS, TILE_ROWS};
+use super::simd::Vectorized;
 use crate::error::Result;
 
 /// Offset that stands for a tap outside of the image.
@@ -172,9 +172,6 @@ impl Windows {
     }
 }
 
-/// Channels summed at once.
-const LANES: usize = 16;
-
 /// Sums over the taps of a few pixels for the channels `channels` (at most [`TILE_COLS`]) into rows of [`TILE_COLS`].
 pub(crate) struct Taps<'a, T, W, S> {
     /// The repeated input.
@@ -201,56 +198,48 @@ where
     S: Copy + Default + Mul<Output = S> + AddAssign,
 {
     #[inline(always)]
-    fn run(self) {
-        let Self {
-            input,
-            pad,
-            weights,
-            stride,
-            channels,
-            taps,
-            run,
-            ..
-        } = self;
-        let whole = channels.len() / LANES * LANES;
-        for (offsets, sums) in self
-            .offsets
-            .chunks(taps)
-            .zip(self.sums.chunks_mut(TILE_COLS))
-        {
-            let offsets = &offsets[run.clone()];
-            for at in (0..whole).step_by(LANES) {
-                let first = channels.start + at;
-                let mut acc = [S::default(); LANES];
-                for (tap, &offset) in offsets.iter().enumerate() {
-                    let a = match offset {
-                        OUTSIDE => &pad[first..],
-                        offset => &input[offset + first..],
+    fn run(mut self) {
+        let channels = self.channels.len();
+        let mut at = 0;
+        at = self.blocks::<64>(at, channels);
+        at = self.blocks::<16>(at, channels);
+        at = self.blocks::<8>(at, channels);
+        self.blocks::<1>(at, channels);
+    }
+}
+
+impl<T, W, S> Taps<'_, T, W, S>
+where
+    T: Copy + Into<S>,
+    W: Copy + Into<S>,
+    S: Copy + Default + Mul<Output = S> + AddAssign,
+{
+    /// As many blocks of `N` channels as fit between `at` and `end` (of the tile); where they end.
+    #[inline(always)]
+    fn blocks<const N: usize>(&mut self, mut at: usize, end: usize) -> usize {
+        while at + N <= end {
+            let first = self.channels.start + at;
+            let rows = self.sums.chunks_mut(TILE_COLS);
+            for (offsets, sums) in self.offsets.chunks(self.taps).zip(rows) {
+                let mut acc = [S::default(); N];
+                let mut weights = self.weights.get(first..).unwrap_or(&[]);
+                for &offset in &offsets[self.run.clone()] {
+                    let (from, offset) = match offset {
+                        OUTSIDE => (self.pad, 0),
+                        offset => (self.input, offset),
                     };
-                    let w = &weights[tap * stride + first..];
-                    let (Some(a), Some(w)) = (a.first_chunk::<LANES>(), w.first_chunk::<LANES>())
-                    else {
-                        continue;
-                    };
-                    for j in 0..LANES {
+                    let a: &[T; N] = from[offset + first..].first_chunk().expect("a tap");
+                    let w: &[W; N] = weights.first_chunk().expect("weights of a tap");
+                    for j in 0..N {
                         acc[j] += a[j].into() * w[j].into();
                     }
+                    weights = weights.get(self.stride..).unwrap_or(&[]);
                 }
-                sums[at..at + LANES].copy_from_slice(&acc);
+                sums[at..at + N].copy_from_slice(&acc);
             }
-            for (at, sum) in sums.iter_mut().enumerate().take(channels.len()).skip(whole) {
-                let c = channels.start + at;
-                let mut acc = S::default();
-                for (tap, &offset) in offsets.iter().enumerate() {
-                    let a = match offset {
-                        OUTSIDE => pad[c],
-                        offset => input[offset + c],
-                    };
-                    acc += a.into() * weights[tap * stride + c].into();
-                }
-                *sum = acc;
-            }
+            at += N;
         }
+        at
     }
 }
 
@@ -281,30 +270,4 @@ pub(crate) fn offset_bytes(windows: &Windows) -> usize {
 /// A lane of scratch as offsets.
 pub(crate) fn as_offsets(lane: &mut [u64]) -> &mut [usize] {
     bytemuck::cast_slice_mut(lane)
-}
-
-/// Integer sums of one tile; exact as long as no int32 sum overflows, else they wrap.
-#[allow(clippy::too_many_arguments)] // operands of a kernel
-pub(crate) fn sum_i32<T: Copy + Into<i32>>(
-    isa: super::isa::Proven,
-    windows: &Windows,
-    input: &[T],
-    pad: &[T],
-    weights: &[i16],
-    channels: Range<usize>,
-    offsets: &[usize],
-    tile: &mut Tile,
-) {
-    let taps = Taps {
-        input,
-        pad,
-        weights,
-        stride: windows.shape.out_c,
-        channels,
-        offsets,
-        taps: windows.taps(),
-        run: 0..windows.taps(),
-        sums: &mut tile.0[..],
-    };
-    simd::vectorized(isa, taps);
 }

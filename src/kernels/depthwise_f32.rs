@@ -5,7 +5,7 @@ use super::depthwise::{Taps, Windows, as_offsets, offset_bytes, tiles};
 use super::gemm::{TILE_COLS, TILE_ROWS, check_bias, split, worth};
 use super::isa::{Isa, Proven};
 use super::scratch::Scratch;
-use super::simd::{self, Vectorized};
+use super::simd::{self, FloatTaps, Vectorized};
 use crate::error::Result;
 
 /// Multiply–adds that are worth a thread.
@@ -124,6 +124,25 @@ impl DepthwiseF32 {
                     pixels,
                     as_offsets(lane),
                     |pixels, channels, offsets| {
+                        let rows = pixels.len();
+                        let out = &mut out[(pixels.start - begin) * stride + channels.start..];
+                        let taps = FloatTaps {
+                            input,
+                            pad: &self.pad,
+                            weights: &self.weights,
+                            bias: &self.bias,
+                            clamp: self.clamp,
+                            taps: windows.taps(),
+                            stride,
+                            channels: channels.clone(),
+                            offsets,
+                        };
+                        let done = simd::float_taps(self.isa, &taps, out);
+                        let channels = channels.start + done..channels.end;
+                        if channels.is_empty() {
+                            return;
+                        }
+                        let out = &mut out[done..];
                         let taps = Taps {
                             input,
                             pad: &self.pad,
@@ -136,8 +155,7 @@ impl DepthwiseF32 {
                             sums: &mut sums[..],
                         };
                         simd::vectorized(self.isa, taps);
-                        let out = &mut out[(pixels.start - begin) * stride + channels.start..];
-                        let len = out.len().min((pixels.len() - 1) * stride + channels.len());
+                        let len = (rows - 1) * stride + channels.len();
                         let finish = Finish {
                             sums: &sums,
                             bias: &self.bias[channels],

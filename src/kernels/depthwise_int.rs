@@ -1,7 +1,9 @@
 //! int8, int16×8 and hybrid depthwise convolution, packed.
 
+use std::ops::Range;
+
 use super::Conv2dShape;
-use super::depthwise::{Windows, as_offsets, offset_bytes, sum_i32, tiles};
+use super::depthwise::{Taps, Windows, as_offsets, offset_bytes, tiles};
 use super::gemm::{TILE_ROWS, Tile, check_bias, split, worth};
 use super::isa::{Isa, Proven};
 use super::portable;
@@ -9,7 +11,7 @@ use super::reference::conv::{Hybrid, Quantized};
 use super::rescale::{Bounds, Factors, Fixed, Real, Wide, whole_panels};
 use super::row_quantize::quantize_row;
 use super::scratch::Scratch;
-use super::simd::{self, HybridPart};
+use super::simd::{self, HybridPart, IntTaps, Tap};
 use crate::error::Result;
 
 /// Multiply–adds that are worth a thread.
@@ -22,6 +24,8 @@ struct Common {
     windows: Windows,
     /// As the kernel multiplies them, one row of channels per tap.
     weights: Vec<i16>,
+    /// The same as the instruction set's kernel wants them, where it has one.
+    packed: Option<Vec<i16>>,
     /// Sum of the weights of each channel.
     sums: Vec<i32>,
 }
@@ -35,12 +39,70 @@ impl Common {
                 *sum = sum.wrapping_add(w.into());
             }
         }
+        let isa = isa.proven();
         Ok(Self {
-            isa: isa.proven(),
+            isa,
             windows,
+            packed: simd::tap_group(isa).map(|group| simd::pack_taps(group, weights, shape.out_c)),
             weights: weights.iter().map(|&w| w.into()).collect(),
             sums,
         })
+    }
+
+    /// Sums over the taps of a few pixels; wrong where an int32 sum can overflow.
+    fn sum<T: Tap>(
+        &self,
+        input: &[T],
+        pad: &[T],
+        channels: Range<usize>,
+        offsets: &[usize],
+        tile: &mut Tile,
+    ) {
+        let done = match &self.packed {
+            Some(weights) => {
+                let taps = IntTaps {
+                    input,
+                    pad,
+                    weights,
+                    taps: self.windows.taps(),
+                    channels: channels.clone(),
+                    offsets,
+                };
+                simd::int_taps(self.isa, &taps, tile)
+            }
+            None => 0,
+        };
+        if done < channels.len() {
+            let all = 0..self.windows.taps();
+            self.sum_run(input, pad, channels, done, offsets, all, tile);
+        }
+    }
+
+    /// The same over some of the taps, by plain code, for the channels after the first `skip`.
+    #[allow(clippy::too_many_arguments)] // operands of a kernel
+    fn sum_run<T: Tap>(
+        &self,
+        input: &[T],
+        pad: &[T],
+        channels: Range<usize>,
+        skip: usize,
+        offsets: &[usize],
+        run: Range<usize>,
+        tile: &mut Tile,
+    ) {
+        let stride = self.windows.shape.out_c;
+        let taps = Taps {
+            input,
+            pad,
+            weights: &self.weights[run.start * stride..],
+            stride,
+            channels: channels.start + skip..channels.end,
+            offsets,
+            taps: self.windows.taps(),
+            run,
+            sums: &mut tile.0[skip..],
+        };
+        simd::vectorized(self.isa, taps);
     }
 }
 
@@ -125,12 +187,7 @@ impl DepthwiseI8 {
         scratch: &mut Scratch,
         threads: usize,
     ) -> Result<()> {
-        let Common {
-            isa,
-            windows,
-            weights,
-            ..
-        } = &self.common;
+        let Common { isa, windows, .. } = &self.common;
         windows.check(input.len(), output.len())?;
         let threads = worth(threads, windows.macs(), GRAIN);
         let repeated = windows.repeated_len();
@@ -155,9 +212,8 @@ impl DepthwiseI8 {
                     as_offsets(lane),
                     |pixels, channels, offsets| {
                         let (first, n) = (channels.start, channels.len());
-                        sum_i32(
-                            *isa, windows, input, &self.pad, weights, channels, offsets, &mut tile,
-                        );
+                        self.common
+                            .sum(input, &self.pad, channels, offsets, &mut tile);
                         let out = &mut out[(pixels.start - begin) * stride + first..];
                         match &self.finish {
                             Finish::Fixed(p) => {
@@ -262,12 +318,7 @@ impl DepthwiseI16 {
         scratch: &mut Scratch,
         threads: usize,
     ) -> Result<()> {
-        let Common {
-            isa,
-            windows,
-            weights,
-            ..
-        } = &self.common;
+        let Common { isa, windows, .. } = &self.common;
         windows.check(input.len(), output.len())?;
         let threads = worth(threads, windows.macs(), GRAIN);
         let repeated = windows.repeated_len();
@@ -295,25 +346,20 @@ impl DepthwiseI16 {
                     |pixels, channels, offsets| {
                         let (first, n) = (channels.start, channels.len());
                         let mut start = 0;
-                        for (i, &end) in self.runs.iter().enumerate() {
-                            if i > 0 {
-                                portable::widen(&tile, wide, i == 1);
+                        if self.runs.len() == 1 {
+                            self.common
+                                .sum(input, &self.pad, channels, offsets, &mut tile);
+                        } else {
+                            for (i, &end) in self.runs.iter().enumerate() {
+                                if i > 0 {
+                                    portable::widen(&tile, wide, i == 1);
+                                }
+                                let (pad, channels) = (&self.pad, channels.clone());
+                                let run = start..end;
+                                self.common
+                                    .sum_run(input, pad, channels, 0, offsets, run, &mut tile);
+                                start = end;
                             }
-                            simd::vectorized(
-                                *isa,
-                                super::depthwise::Taps {
-                                    input,
-                                    pad: &self.pad,
-                                    weights: &weights[start * stride..],
-                                    stride,
-                                    channels: channels.clone(),
-                                    offsets,
-                                    taps: windows.taps(),
-                                    run: start..end,
-                                    sums: &mut tile.0[..],
-                                },
-                            );
-                            start = end;
                         }
                         let before = (self.runs.len() > 1).then_some(&*wide);
                         let out = &mut out[(pixels.start - begin) * stride + first..];
@@ -416,12 +462,7 @@ impl DepthwiseHybrid {
         scratch: &mut Scratch,
         threads: usize,
     ) -> Result<()> {
-        let Common {
-            isa,
-            windows,
-            weights,
-            ..
-        } = &self.common;
+        let Common { isa, windows, .. } = &self.common;
         windows.check(input.len(), output.len())?;
         let s = windows.shape;
         let threads = worth(threads, windows.macs() / s.batches.max(1), GRAIN);
@@ -457,9 +498,7 @@ impl DepthwiseHybrid {
                         as_offsets(lane),
                         |pixels, channels, offsets| {
                             let (first, n) = (channels.start, channels.len());
-                            sum_i32(
-                                *isa, windows, input, pad, weights, channels, offsets, &mut tile,
-                            );
+                            self.common.sum(input, pad, channels, offsets, &mut tile);
                             let out = &mut out[(pixels.start - begin) * stride + first..];
                             let p = HybridPart {
                                 weight_sums: &self.weight_sums[first..],

@@ -13,8 +13,6 @@ use rayon::prelude::*;
 
 /// Elements read that are worth a thread.
 const GRAIN: usize = 400_000;
-/// Channels folded at once.
-const LANES: usize = 32;
 
 /// One kind of pooling: how values are folded, and what becomes of the fold of a window.
 trait Pooling: Copy + Sync {
@@ -52,38 +50,44 @@ impl<P: Pooling> Vectorized for Lines<'_, P> {
             for x in 0..s.out_w {
                 let Some(out) = pixels.next() else { return };
                 let columns = window(x * s.stride_w, s.k_w, s.pad_left, s.in_w);
-                let elements = rows.len() * columns.len();
-                let whole = c / LANES * LANES;
-                for first in (0..whole).step_by(LANES) {
-                    let mut acc = [pooling.start(); LANES];
-                    for row in rows.clone() {
-                        for column in columns.clone() {
-                            let at = ((batch * s.in_h + row) * s.in_w + column) * c + first;
-                            let Some(v) = input[at..].first_chunk::<LANES>() else {
-                                continue;
-                            };
-                            for j in 0..LANES {
-                                acc[j] = pooling.fold(acc[j], v[j]);
-                            }
-                        }
-                    }
-                    for j in 0..LANES {
-                        out[first + j] = pooling.finish(acc[j], elements);
-                    }
-                }
-                for (first, out) in out.iter_mut().enumerate().skip(whole) {
-                    let mut acc = pooling.start();
-                    for row in rows.clone() {
-                        for column in columns.clone() {
-                            let at = ((batch * s.in_h + row) * s.in_w + column) * c + first;
-                            acc = pooling.fold(acc, input[at]);
-                        }
-                    }
-                    *out = pooling.finish(acc, elements);
-                }
+                let mut at = 0;
+                at = block::<P, 32>(pooling, s, input, (batch, &rows, &columns), at, out);
+                at = block::<P, 8>(pooling, s, input, (batch, &rows, &columns), at, out);
+                block::<P, 1>(pooling, s, input, (batch, &rows, &columns), at, out);
             }
         }
     }
+}
+
+/// Pools one window, `N` channels at a time from `at` on as long as there are as many; where that ends.
+#[inline(always)]
+fn block<P: Pooling, const N: usize>(
+    pooling: P,
+    s: &Pool2dShape,
+    input: &[P::Value],
+    (batch, rows, columns): (usize, &Range<usize>, &Range<usize>),
+    mut at: usize,
+    out: &mut [P::Value],
+) -> usize {
+    let c = s.channels;
+    let elements = rows.len() * columns.len();
+    while at + N <= c {
+        let mut acc = [pooling.start(); N];
+        for row in rows.clone() {
+            for column in columns.clone() {
+                let from = ((batch * s.in_h + row) * s.in_w + column) * c + at;
+                let v: &[P::Value; N] = input[from..].first_chunk().expect("a pixel");
+                for j in 0..N {
+                    acc[j] = pooling.fold(acc[j], v[j]);
+                }
+            }
+        }
+        for j in 0..N {
+            out[at + j] = pooling.finish(acc[j], elements);
+        }
+        at += N;
+    }
+    at
 }
 
 /// The part of a window that lies inside an axis.

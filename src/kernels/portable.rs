@@ -8,6 +8,7 @@ use super::simd::{F32Tile, HybridPart};
 const HALF: usize = 8;
 
 /// Products of `rows` rows of pairs with one panel or more, into `tile`.
+#[cfg_attr(target_arch = "x86_64", allow(dead_code))] // there it is the oracle of `simd::sse2`
 pub(crate) fn dot_i16(
     pairs: usize,
     a: &[i16],

@@ -9,11 +9,18 @@ const LANES: usize = 32;
 /// `v` to the nearest integer, halves away from zero, within `low..=high` (at most ±2^20); 0 for NaN.
 #[inline(always)]
 pub(crate) fn round_within(v: f32, low: f32, high: f32) -> i32 {
+    /// Its last bit is worth 1, so that adding it rounds to an integer, ties to even; the integer stands in the low bits.
+    const MAGIC: f32 = 12_582_912.0;
+    #[allow(clippy::eq_op)] // NaN differs from itself
+    let v = if v == v { v } else { 0.0 };
     let v = if v < low { low } else { v };
     let v = if v > high { high } else { v };
-    let whole = v as i32;
-    let rest = v - whole as f32;
-    whole + i32::from(rest >= 0.5) - i32::from(rest <= -0.5)
+    let even = (v + MAGIC) - MAGIC;
+    let rest = v - even;
+    let up = if rest == 0.5 && v > 0.0 { 1.0 } else { 0.0 };
+    let down = if rest == -0.5 && v < 0.0 { 1.0 } else { 0.0 };
+    let whole = even + (up - down);
+    (whole + MAGIC).to_bits() as i32 - MAGIC.to_bits() as i32
 }
 
 /// Smallest and greatest value, 0 among them; NaN does not count.

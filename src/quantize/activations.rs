@@ -59,37 +59,37 @@ pub fn decide(
             }
         }
     }
+    // The tensor that a group's range comes from: the first as wide as the group.
+    let mut sources: Vec<Option<TensorId>> = vec![None; main.tensors.len()];
+    for (id, range) in ranges.iter().enumerate() {
+        let root = groups.root(id);
+        if touched[id] && sources[root].is_none() && *range == wide[root] {
+            sources[root] = Some(id);
+        }
+    }
     (0..main.tensors.len())
         .map(|id| {
             if !touched[id] || main.tensors[id].is_constant() {
                 return None;
             }
             let root = groups.root(id);
+            let same_as = |source, own| {
+                if source == id {
+                    own
+                } else {
+                    Reason::SameAs(source)
+                }
+            };
             if let Some((source, scale, zero_point)) = groups.fixed[root] {
                 return Some(Activation {
                     quantization: Quantization::per_tensor(scale, zero_point),
-                    reason: if source == id {
-                        Reason::Fixed
-                    } else {
-                        Reason::SameAs(source)
-                    },
+                    reason: same_as(source, Reason::Fixed),
                 });
             }
-            let range = wide[root]?;
-            // The tensor that the group's range comes from: the first as wide as the group.
-            let source = (0..main.tensors.len())
-                .find(|&t| groups.parents[t] == root && ranges[t] == Some(range) && touched[t])
-                .unwrap_or(id);
+            let Range { min, max } = wide[root]?;
             Some(Activation {
-                quantization: from_range(range.min, range.max, width),
-                reason: if source == id {
-                    Reason::Calibrated {
-                        min: range.min,
-                        max: range.max,
-                    }
-                } else {
-                    Reason::SameAs(source)
-                },
+                quantization: from_range(min, max, width),
+                reason: same_as(sources[root].unwrap_or(id), Reason::Calibrated { min, max }),
             })
         })
         .collect()
@@ -133,46 +133,59 @@ fn touched(main: &Subgraph, rules: &[Option<Rule>], border: bool) -> Vec<bool> {
     touched
 }
 
-/// Tensors that share scale and zero point, as a forest: each points at its root.
+/// Tensors that share scale and zero point.
 struct Groups {
-    parents: Vec<TensorId>,
-    /// Parameters that an operator dictates, at the root: the tensor it makes, scale, zero point.
+    /// The tensor that stands for the group of each tensor.
+    roots: Vec<TensorId>,
+    /// At a root: the tensors of its group.
+    members: Vec<Vec<TensorId>>,
+    /// At a root: parameters that an operator dictates, and the tensor it makes.
     fixed: Vec<Option<(TensorId, f32, i64)>>,
+    /// The nodes that read each tensor.
+    readers: Vec<Vec<usize>>,
 }
 
 impl Groups {
     fn new(main: &Subgraph, rules: &[Option<Rule>]) -> Self {
         let mut fixed = vec![None; main.tensors.len()];
-        for (node, rule) in main.nodes.iter().zip(rules) {
+        let mut readers = vec![vec![]; main.tensors.len()];
+        for (i, (node, rule)) in main.nodes.iter().zip(rules).enumerate() {
             if let (Some(rule), Some(&output)) = (rule, node.outputs.first())
                 && let Output::Fixed { scale, zero_point } = rule.output
             {
                 fixed[output] = Some((output, scale, zero_point));
             }
+            for &t in node.inputs.iter().flatten() {
+                readers[t].push(i);
+            }
         }
         Self {
-            parents: (0..main.tensors.len()).collect(),
+            roots: (0..main.tensors.len()).collect(),
+            members: (0..main.tensors.len()).map(|t| vec![t]).collect(),
             fixed,
+            readers,
         }
     }
 
-    /// The forest is kept flat, so a parent is a root.
     fn root(&self, id: TensorId) -> TensorId {
-        self.parents[id]
+        self.roots[id]
     }
 
     /// Puts the groups of `a` and `b` together; at most one of them is fixed, or both alike.
     fn join(&mut self, a: TensorId, b: TensorId) {
-        let (a, b) = (self.root(a), self.root(b));
-        if a == b {
+        let (mut large, mut small) = (self.root(a), self.root(b));
+        if large == small {
             return;
         }
-        self.fixed[a] = self.fixed[a].or(self.fixed[b]);
-        for parent in &mut self.parents {
-            if *parent == b {
-                *parent = a;
-            }
+        if self.members[large].len() < self.members[small].len() {
+            std::mem::swap(&mut large, &mut small);
         }
+        self.fixed[large] = self.fixed[large].or(self.fixed[small]);
+        let moved = std::mem::take(&mut self.members[small]);
+        for &t in &moved {
+            self.roots[t] = large;
+        }
+        self.members[large].extend(moved);
     }
 
     /// Operators that move values of one input give their output its parameters.
@@ -191,6 +204,10 @@ impl Groups {
     /// Operators that put inputs together push the output's parameters back to an input, where nobody else needs that
     /// input finer: its producer then computes in the output's scale at once, without a second rounding.
     fn backward(&mut self, main: &Subgraph, rules: &[Option<Rule>]) {
+        let mut is_output = vec![false; main.tensors.len()];
+        for &t in &main.outputs {
+            is_output[t] = true;
+        }
         for (i, (node, rule)) in main.nodes.iter().zip(rules).enumerate() {
             let (Some(rule), Some(&output)) = (rule, node.outputs.first()) else {
                 continue;
@@ -214,7 +231,9 @@ impl Groups {
                 continue;
             }
             for &input in &inputs {
-                if !main.tensors[input].is_constant() && self.free_for(main, rules, input, i) {
+                if !main.tensors[input].is_constant()
+                    && self.free_for(main, rules, &is_output, input, i)
+                {
                     self.join(output, input);
                 }
             }
@@ -226,22 +245,22 @@ impl Groups {
         &self,
         main: &Subgraph,
         rules: &[Option<Rule>],
+        is_output: &[bool],
         input: TensorId,
         to: usize,
     ) -> bool {
         let root = self.root(input);
-        if self.fixed[root].is_some() || main.outputs.iter().any(|&t| self.root(t) == root) {
-            return false;
-        }
-        main.nodes
-            .iter()
-            .zip(rules)
-            .enumerate()
-            .all(|(i, (node, rule))| {
-                let inside = rule
-                    .is_some_and(|r| matches!(r.output, Output::SameAsInput | Output::SharedByAll))
-                    && node.outputs.first().is_some_and(|&o| self.root(o) == root);
-                i == to || inside || !node.inputs.iter().flatten().any(|&t| self.root(t) == root)
-            })
+        let shares = |i: usize| {
+            let shared = |r: &Rule| matches!(r.output, Output::SameAsInput | Output::SharedByAll);
+            rules[i].as_ref().is_some_and(shared)
+                && main.nodes[i]
+                    .outputs
+                    .first()
+                    .is_some_and(|&o| self.root(o) == root)
+        };
+        self.fixed[root].is_none()
+            && self.members[root]
+                .iter()
+                .all(|&t| !is_output[t] && self.readers[t].iter().all(|&i| i == to || shares(i)))
     }
 }

@@ -251,7 +251,7 @@ impl<'a> Build<'a> {
     /// Adds node `i` with its inputs in the forms it needs.
     fn node(&mut self, i: usize, node: &Node) -> Result<()> {
         let quantized = self.plan.nodes[i] == NodePlan::Quantized;
-        let fold = self.plan.shapes.iter().find(|f| f.node == i);
+        let fold = self.plan.shape_of(i);
         let mut inputs = vec![];
         for (slot, input) in node.inputs.iter().enumerate() {
             let Some(t) = *input else {
@@ -259,7 +259,7 @@ impl<'a> Build<'a> {
                 continue;
             };
             inputs.push(Some(match fold {
-                Some(fold) if slot == 1 => self.shape_constant(t, &fold.shape),
+                Some(shape) if slot == 1 => self.shape_constant(t, shape),
                 _ if matches!(node.op, Op::Shape { .. }) && !self.forms[t].is_empty() => {
                     self.forms[t][0].1
                 }
@@ -295,8 +295,8 @@ impl<'a> Build<'a> {
         {
             o.asymmetric_quantize_inputs = true;
         }
-        if let (Some(fold), Op::Reshape { new_shape }) = (fold, &mut op) {
-            *new_shape = Some(fold.shape.clone());
+        if let (Some(shape), Op::Reshape { new_shape }) = (fold, &mut op) {
+            *new_shape = Some(shape.to_vec());
         }
         self.nodes.push(Node {
             op,
@@ -311,12 +311,7 @@ impl<'a> Build<'a> {
     /// The form in which node `i` reads the old tensor `t` as its input `slot`.
     fn needed(&self, i: usize, slot: usize, t: TensorId) -> Form {
         match (&self.plan.nodes[i], self.plan.recipe.mode) {
-            (NodePlan::Quantized, _) => match self
-                .plan
-                .uses
-                .iter()
-                .find(|u| u.node == i && u.input == slot)
-            {
+            (NodePlan::Quantized, _) => match self.plan.use_of(i, slot) {
                 Some(u) => Form::Quantized(u.dtype, u.quantization.clone()),
                 None => self.planned(t),
             },
@@ -453,7 +448,7 @@ fn live_nodes(main: &Subgraph, plan: &QuantPlan) -> Vec<bool> {
         if !live[i] {
             continue;
         }
-        let folded = plan.shapes.iter().any(|f| f.node == i);
+        let folded = plan.shape_of(i).is_some();
         for (slot, t) in node.inputs.iter().enumerate() {
             if let (Some(t), false) = (*t, folded && slot == 1) {
                 read[t] = true;

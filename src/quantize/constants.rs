@@ -37,12 +37,20 @@ pub fn quantized_constant(
         // The low bytes of a little-endian integer are the same integer in a narrower type.
         let width = dtype.bits() / 8;
         let mut data = Vec::with_capacity(values.len() * width);
-        for (n, piece) in values.chunks(PIECE).enumerate() {
-            progress.check()?;
-            for (i, &v) in piece.iter().enumerate() {
-                let c = channels.of(n * PIECE + i);
-                let integer = quantize(v, q.scales[c], q.zero_points[c], qmin, qmax);
-                data.extend(integer.to_le_bytes().into_iter().take(width));
+        let mut since_check = 0;
+        for (run, values) in values.chunks(channels.inner.max(1)).enumerate() {
+            let c = run % channels.channels.max(1);
+            let (scale, zero_point) = (q.scales[c], q.zero_points[c]);
+            for piece in values.chunks(PIECE) {
+                since_check += piece.len();
+                if since_check >= PIECE {
+                    progress.check()?;
+                    since_check = 0;
+                }
+                for &v in piece {
+                    let integer = quantize(v, scale, zero_point, qmin, qmax).to_le_bytes();
+                    data.extend_from_slice(integer.get(..width).unwrap_or(&integer));
+                }
             }
         }
         Ok(data)

@@ -96,15 +96,6 @@ impl Channels {
             }),
         }
     }
-
-    /// Channel of the element at `index`.
-    pub fn of(&self, index: usize) -> usize {
-        if self.inner == 0 || self.channels == 0 {
-            0
-        } else {
-            index / self.inner % self.channels
-        }
-    }
 }
 
 /// Largest magnitude in each channel.
@@ -249,7 +240,6 @@ mod tests {
         );
         let first = Channels::new(&[2, 3], Some(0)).unwrap();
         assert_eq!(channel_peaks(&[1., 2., 3., -4., 0., 1.], first), [3., 4.]);
-        assert_eq!((first.of(2), first.of(3), last.of(4)), (0, 1, 1));
         assert_eq!(Channels::new(&[2], Some(1)), None);
     }
 }

@@ -19,12 +19,31 @@ pub struct QuantPlan {
     /// One per node of the main subgraph.
     pub nodes: Vec<NodePlan>,
     /// Inputs of quantized nodes that need other parameters than the tensor itself has: a bias or weight that several nodes
-    /// share, or a tensor that meets another scale in a concatenation.
+    /// share, or a tensor that meets another scale in a concatenation. In the order of the nodes.
     pub uses: Vec<UsePlan>,
-    /// Shape arithmetic that becomes a constant.
+    /// Shape arithmetic that becomes a constant, in the order of the nodes.
     pub shapes: Vec<ShapeFold>,
     /// Sentences for the user: suspicious ranges, delegate limits, …
     pub warnings: Vec<String>,
+}
+
+impl QuantPlan {
+    /// How node `node` sees its input `input`, where that differs from the tensor's own plan.
+    pub fn use_of(&self, node: usize, input: usize) -> Option<&UsePlan> {
+        let first = self.uses.partition_point(|u| u.node < node);
+        let own = self
+            .uses
+            .get(first..)?
+            .iter()
+            .take_while(|u| u.node == node);
+        own.into_iter().find(|u| u.input == input)
+    }
+
+    /// The shape that the RESHAPE `node` gets, if it is folded.
+    pub fn shape_of(&self, node: usize) -> Option<&[i32]> {
+        let found = self.shapes.binary_search_by_key(&node, |s| s.node).ok()?;
+        self.shapes.get(found).map(|s| &s.shape[..])
+    }
 }
 
 /// What becomes of one tensor: how quantized operators see it. Where an operator that stays float makes or reads it, or the

@@ -351,7 +351,7 @@ fn refused(
 
 /// Scale in which node `i` sees its input `slot`.
 fn seen_scale(plan: &QuantPlan, i: usize, node: &Node, slot: usize) -> Option<f32> {
-    let own = plan.uses.iter().find(|u| u.node == i && u.input == slot);
+    let own = plan.use_of(i, slot);
     let quantization = match own {
         Some(u) => Some(&u.quantization),
         None => plan.tensors[node.input(slot)?].quantization.as_ref(),

@@ -14,8 +14,6 @@ mod evaluate_tensors;
 mod folder;
 mod golden_file;
 mod kernels_fast;
-mod kernels_fast;
-mod kernels_fast_depthwise;
 mod kernels_fast_depthwise;
 mod kernels_fast_elementwise;
 mod quantize_files;

@@ -130,7 +130,7 @@ fn rail(ui: &mut Ui, context: &mut Context<'_>, open: bool) {
 /// Sections that scroll, and Run that does not.
 fn content(ui: &mut Ui, context: &mut Context<'_>) {
     let theme = context.theme;
-    let foot_height = 88.0;
+    let foot_height = 84.0;
     let whole = ui.available_rect_before_wrap();
     let foot_top = whole.bottom() - foot_height;
     let mut upper = whole;
@@ -140,14 +140,14 @@ fn content(ui: &mut Ui, context: &mut Context<'_>) {
             .auto_shrink([false, false])
             .show(ui, |ui| {
                 Frame::new()
-                    .inner_margin(Margin::symmetric(16, 10))
+                    .inner_margin(Margin::symmetric(16, 8))
                     .show(ui, |ui| {
                         ui.set_width(WIDTH - 32.0);
                         ui.spacing_mut().item_spacing.y = 6.0;
                         side_model::ui(ui, context);
-                        ui.add_space(8.0);
+                        ui.add_space(4.0);
                         side_data::ui(ui, context);
-                        ui.add_space(8.0);
+                        ui.add_space(4.0);
                         side_modes::ui(ui, context);
                     });
             });

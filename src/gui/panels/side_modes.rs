@@ -33,9 +33,9 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
             ui.spacing_mut().item_spacing.y = 0.0;
             for (i, choice) in context.bench.modes.iter().enumerate() {
                 if i > 0 {
-                    ui.add_space(4.0);
+                    ui.add_space(5.0);
                     hline(ui, 10.0);
-                    ui.add_space(4.0);
+                    ui.add_space(2.0);
                 }
                 ui.push_id(i, |ui| mode(ui, context, choice));
             }

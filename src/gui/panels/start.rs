@@ -85,7 +85,7 @@ fn content(ui: &mut Ui, context: &mut Context<'_>) {
     );
     ui.add_space(24.0);
     let width = ui.available_width();
-    let (_, row) = ui.allocate_space(vec2(width, 180.0));
+    let (_, row) = ui.allocate_space(vec2(width, 164.0));
     let demo_width = 320.0_f32.min(width * 0.4);
     let mut drop_zone = row;
     drop_zone.set_right(row.right() - demo_width - 16.0);
@@ -120,7 +120,7 @@ fn open_zone(ui: &mut Ui, context: &mut Context<'_>, rect: Rect) {
     let painter = ui.painter();
     painter.rect_filled(rect, ROUND_CARD, theme.panel);
     dashed(ui, rect, Stroke::new(1.0, theme.control));
-    let inside = rect.shrink2(vec2(28.0, 40.0));
+    let inside = rect.shrink2(vec2(28.0, 34.0));
     let icon_at = pos2(inside.left() + 12.0, inside.top() + 24.0);
     Icon::Model.paint_sized(ui.painter(), icon_at, 24.0, theme.text2);
     at(ui, inside, |ui| {

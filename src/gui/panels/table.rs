@@ -177,13 +177,16 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, comparison: &Comparison, answe
     }
     let head_rect = Rect::from_min_size(rect.min + vec2(0.0, groups), vec2(width, head));
     heads(ui, context, &columns, head_rect);
+    let spacing = std::mem::take(&mut ui.spacing_mut().item_spacing);
     for (i, row) in comparison.rows.iter().enumerate() {
         let top = head_rect.bottom() + i as f32 * row_height;
         let place = Rect::from_min_size(pos2(rect.left(), top), vec2(width, row_height));
         ui.push_id(row.id.0, |ui| {
+            ui.spacing_mut().item_spacing = spacing;
             table_row(ui, context, comparison, row, &columns, place, answer);
         });
     }
+    ui.spacing_mut().item_spacing = spacing;
     height
 }
 

@@ -170,7 +170,7 @@ fn dot_i16_rp<const R: usize, const P: usize>(
 /// acc + products of pairs. Written out because LLVM parts the intrinsic into `vpmaddwd` and `vpaddd`, at half the speed.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-fn dpwssd(mut acc: __m512i, a: __m512i, b: __m512i) -> __m512i {
+pub(super) fn dpwssd(mut acc: __m512i, a: __m512i, b: __m512i) -> __m512i {
     // SAFETY: one instruction on registers, of an enabled feature.
     unsafe {
         std::arch::asm!(

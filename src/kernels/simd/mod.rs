@@ -4,6 +4,14 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod depthwise_avx2;
+#[cfg(target_arch = "x86_64")]
+mod depthwise_avx512;
+#[cfg(target_arch = "x86_64")]
+mod sse2;
+
+use std::ops::Range;
 
 use super::gemm::Tile;
 use super::isa::{Isa, Proven};
@@ -107,6 +115,9 @@ pub(crate) fn dot_i16(
         Isa::Avx512 => avx512::dot_i16(pairs, a, lda, rows, b, panels, tile),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => avx2::dot_i16(pairs, a, lda, rows, b, panels, tile),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Portable => sse2::dot_i16(pairs, a, lda, rows, b, panels, tile),
+        #[cfg(not(target_arch = "x86_64"))]
         _ => portable::dot_i16(pairs, a, lda, rows, b, panels, tile),
     }
 }
@@ -176,5 +187,108 @@ pub(crate) fn scale_f32(
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => avx512::scale_f32(tile, rows, p, out, ldc, columns),
         _ => portable::scale_f32(tile, rows, p, out, ldc, columns),
+    }
+}
+
+/// An integer type of depthwise inputs: one or two bytes.
+pub(crate) trait Tap: Copy + Default + Into<i32> {}
+impl Tap for i8 {}
+impl Tap for i16 {}
+
+/// One call of an integer depthwise kernel: a few pixels, and channels of one tile. No int32 sum may overflow.
+pub(crate) struct IntTaps<'a, T> {
+    pub input: &'a [T],
+    /// Stands for taps outside of the image; one value per channel.
+    pub pad: &'a [T],
+    /// As [`pack_taps`] made them.
+    pub weights: &'a [i16],
+    pub taps: usize,
+    /// Begins a multiple of 64.
+    pub channels: Range<usize>,
+    /// Of the taps of each pixel.
+    pub offsets: &'a [usize],
+}
+
+/// Channels that the integer depthwise kernel computes together; `None` where there is no such kernel.
+pub(crate) fn tap_group(isa: Proven) -> Option<usize> {
+    match isa.isa() {
+        Isa::Avx512 => Some(32),
+        Isa::Avx2 => Some(16),
+        Isa::Portable => None,
+    }
+}
+
+/// Weights (one row of channels per tap) in the order in which unpacking leaves pairs of taps: by groups of channels, pairs of
+/// taps, low and high halves of 128-bit lanes.
+pub(crate) fn pack_taps(group: usize, weights: &[i8], channels: usize) -> Vec<i16> {
+    let taps = weights.len() / channels.max(1);
+    let pairs = taps.div_ceil(2);
+    let mut out = Vec::with_capacity(channels.next_multiple_of(group) * pairs * 2);
+    for first in (0..channels).step_by(group) {
+        for pair in 0..pairs {
+            for i in 0..2 * group {
+                // Half, then lane, then channel within the half lane, then tap of the pair.
+                let (half, rest) = (i / group, i % group);
+                let channel = first + rest / 8 * 8 + half * 4 + rest % 8 / 2;
+                let tap = 2 * pair + rest % 2;
+                let real = channel < channels && tap < taps;
+                out.push(if real {
+                    weights[tap * channels + channel].into()
+                } else {
+                    0
+                });
+            }
+        }
+    }
+    out
+}
+
+/// Sums over the taps into rows of a tile; for how many of the channels, the rest is left to the caller.
+pub(crate) fn int_taps<T: Tap>(isa: Proven, t: &IntTaps<T>, tile: &mut Tile) -> usize {
+    match isa.isa() {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => {
+            depthwise_avx512::int_taps(t, &mut tile.0);
+            t.channels.len()
+        }
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => {
+            depthwise_avx2::int_taps(t, &mut tile.0);
+            t.channels.len() / 16 * 16
+        }
+        _ => 0,
+    }
+}
+
+/// One call of a float depthwise kernel: a few pixels, and channels of one tile.
+pub(crate) struct FloatTaps<'a> {
+    pub input: &'a [f32],
+    pub pad: &'a [f32],
+    /// One row of channels per tap.
+    pub weights: &'a [f32],
+    pub bias: &'a [f32],
+    pub clamp: (f32, f32),
+    pub taps: usize,
+    /// Channels in all.
+    pub stride: usize,
+    pub channels: Range<usize>,
+    /// Of the taps of each pixel.
+    pub offsets: &'a [usize],
+}
+
+/// Outputs of a few pixels, `stride` apart; for how many of the channels, the rest is left to the caller.
+pub(crate) fn float_taps(isa: Proven, t: &FloatTaps, out: &mut [f32]) -> usize {
+    match isa.isa() {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => {
+            depthwise_avx512::float_taps(t, out);
+            t.channels.len()
+        }
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => {
+            depthwise_avx2::float_taps(t, out);
+            t.channels.len() / 8 * 8
+        }
+        _ => 0,
     }
 }

@@ -1,0 +1,163 @@
+//! Depthwise convolution with AVX2: integers two taps at a time by `vpmaddwd`, floats by FMA, a few pixels per call.
+//!
+//! The safe functions may be called because a `Proven` instruction set led here (see `simd::*`).
+
+#![allow(unsafe_code)]
+#![allow(clippy::needless_range_loop)] // indices keep arrays of registers in registers
+
+use std::arch::x86_64::*;
+
+use super::{FloatTaps, IntTaps, Tap};
+use crate::kernels::depthwise::OUTSIDE;
+use crate::kernels::gemm::TILE_COLS;
+
+/// Calls `$f::<n>` for 1 to 8.
+macro_rules! by_groups {
+    ($n:expr, $f:ident($($arg:expr),*)) => {
+        match $n {
+            0 => {}
+            1 => $f::<1>($($arg),*),
+            2 => $f::<2>($($arg),*),
+            3 => $f::<3>($($arg),*),
+            4 => $f::<4>($($arg),*),
+            5 => $f::<5>($($arg),*),
+            6 => $f::<6>($($arg),*),
+            7 => $f::<7>($($arg),*),
+            8 => $f::<8>($($arg),*),
+            n => unreachable!("no depthwise kernel of {n} groups"),
+        }
+    };
+}
+
+/// Whole groups of 16 channels only.
+pub(super) fn int_taps<T: Tap>(t: &IntTaps<T>, sums: &mut [i32]) {
+    // SAFETY: a `Proven` AVX2 led here.
+    unsafe {
+        match t.channels.len() / 16 {
+            0 => {}
+            1 => int_taps_here::<T, 1>(t, sums),
+            2 => int_taps_here::<T, 2>(t, sums),
+            3 => int_taps_here::<T, 3>(t, sums),
+            4 => int_taps_here::<T, 4>(t, sums),
+            groups => unreachable!("no depthwise kernel of {groups} groups"),
+        }
+    }
+}
+
+/// Whole groups of 8 channels only.
+pub(super) fn float_taps(t: &FloatTaps, out: &mut [f32]) {
+    // SAFETY: a `Proven` AVX2 led here.
+    unsafe { by_groups!(t.channels.len() / 8, float_taps_here(t, out)) }
+}
+
+/// A tap's channels from `first` on, `len` of them.
+#[inline(always)]
+fn tap<'a, T>(input: &'a [T], pad: &'a [T], offset: usize, first: usize, len: usize) -> &'a [T] {
+    let (from, offset) = match offset {
+        OUTSIDE => (pad, 0),
+        offset => (input, offset),
+    };
+    &from[offset + first..][..len]
+}
+
+/// 16 values as 16-bit integers.
+///
+/// # Safety
+/// They must be readable.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn load<T: Tap>(from: *const T) -> __m256i {
+    // SAFETY: the caller's.
+    unsafe {
+        if size_of::<T>() == 1 {
+            _mm256_cvtepi8_epi16(_mm_loadu_si128(from.cast()))
+        } else {
+            _mm256_loadu_si256(from.cast())
+        }
+    }
+}
+
+/// `P` groups of 16 channels.
+#[target_feature(enable = "avx2")]
+fn int_taps_here<T: Tap, const P: usize>(t: &IntTaps<T>, sums: &mut [i32]) {
+    const GROUP: usize = 16;
+    let pairs = t.taps.div_ceil(2);
+    let (first, len) = (t.channels.start, P * GROUP);
+    let weights = t.weights[first * 2 * pairs..][..len * 2 * pairs].as_ptr();
+    for (offsets, sums) in t.offsets.chunks(t.taps).zip(sums.chunks_mut(TILE_COLS)) {
+        let mut low = [_mm256_setzero_si256(); P];
+        let mut high = [_mm256_setzero_si256(); P];
+        for pair in 0..pairs {
+            let second = offsets.get(2 * pair + 1).copied().unwrap_or(OUTSIDE);
+            let a = tap(t.input, t.pad, offsets[2 * pair], first, len).as_ptr();
+            let b = tap(t.input, t.pad, second, first, len).as_ptr();
+            for p in 0..P {
+                // SAFETY: `tap` found `len` readable values; the weights of a group hold 32 values a pair.
+                let (a, b, w0, w1) = unsafe {
+                    let w = weights.add((p * pairs + pair) * 2 * GROUP);
+                    (
+                        load(a.add(p * GROUP)),
+                        load(b.add(p * GROUP)),
+                        _mm256_loadu_si256(w.cast()),
+                        _mm256_loadu_si256(w.add(GROUP).cast()),
+                    )
+                };
+                let ab = _mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), w0);
+                low[p] = _mm256_add_epi32(low[p], ab);
+                let ab = _mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), w1);
+                high[p] = _mm256_add_epi32(high[p], ab);
+            }
+        }
+        let sums = sums[..len].as_mut_ptr();
+        for p in 0..P {
+            // SAFETY: `sums` has 16 values a group.
+            unsafe {
+                _mm256_storeu_si256(
+                    sums.add(p * GROUP).cast(),
+                    _mm256_permute2x128_si256::<0x20>(low[p], high[p]),
+                );
+                _mm256_storeu_si256(
+                    sums.add(p * GROUP + 8).cast(),
+                    _mm256_permute2x128_si256::<0x31>(low[p], high[p]),
+                );
+            }
+        }
+    }
+}
+
+/// `P` groups of 8 channels.
+#[target_feature(enable = "avx2,fma")]
+fn float_taps_here<const P: usize>(t: &FloatTaps, out: &mut [f32]) {
+    const GROUP: usize = 8;
+    let (first, len) = (t.channels.start, P * GROUP);
+    let (low, high) = (_mm256_set1_ps(t.clamp.0), _mm256_set1_ps(t.clamp.1));
+    let bias = t.bias[first..][..len].as_ptr();
+    assert!(t.weights.len() >= (t.taps - 1) * t.stride + first + len);
+    let weights = t.weights[first..].as_ptr();
+    for (pixel, offsets) in t.offsets.chunks(t.taps).enumerate() {
+        let mut acc = [_mm256_setzero_ps(); P];
+        for (n, &offset) in offsets.iter().enumerate() {
+            let a = tap(t.input, t.pad, offset, first, len).as_ptr();
+            for p in 0..P {
+                // SAFETY: `tap` found `len` readable values, the assertion above as many weights.
+                let (a, w) = unsafe {
+                    (
+                        _mm256_loadu_ps(a.add(p * GROUP)),
+                        _mm256_loadu_ps(weights.add(n * t.stride + p * GROUP)),
+                    )
+                };
+                acc[p] = _mm256_fmadd_ps(a, w, acc[p]);
+            }
+        }
+        let out = out[pixel * t.stride..][..len].as_mut_ptr();
+        for p in 0..P {
+            // SAFETY: bias and output have `len` values.
+            unsafe {
+                let v = _mm256_add_ps(acc[p], _mm256_loadu_ps(bias.add(p * GROUP)));
+                // The second operand is returned for NaN.
+                let v = _mm256_min_ps(high, _mm256_max_ps(low, v));
+                _mm256_storeu_ps(out.add(p * GROUP), v);
+            }
+        }
+    }
+}
