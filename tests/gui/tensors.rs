@@ -127,18 +127,6 @@ fn a_click_on_a_head_sorts_and_a_second_turns_it_round() {
 #[test]
 fn the_arrow_keys_walk_the_rows() {
     let mut window = showing(fixture::many(3000));
-    let t = std::time::Instant::now();
-    for i in 0..100 {
-        window.event(egui::Event::PointerMoved(egui::pos2(
-            500.0 + i as f32,
-            600.0,
-        )));
-        window.step();
-    }
-    eprintln!("frame {:?}", t.elapsed() / 100);
-    let t = std::time::Instant::now();
-    let p = window.render().unwrap();
-    eprintln!("paint {:?} {}", t.elapsed(), p.width());
     let shown = rows(&window);
     assert!(shown.len() < 60, "{} rows are laid out", shown.len());
     window.key_press(egui::Key::End);

@@ -509,7 +509,7 @@ fn reasons<'a>(all: &'a Layers, layer: &'a Layer) -> Vec<(Vec<&'a Column>, &'a s
 }
 
 fn why(ui: &Ui, theme: &Theme, all: &Layers, layer: &Layer, at: egui::Pos2, right: f32) {
-    let in_words = right - at.x > WHY_ICON + 20.0;
+    let in_words = right - at.x > WHY - 20.0;
     let reasons = reasons(all, layer);
     let Some((columns, reason)) = reasons.first() else {
         if layer.is_shape && in_words {

@@ -19,10 +19,12 @@ const TOP: f64 = 120.0;
 pub fn ui(ui: &mut Ui, context: &mut Context<'_>, all: &Layers, layer: &Layer) {
     let theme = context.theme;
     title(ui, context, all, layer);
+    ui.spacing_mut().item_spacing.y = 4.0;
     let mut fact = |name: &str, value: &str| {
         if value.is_empty() {
             return;
         }
+        ui.spacing_mut().interact_size.y = 18.0;
         ui.horizontal(|ui| {
             let (left, _) = ui.allocate_exact_size(vec2(70.0, 18.0), Sense::hover());
             ui.painter().text(
@@ -163,35 +165,40 @@ fn error_path(ui: &mut Ui, context: &Context<'_>, all: &Layers, layer: &Layer) {
     }
 }
 
-/// Names below the plot: the chosen operator's, and as many others as fit.
+/// Names below the plot: the chosen operator's, the first, the last, then as many others as there is room for.
 fn names(plot: &Plot<'_>, all: &Layers, stops: &[usize], layer: &Layer) {
     let theme: &Theme = plot.theme;
-    let width = plot.area.width() / stops.len().max(1) as f32;
-    let most = (width / 6.6) as usize;
-    let y = plot.area.bottom() + 6.0;
-    for (at, &index) in stops.iter().enumerate() {
-        let chosen = index == layer.index;
-        let Some(operator) = all.layers.get(index).filter(|_| most >= 5 || chosen) else {
+    let limits = plot.area.left() - 28.0..=plot.area.right() + 10.0;
+    let chosen = stops.iter().position(|&s| s == layer.index);
+    let ends = [0, stops.len().saturating_sub(1)];
+    // Past a few hundred operators only the ends could find room anyway.
+    let others = 0..stops.len().min(200);
+    let mut taken: Vec<Rect> = vec![];
+    for at in chosen.into_iter().chain(ends).chain(others) {
+        let Some(operator) = stops.get(at).and_then(|&index| all.layers.get(index)) else {
             continue;
         };
-        let words = figures::elide(&operator.op, most.max(14));
-        let (font, color) = if chosen {
+        let (font, color) = if Some(at) == chosen {
             (fonts::small_strong(), theme.text)
         } else {
             (fonts::caption(), theme.text3)
         };
-        let words = if chosen {
-            words
-        } else {
-            figures::elide(&operator.op, most)
-        };
-        let half = crate::gui::widgets::plot::text_width(&plot.painter, &words, font.clone()) / 2.0;
-        let x = plot.at(at as f64).clamp(
-            plot.area.left() - 28.0 + half,
-            (plot.area.right() + 10.0 - half).max(plot.area.left()),
-        );
-        plot.painter
-            .text(pos2(x, y), Align2::CENTER_TOP, words, font, color);
+        let words = figures::elide(&operator.op, 18);
+        let size = plot
+            .painter
+            .layout_no_wrap(words.clone(), font.clone(), color)
+            .size();
+        let left = plot.at(at as f64) - size.x / 2.0;
+        let left = left.min(limits.end() - size.x).max(*limits.start());
+        let rect = Rect::from_min_size(pos2(left, plot.area.bottom() + 6.0), size);
+        if taken
+            .iter()
+            .all(|t| !t.expand2(vec2(6.0, 0.0)).intersects(rect))
+        {
+            plot.painter
+                .text(rect.left_center(), Align2::LEFT_CENTER, words, font, color);
+            taken.push(rect);
+        }
     }
 }
 
