@@ -332,7 +332,9 @@ impl<E: Send + 'static> Jobs<E> {
             .chain(self.queue.iter().map(|q| &q.job))
             .map(|j| j.id)
             .collect();
-        ids.into_iter().filter(|&id| Some(id) != keep).for_each(|id| self.cancel(id));
+        ids.into_iter()
+            .filter(|&id| Some(id) != keep)
+            .for_each(|id| self.cancel(id));
     }
 
     /// Everything that happened since the last call; never waits. Results of cancelled jobs are dropped.
