@@ -1,19 +1,21 @@
 //! The Layers tab: the graph as a list, with the error of each operator and why it stays float.
 
+mod inspector;
+
 use egui::{
-    Align2, Color32, Rect, RichText, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo,
-    accesskit::Role, pos2, vec2,
+    Align2, Color32, Rect, RichText, ScrollArea, Sense, Stroke, Ui, WidgetInfo, accesskit::Role,
+    pos2, vec2,
 };
 
 use super::super::{Context, Tab};
 use crate::gui::fonts;
 use crate::gui::icons::Icon;
-use crate::gui::theme::{ROUND, ROUND_CARD, ROUND_CELL, Theme};
+use crate::gui::theme::{ROUND, ROUND_CELL, Theme};
 use crate::gui::view::layers::{self as view, Cell, Column, Layer, Layers};
 use crate::gui::view::tensors::TensorKey;
 use crate::gui::view::{figures, format};
 use crate::gui::widgets::plot::text_width;
-use crate::gui::widgets::{checkbox_row, text, word};
+use crate::gui::widgets::{card_at, checkbox_row, text, word};
 
 /// Height of a row.
 const ROW: f32 = 45.0;
@@ -30,6 +32,10 @@ const OUTPUT: f32 = 118.0;
 /// Width of the reason in words, and of its icon alone.
 const WHY: f32 = 190.0;
 const WHY_ICON: f32 = 44.0;
+
+/// Width of the inspector, and of the tab from which on it stands beside the list.
+const INSPECTOR: f32 = 352.0;
+const ROOM_FOR_INSPECTOR: f32 = 1000.0;
 
 /// What the tab remembers.
 #[derive(Debug)]
@@ -59,27 +65,40 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
         Some(shown) if shown.0 == inputs => shown,
         _ => (inputs, view::layers(context.bench)),
     };
-    let theme = context.theme;
-    let rect = ui.available_rect_before_wrap();
-    ui.painter().rect(
-        rect,
-        ROUND_CARD,
-        theme.raised,
-        theme.separator(),
-        egui::StrokeKind::Inside,
-    );
-    ui.scope_builder(UiBuilder::new().max_rect(rect.shrink(1.0)), |ui| {
+    let whole = ui.available_rect_before_wrap();
+    let chosen = context
+        .state
+        .layers
+        .selected
+        .and_then(|i| all.layers.get(i));
+    let beside = whole.width() >= ROOM_FOR_INSPECTOR;
+    let (mut left, mut right) = (whole, whole);
+    right.min.x = (whole.right() - INSPECTOR).max(whole.left());
+    if beside && chosen.is_some() {
+        left.max.x = right.left() - 16.0;
+    }
+    card_at(ui, left, false, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         legend(ui, context, &all);
         let places = Places::new(ui, &all, ui.available_width());
-        ScrollArea::horizontal()
+        let across = ScrollArea::horizontal()
             .auto_shrink(false)
-            .id_salt("layers across")
-            .show(ui, |ui| {
-                ui.set_width(places.width);
-                list(ui, context, &all, &places);
-            });
+            .id_salt("layers across");
+        across.show(ui, |ui| {
+            ui.set_width(places.width);
+            list(ui, context, &all, &places);
+        });
     });
+    if let Some(layer) = chosen {
+        // Over the list: it covers clicks as well as sight.
+        if !beside {
+            ui.interact(right, ui.scope_id().with("cover"), Sense::click());
+        }
+        card_at(ui, right, true, |ui| {
+            inspector::ui(ui, context, &all, layer)
+        });
+    }
+    ui.advance_cursor_after_rect(whole);
     context.state.layers.shown = Some((inputs, all));
 }
 
@@ -338,7 +357,8 @@ fn row(ui: &mut Ui, context: &mut Context<'_>, all: &Layers, layer: &Layer, plac
         rect.right(),
     );
     if response.clicked() {
-        context.state.layers.selected = Some(layer.index);
+        // A second click closes the inspector; a double click goes on to the tensor.
+        context.state.layers.selected = (!selected).then_some(layer.index);
     }
     let open = response.double_clicked()
         || (response.has_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter)));
@@ -489,7 +509,7 @@ fn reasons<'a>(all: &'a Layers, layer: &'a Layer) -> Vec<(Vec<&'a Column>, &'a s
 }
 
 fn why(ui: &Ui, theme: &Theme, all: &Layers, layer: &Layer, at: egui::Pos2, right: f32) {
-    let in_words = right - at.x > WHY_ICON + 20.0;
+    let in_words = right - at.x > WHY - 20.0;
     let reasons = reasons(all, layer);
     let Some((columns, reason)) = reasons.first() else {
         if layer.is_shape && in_words {

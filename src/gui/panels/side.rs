@@ -209,7 +209,6 @@ pub(super) fn labelled(
 ) -> egui::Response {
     let theme = context.theme;
     ui.horizontal(|ui| {
-        ui.set_height(16.0);
         let (rect, _) = ui.allocate_exact_size(vec2(62.0, 16.0), egui::Sense::hover());
         ui.painter().text(
             rect.left_center(),
@@ -226,7 +225,7 @@ pub(super) fn labelled(
 /// Opens below a button; the content is a list of [`menu_item`](crate::gui::widgets::menu_item)s.
 pub(super) fn menu(button: &egui::Response, content: impl FnOnce(&mut Ui)) {
     egui::Popup::menu(button).gap(4.0).show(|ui| {
-        ui.set_min_width(180.0);
+        ui.set_width(220.0);
         ui.spacing_mut().item_spacing.y = 0.0;
         content(ui);
     });

@@ -31,7 +31,12 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
         .fill(theme.raised)
         .stroke(theme.separator())
         .corner_radius(ROUND_CARD)
-        .inner_margin(vec2(14.0, 10.0))
+        .inner_margin(egui::Margin {
+            left: 14,
+            right: 8,
+            top: 8,
+            bottom: 8,
+        })
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
             ui.spacing_mut().item_spacing.y = 4.0;
@@ -107,14 +112,15 @@ fn details(ui: &mut Ui, context: &mut Context<'_>, role: Role, lines: &DataLines
     }
     if lines.total > 0 {
         ui.horizontal(|ui| {
-            ui.spacing_mut().item_spacing.x = 6.0;
+            ui.spacing_mut().item_spacing.x = 5.0;
+            ui.style_mut().drag_value_text_style = egui::TextStyle::Small;
             text(ui, lines.verb, fonts::small(), theme.text2);
             let mut used = lines.used;
             let name = match role {
                 Role::Calibration => "Calibration samples",
                 Role::Evaluation => "Evaluation samples",
             };
-            ui.spacing_mut().interact_size = vec2(34.0, 20.0);
+            ui.spacing_mut().interact_size = vec2(30.0, 20.0);
             ui.spacing_mut().button_padding = vec2(6.0, 2.0);
             let field = DragValue::new(&mut used)
                 .range(1..=lines.total)

@@ -107,8 +107,8 @@ fn mode(ui: &mut Ui, context: &mut Context<'_>, choice: &ModeChoice) {
             }
         });
     });
+    ui.spacing_mut().interact_size.y = 16.0;
     ui.horizontal(|ui| {
-        ui.set_height(16.0);
         ui.add_space(48.0);
         let lacks_data = choice.chosen
             && mode.needs_calibration()

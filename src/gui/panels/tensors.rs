@@ -9,14 +9,14 @@ use egui::{Align2, Key, Modifiers, Rect, Ui, UiBuilder, pos2, vec2};
 use super::super::Context;
 use crate::gui::fonts;
 use crate::gui::icons::Icon;
-use crate::gui::theme::{CARD_MARGIN, ROUND_CARD, Theme};
+use crate::gui::theme::Theme;
 use crate::gui::view::format;
 use crate::gui::view::tensors::{
     self as view, ErrorHistogram, Filter, Row, Sort, Source, TensorKey,
 };
 use crate::gui::widgets::error_plot::{Series, Words, error_plot};
 use crate::gui::widgets::plot::text_width;
-use crate::gui::widgets::{self, Button};
+use crate::gui::widgets::{self, Button, card_at};
 use crate::workbench::jobs::{JobKind, Stage};
 use crate::workbench::{Command, State as Standing};
 
@@ -131,7 +131,7 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
     let scale = scale.with_max_x(scale.right() - GAP / 2.0);
     let zero_point = zero_point.with_min_x(zero_point.left() + GAP / 2.0);
     error_cards(ui, context, &shown, scale, zero_point);
-    card(ui, list, 0.0, |ui| {
+    card_at(ui, list, false, |ui| {
         toolbar::ui(ui, context, &shown);
         table::ui(ui, context, &shown);
     });
@@ -140,7 +140,7 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
         if !beside {
             ui.interact(right, ui.scope_id().with("cover"), egui::Sense::click());
         }
-        card(ui, right, 16.0, |ui| {
+        card_at(ui, right, true, |ui| {
             inspector::ui(ui, context, &shown, source, report, !beside)
         });
     }
@@ -201,33 +201,6 @@ fn keyboard(ui: &Ui, state: &mut State, shown: &Shown) {
     }
 }
 
-/// A card with nothing but its ground; `margin` of 0 leaves the padding to the contents.
-fn card<R>(ui: &mut Ui, rect: Rect, margin: f32, contents: impl FnOnce(&mut Ui) -> R) -> R {
-    let theme = Theme::of(ui.ctx());
-    ui.painter().rect(
-        rect,
-        ROUND_CARD,
-        theme.raised,
-        theme.separator(),
-        egui::StrokeKind::Inside,
-    );
-    let inner = rect.shrink2(vec2(
-        margin,
-        if margin > 0.0 {
-            f32::from(CARD_MARGIN.top)
-        } else {
-            0.0
-        },
-    ));
-    let salt = (rect.left() as i32, rect.top() as i32);
-    let builder = UiBuilder::new().max_rect(inner).id_salt(salt);
-    ui.scope_builder(builder, |ui| {
-        ui.shrink_clip_rect(rect);
-        contents(ui)
-    })
-    .inner
-}
-
 /// A heading with an explanation behind its info icon, and at the right end the first of the remarks that fits.
 fn heading(ui: &mut Ui, title: &str, explanation: &str, remarks: &[&str]) {
     let theme = Theme::of(ui.ctx());
@@ -272,7 +245,7 @@ fn error_cards(ui: &mut Ui, context: &mut Context<'_>, shown: &Shown, left: Rect
         sides: Some(("clips", "wastes range")),
         decimals: 2,
     };
-    card(ui, left, 16.0, |ui| {
+    card_at(ui, left, true, |ui| {
         let counted = format!(
             "{} scales, channels counted",
             format::count(shown.scale.total)
@@ -299,7 +272,7 @@ fn error_cards(ui: &mut Ui, context: &mut Context<'_>, shown: &Shown, left: Rect
         sides: None,
         decimals: 1,
     };
-    card(ui, right, 16.0, |ui| {
+    card_at(ui, right, true, |ui| {
         let counted = format!(
             "{} asymmetric tensors",
             format::count(shown.zero_point.total)

@@ -69,14 +69,13 @@ pub fn ui(
         theme.text2,
     );
     let grid = Stroke::new(1.0, theme.grid);
-    let decimals = if high - low < 2.0 { 2 } else { 1 };
     for &tick in &plot.y_ticks {
         let at = painter.round_to_pixel_center(y(tick));
         painter.hline(area.x_range(), at, grid);
         painter.text(
             pos2(area.left() - 8.0, at),
             Align2::RIGHT_CENTER,
-            format::fixed(tick, decimals),
+            format::fixed(tick, plot.y_decimals),
             fonts::caption(),
             theme.text3,
         );

@@ -88,7 +88,7 @@ fn round_step(x: f64) -> f64 {
 }
 
 /// Decimals that tell multiples of `step` apart.
-fn decimals_of(step: f64) -> usize {
+pub(super) fn decimals_of(step: f64) -> usize {
     (0..9)
         .find(|&d| {
             let scaled = step * 10f64.powi(d);

@@ -36,6 +36,8 @@ pub struct Tradeoff {
     pub y_range: (f64, f64),
     /// Round values within it.
     pub y_ticks: Vec<f64>,
+    /// Decimals that tell them apart.
+    pub y_decimals: usize,
 }
 
 impl Tradeoff {
@@ -77,7 +79,7 @@ impl Tradeoff {
         }
         let low = points.iter().map(|p| p.y).fold(f64::INFINITY, f64::min);
         let high = points.iter().map(|p| p.y).fold(f64::NEG_INFINITY, f64::max);
-        let step = tick_step((high - low).max(0.02));
+        let step = tick_step((high - low).max(0.1));
         let start = ((low - step * 0.3) / step).floor() * step;
         let end = ((high + step * 0.3) / step).ceil() * step;
         let count = ((end - start) / step).round().clamp(1.0, 20.0) as usize;
@@ -85,6 +87,7 @@ impl Tradeoff {
             measure,
             points,
             y_range: (start, end),
+            y_decimals: super::bars::decimals_of(step),
             y_ticks: (0..=count).map(|i| start + i as f64 * step).collect(),
         })
     }
@@ -110,6 +113,27 @@ fn tick_step(span: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_front_is_what_nobody_beats() {
+        let row = |id: u64, ms: f64, top1: f64| Row {
+            median_ms: Some(ms),
+            top1: Some(Some(top1)),
+            ..crate::gui::view::compare::tests::sample(id, crate::quantize::Mode::Int8)
+        };
+        let rows = vec![
+            row(1, 0.040, 0.9793),
+            row(2, 0.041, 0.9793),
+            row(3, 0.017, 0.9790),
+            row(4, 0.030, 0.9785),
+        ];
+        let comparison = crate::gui::view::compare::tests::comparison(rows);
+        let plot = Tradeoff::of(&comparison).expect("four points");
+        let front: Vec<u64> = plot.front().iter().map(|p| p.id.0).collect();
+        assert_eq!(front, [3, 1]);
+        let (low, high) = plot.y_range;
+        assert!(plot.points.iter().all(|p| p.y > low && p.y < high));
+    }
 
     #[test]
     fn ticks_are_round_and_few() {

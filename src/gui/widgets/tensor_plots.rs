@@ -465,7 +465,8 @@ pub fn scales(
     if let Some(i) = worst {
         mark_worst(&plot, i, plot.height(bar(i).2), &channels[i]);
     }
-    let every = (n as f32 * 18.0 / area.width()).ceil().max(1.0) as usize;
+    let widest = text_width(&plot.painter, &format::count(n - 1), fonts::caption()) + 7.0;
+    let every = (n as f32 * widest / area.width()).ceil().max(1.0) as usize;
     let every = if every > 2 {
         every.next_multiple_of(5)
     } else {

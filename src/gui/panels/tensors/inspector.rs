@@ -138,8 +138,9 @@ fn key_figures(ui: &mut Ui, context: &mut Context<'_>, report: &TensorReport) {
         Some((i, _)) => format!("Scale, channel {}", format::count(i)),
         None => "Scale".to_owned(),
     };
+    let roomy = ui.available_width() > 370.0;
     let of_all = |word: &str, value: String| match channel {
-        None if several => format!("{word} {value}"),
+        None if several && roomy => format!("{word} {value}"),
         _ => value,
     };
     let bad_scale = scale_error.is_some_and(view::is_bad_scale);
@@ -159,7 +160,11 @@ fn key_figures(ui: &mut Ui, context: &mut Context<'_>, report: &TensorReport) {
             of_all("max", format::significant(scale.into())),
             false,
         ),
-        ("Zero point".to_owned(), zero, bad_zero),
+        (
+            if roomy { "Zero point" } else { "Zero" }.to_owned(),
+            zero,
+            bad_zero,
+        ),
         (
             "Scale error".to_owned(),
             of_all(
