@@ -25,6 +25,7 @@ fn window(model: Option<PathBuf>) -> ExitCode {
 
 #[cfg(not(feature = "gui"))]
 fn window(_: Option<PathBuf>) -> ExitCode {
-    eprintln!("zeropoint: this build has no window, see zeropoint --help");
+    // This build has no window. Nothing more can be done if the terminal is gone.
+    let _ = <cli::Cli as clap::CommandFactory>::command().print_help();
     ExitCode::from(2)
 }

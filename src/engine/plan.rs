@@ -164,6 +164,16 @@ impl<'a> Plan<'a> {
                 );
             }
             if let Some(data) = &tensor.data {
+                let bits = tensor.dtype.bits();
+                let is_sized = bits > 0 && bits.is_multiple_of(8);
+                if is_sized && byte_size(id, tensor, &tensor.shape)? != data.len() {
+                    return malformed!(
+                        "{} of shape {:?} has {} bytes of data",
+                        label(id, tensor),
+                        tensor.shape,
+                        data.len()
+                    );
+                }
                 plan.shapes[id] = Some(tensor.shape.clone());
                 plan.sources[id] = Some(Source::Known);
                 plan.known[id] = Some(Arc::new(Buffer::copy_of(data)?));
@@ -297,13 +307,18 @@ impl<'a> Plan<'a> {
         let mut slots: Vec<usize> = vec![];
         let mut free: Vec<usize> = vec![];
         let mut slot_of_step = vec![None; self.steps.len()];
+        let mut done_at = vec![vec![]; self.steps.len()];
+        for (step, &last) in last_use.iter().enumerate() {
+            if let Some(done) = done_at.get_mut(last) {
+                done.push(step);
+            }
+        }
         for (i, step) in self.steps.iter().enumerate() {
             if step.kernel.is_some() {
                 let slot = take_slot(&mut slots, &mut free, step.bytes);
                 slot_of_step[i] = Some(slot);
             }
-            let done = (0..=i).filter(|&s| last_use[s] == i);
-            free.extend(done.filter_map(|s| slot_of_step[s]));
+            free.extend(done_at[i].iter().filter_map(|&s| slot_of_step[s]));
         }
         if slots
             .iter()

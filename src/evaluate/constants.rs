@@ -21,10 +21,13 @@ pub(super) fn report(
     file: &Tensor,
     progress: &Progress,
 ) -> Result<Option<TensorReport>> {
-    let (Some(values), Some(copies)) = (float.f32s(), stored(file)) else {
+    let Some(values) = float.f32s() else {
         return Ok(None);
     };
-    if values.len() != copies.len() || values.iter().any(|x| !x.is_finite()) {
+    let Some(copy_at) = stored(file, values.len()) else {
+        return Ok(None);
+    };
+    if values.iter().any(|x| !x.is_finite()) {
         return Ok(None);
     }
     let (min, max) = values
@@ -39,10 +42,11 @@ pub(super) fn report(
     let widest = lines.iter().map(|l| l.scale).fold(0f32, f32::max);
     let mut tally = Tally::new(&twin.grid, min, max, widest);
     let mut channels = vec![Noise::default(); lines.len()];
-    for (at, (&x, &stored)) in values.iter().zip(&copies).enumerate() {
+    for (at, &x) in values.iter().enumerate() {
         if at % CHUNK == 0 {
             progress.check()?;
         }
+        let stored = copy_at(at);
         let (copy, step, clipped) = match lines.get(at / stride % lines.len().max(1)) {
             Some(line) => {
                 // A dead channel may have the scale 0, on which nothing can be put.
@@ -74,7 +78,10 @@ pub(super) fn report(
             (_, true) => best(line, &own()),
             (_, false) => {
                 let mut sample = Sample::new(min, max);
-                values.iter().for_each(|&x| sample.add(x));
+                for part in values.chunks(CHUNK) {
+                    progress.check()?;
+                    part.iter().for_each(|&x| sample.add(x));
+                }
                 best(line, &sample.weighted())
             }
         };
@@ -177,22 +184,29 @@ fn lines(twin: &Twin, file: &Tensor) -> (Vec<Line>, usize) {
     (lines, stride.max(1))
 }
 
-/// The elements of a constant as the file stores them: integers, or float16 as reals.
-fn stored(file: &Tensor) -> Option<Vec<f64>> {
+/// How the elements of a constant are read where the file stores them: integers, or float16 as reals. `None` for other types
+/// and for a constant of another size.
+fn stored(file: &Tensor, elements: usize) -> Option<impl Fn(usize) -> f64 + '_> {
     let data = file.data.as_ref()?;
-    Some(match file.dtype {
-        DType::Int8 => data.iter().map(|&b| f64::from(b as i8)).collect(),
-        DType::UInt8 => data.iter().map(|&b| f64::from(b)).collect(),
-        DType::Int16 => cast::<i16>(data).into_iter().map(f64::from).collect(),
-        DType::Int32 => cast::<i32>(data).into_iter().map(f64::from).collect(),
-        DType::Int64 => cast::<i64>(data).into_iter().map(|q| q as f64).collect(),
-        DType::Float16 => cast::<half::f16>(data).into_iter().map(f64::from).collect(),
+    let width = file.dtype.bits() / 8;
+    let read: fn(&[u8]) -> f64 = match file.dtype {
+        DType::Int8 => |b| f64::from(i8::from_le_bytes(array(b))),
+        DType::UInt8 => |b| f64::from(u8::from_le_bytes(array(b))),
+        DType::Int16 => |b| f64::from(i16::from_le_bytes(array(b))),
+        DType::Int32 => |b| f64::from(i32::from_le_bytes(array(b))),
+        DType::Int64 => |b| i64::from_le_bytes(array(b)) as f64,
+        DType::Float16 => |b| half::f16::from_le_bytes(array(b)).to_f64(),
         _ => return None,
-    })
+    };
+    if elements.checked_mul(width) != Some(data.len()) {
+        return None;
+    }
+    Some(move |at: usize| read(&data[at * width..(at + 1) * width]))
 }
 
-/// Little-endian elements; a torn last one, which no reader lets through, is left out.
-fn cast<T: bytemuck::Pod>(data: &[u8]) -> Vec<T> {
-    let whole = data.len() - data.len() % size_of::<T>().max(1);
-    bytemuck::pod_collect_to_vec(&data[..whole])
+/// The first bytes of a slice, zeros where it is too short.
+fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut out = [0; N];
+    out.iter_mut().zip(bytes).for_each(|(o, b)| *o = *b);
+    out
 }

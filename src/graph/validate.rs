@@ -34,7 +34,7 @@ impl Graph {
             let key = &signature.key;
             let Some(subgraph) = self.subgraphs.get(signature.subgraph) else {
                 return malformed!(
-                    "Signature \"{key}\" enters subgraph {}, but the model has {}",
+                    "Signature {key:?} enters subgraph {}, but the model has {}",
                     signature.subgraph,
                     self.subgraphs.len()
                 );
@@ -42,7 +42,7 @@ impl Graph {
             for (name, tensor) in signature.inputs.iter().chain(&signature.outputs) {
                 if *tensor >= subgraph.tensors.len() {
                     return malformed!(
-                        "Signature \"{key}\" calls tensor {tensor} \"{name}\", but subgraph {} has {} tensors",
+                        "Signature {key:?} calls tensor {tensor} {name:?}, but subgraph {} has {} tensors",
                         signature.subgraph,
                         subgraph.tensors.len()
                     );
@@ -68,7 +68,7 @@ impl Subgraph {
         for (i, tensor) in self.tensors.iter().enumerate() {
             tensor
                 .validate()
-                .map_err(|e| e.at(format_args!("Tensor {i} \"{}\"", tensor.name)))?;
+                .map_err(|e| e.at(format_args!("Tensor {i} {:?}", tensor.name)))?;
         }
         let mut defined: Vec<Defined> = self
             .tensors
@@ -82,19 +82,19 @@ impl Subgraph {
         for &id in &self.inputs {
             let tensor = self.tensor(id, "Input")?;
             if std::mem::replace(&mut seen[id], true) {
-                return malformed!("Input tensor {id} \"{}\" is listed twice", tensor.name);
+                return malformed!("Input tensor {id} {:?} is listed twice", tensor.name);
             }
             defined[id] = Defined::Given;
         }
         for (i, node) in self.nodes.iter().enumerate() {
             self.node(i, node, &mut defined)
-                .map_err(|e| e.at(format_args!("Node {i} {}", node.op.name())))?;
+                .map_err(|e| e.at(format_args!("Node {i} {}", node.op.name().escape_debug())))?;
         }
         for &id in &self.outputs {
             let tensor = self.tensor(id, "Output")?;
             if defined[id] == Defined::Nowhere {
                 return malformed!(
-                    "Output tensor {id} \"{}\" is computed by no node",
+                    "Output tensor {id} {:?} is computed by no node",
                     tensor.name
                 );
             }
@@ -128,7 +128,7 @@ impl Subgraph {
             let state = mutating.get(slot) == Some(&true);
             if defined[id] == Defined::Nowhere && !state {
                 return malformed!(
-                    "it reads tensor {id} \"{}\", which nothing has computed before",
+                    "it reads tensor {id} {:?}, which nothing has computed before",
                     tensor.name
                 );
             }
@@ -144,13 +144,13 @@ impl Subgraph {
                 Defined::Given if tensor.is_variable => {}
                 Defined::Given => {
                     return malformed!(
-                        "its output is tensor {id} \"{}\", which is an input or a constant",
+                        "its output is tensor {id} {:?}, which is an input or a constant",
                         tensor.name
                     );
                 }
                 Defined::By(other) => {
                     return malformed!(
-                        "its output is tensor {id} \"{}\", which node {other} already computes",
+                        "its output is tensor {id} {:?}, which node {other} already computes",
                         tensor.name
                     );
                 }

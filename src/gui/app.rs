@@ -72,6 +72,20 @@ impl App {
         }
     }
 
+    /// The field that is being typed into, else what the tab has to clear, else the selection.
+    fn clear_innermost(&mut self) {
+        let state = &mut self.state;
+        let cleared = state.typing.take().is_some()
+            || match state.tab {
+                Tab::Compare => false,
+                Tab::Tensors => state.tensors.clear_innermost(),
+                Tab::Layers => state.layers.selected.take().is_some(),
+            };
+        if !cleared {
+            state.selected = None;
+        }
+    }
+
     fn take_in_input(&mut self, ctx: &egui::Context, commands: &mut Vec<Command>) {
         let files = ctx.input(|i| i.raw.dropped_files.clone());
         for file in files {
@@ -97,14 +111,7 @@ impl App {
                     self.state.side_open = Some(!open);
                 }
                 Action::Tab(tab) => self.state.tab = tab,
-                Action::Escape => {
-                    let tensors = self.state.tab == Tab::Tensors;
-                    if self.state.typing.take().is_none()
-                        && !(tensors && self.state.tensors.clear_innermost())
-                    {
-                        self.state.selected = None;
-                    }
-                }
+                Action::Escape => self.clear_innermost(),
             }
         }
     }
@@ -172,6 +179,7 @@ impl eframe::App for App {
 
 /// The tab strip and the tab below it.
 fn middle(ui: &mut egui::Ui, context: &mut Context<'_>) {
+    ui.spacing_mut().item_spacing.y = 0.0;
     panels::tabs::ui(ui, context);
     let margin = if ui.available_width() < 1100.0 {
         14
@@ -181,6 +189,7 @@ fn middle(ui: &mut egui::Ui, context: &mut Context<'_>) {
     egui::Frame::new()
         .inner_margin(egui::Margin::same(margin))
         .show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 6.0;
             panels::messages::ui(ui, context);
             match context.state.tab {
                 Tab::Compare => panels::compare::ui(ui, context),

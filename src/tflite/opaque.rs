@@ -125,9 +125,23 @@ impl Options {
 }
 
 /// Sparsity and variant types of a tensor in their encoding, if it has any.
-pub fn encode_tensor_extra(tensor: &Tensor) -> Option<Bytes> {
+///
+/// # Errors
+/// Unsupported if sparse indices are of a kind that this version's schema does not have.
+pub fn encode_tensor_extra(tensor: &Tensor) -> Result<Option<Bytes>> {
     if tensor.sparsity().is_none() && tensor.variant_tensors().is_none_or(|v| v.is_empty()) {
-        return None;
+        return Ok(None);
+    }
+    let dims = tensor.sparsity().and_then(|s| s.dim_metadata());
+    for (i, dim) in dims.iter().flatten().enumerate() {
+        for kind in [dim.array_segments_type(), dim.array_indices_type()] {
+            if kind.variant_name().is_none() {
+                return crate::unsupported!(
+                    "its sparse indices of axis {i} are of kind {}, which is newer than this version",
+                    kind.0
+                );
+            }
+        }
     }
     let whole = tensor.unpack();
     let extra = TensorT {
@@ -135,7 +149,7 @@ pub fn encode_tensor_extra(tensor: &Tensor) -> Option<Bytes> {
         variant_tensors: whole.variant_tensors.filter(|v| !v.is_empty()),
         ..TensorT::default()
     };
-    Some(finish(|fbb| extra.pack(fbb)))
+    Ok(Some(finish(|fbb| extra.pack(fbb))))
 }
 
 /// Back from [`encode_tensor_extra`].

@@ -154,7 +154,7 @@ impl File<'_> {
             let name = m.name().unwrap_or_default().to_owned();
             let data = self
                 .buffer(m.buffer() as usize)
-                .map_err(|e| e.at(format_args!("Metadata {i} \"{name}\"")))?;
+                .map_err(|e| e.at(format_args!("Metadata {i} {name:?}")))?;
             Ok(Metadata { name, data })
         })?;
         let unnamed_metadata = collect(self.model.metadata_buffer(), |i, b| {
@@ -223,7 +223,7 @@ impl File<'_> {
     ) -> Result<Subgraph> {
         let mut tensors = collect(from.tensors(), |i, t| {
             self.tensor(&t)
-                .map_err(|e| e.at(format_args!("Tensor {i} \"{}\"", t.name().unwrap_or("?"))))
+                .map_err(|e| e.at(format_args!("Tensor {i} {:?}", t.name().unwrap_or("?"))))
         })?;
         let nodes = collect(from.operators(), |i, o| {
             self.node(&o, opcodes, count)
@@ -267,7 +267,7 @@ impl File<'_> {
             is_variable: from.is_variable(),
             quantization: quantization(from)?,
             data: Some(data).filter(|d| !d.is_empty()),
-            extra: opaque::encode_tensor_extra(from),
+            extra: opaque::encode_tensor_extra(from)?,
         })
     }
 
@@ -282,7 +282,7 @@ impl File<'_> {
         let op = self
             .op(from, opcode, subgraphs)
             .map_err(|e| match opcode.code {
-                BuiltinOperator::CUSTOM => e.at(opcode.custom),
+                BuiltinOperator::CUSTOM => e.at(opcode.custom.escape_debug()),
                 code => e.at(code.variant_name().unwrap_or("unknown operator")),
             })?;
         let inputs = collect(from.inputs(), |i, id| match id {

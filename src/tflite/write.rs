@@ -311,12 +311,12 @@ impl<'f> Writer<'f> {
     fn subgraph(&mut self, from: &Subgraph) -> Result<WIPOffset<schema::SubGraph<'f>>> {
         let mut tensors = vec![];
         for (i, t) in from.tensors.iter().enumerate() {
-            let place = format_args!("Tensor {i} \"{}\"", t.name);
+            let place = format_args!("Tensor {i} {:?}", t.name);
             tensors.push(self.tensor(t).map_err(|e| e.at(place))?);
         }
         let mut operators = vec![];
         for (i, n) in from.nodes.iter().enumerate() {
-            let place = format_args!("Node {i} {}", n.op.name());
+            let place = format_args!("Node {i} {}", n.op.name().escape_debug());
             let version = n.version.max(versions::required(from, n));
             operators.push(self.node(n, version).map_err(|e| e.at(place))?);
         }
@@ -498,7 +498,7 @@ impl<'f> Writer<'f> {
         let outputs = self.names(&from.outputs)?;
         let signature_key = self.string(&from.key);
         let Ok(subgraph_index) = u32::try_from(from.subgraph) else {
-            return invalid!("Signature \"{}\" names no subgraph", from.key);
+            return invalid!("Signature {:?} names no subgraph", from.key);
         };
         Ok(schema::SignatureDef::create(
             &mut self.fbb,
@@ -518,7 +518,7 @@ impl<'f> Writer<'f> {
         let mut maps = vec![];
         for (name, tensor) in from {
             let Ok(tensor_index) = u32::try_from(*tensor) else {
-                return invalid!("\"{name}\" of a signature names no tensor");
+                return invalid!("{name:?} of a signature names no tensor");
             };
             let name = self.string(name);
             let args = schema::TensorMapArgs { name, tensor_index };

@@ -65,9 +65,10 @@ impl Stage {
     fn span(self) -> (f32, f32) {
         match self {
             Stage::Waiting => (0.0, 0.0),
-            Stage::File | Stage::Calibrating => (0.0, 1.0),
-            Stage::Quantizing => (0.0, 0.1),
-            Stage::Evaluating => (0.1, 0.6),
+            Stage::File => (0.0, 1.0),
+            Stage::Calibrating => (0.0, 0.1),
+            Stage::Quantizing => (0.1, 0.15),
+            Stage::Evaluating => (0.15, 0.6),
             Stage::Measuring => (0.6, 0.8),
             Stage::Timing => (0.8, 1.0),
         }
@@ -319,6 +320,11 @@ impl<E: Send + 'static> Jobs<E> {
 
     /// Stops every job.
     pub fn cancel_all(&mut self) {
+        self.cancel_all_but(None);
+    }
+
+    /// Stops every job but this one.
+    pub fn cancel_all_but(&mut self, keep: Option<JobId>) {
         let ids: Vec<_> = self
             .short
             .iter()
@@ -326,7 +332,9 @@ impl<E: Send + 'static> Jobs<E> {
             .chain(self.queue.iter().map(|q| &q.job))
             .map(|j| j.id)
             .collect();
-        ids.into_iter().for_each(|id| self.cancel(id));
+        ids.into_iter()
+            .filter(|&id| Some(id) != keep)
+            .for_each(|id| self.cancel(id));
     }
 
     /// Everything that happened since the last call; never waits. Results of cancelled jobs are dropped.

@@ -9,6 +9,7 @@ mod model;
 mod recent;
 mod run;
 pub mod steps;
+mod work;
 
 use std::path::PathBuf;
 
@@ -55,7 +56,7 @@ pub struct Workbench {
     model_version: u64,
     next_experiment: u64,
     next_notice: u64,
-    shared: run::Shared,
+    shared: work::Shared,
 }
 
 /// A mode as the user set it.
@@ -127,7 +128,7 @@ impl Workbench {
             model_version: 0,
             next_experiment: 1,
             next_notice: 1,
-            shared: run::Shared::default(),
+            shared: work::Shared::default(),
         }
     }
 

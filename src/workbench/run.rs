@@ -1,70 +1,16 @@
 //! Carries out commands and takes in what jobs found.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::experiment::{Experiment, ExperimentId, Finding, RunKey, State};
-use super::jobs::{Ended, JobHandle, JobId, JobKind, Stage, Update};
+use super::jobs::{Ended, JobId, JobKind, Stage, Update};
+use super::work::{Versions, Work};
 use super::{
     Command, DataChoice, Event, Notice, OpenModel, Role, Source, Workbench, files, recent, steps,
 };
-use crate::calibrate::{self, Calibration};
-use crate::data::{self, Dataset};
-use crate::error::Result;
-use crate::evaluate::{self, Baseline};
+use crate::data;
 use crate::quantize::{Io, Mode, Recipe};
-
-/// Samples that the per-tensor measurement runs.
-const TENSOR_SAMPLES: usize = 400;
-
-/// What experiments of one model and data share: made by the first job that needs it, kept until its inputs change.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Shared {
-    calibration: Cell<Calibration>,
-    baseline: Cell<Baseline>,
-}
-
-/// A result, shared by the jobs that need it.
-#[derive(Debug)]
-struct Cell<T>(Arc<Mutex<Held<T>>>);
-
-/// A result with the versions of model and data that it was made from.
-type Held<T> = Option<(Versions, Arc<T>)>;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Versions {
-    model: u64,
-    data: u64,
-}
-
-impl<T> Clone for Cell<T> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<T> Default for Cell<T> {
-    fn default() -> Self {
-        Self(Arc::default())
-    }
-}
-
-impl<T> Cell<T> {
-    /// The result for these versions, made now if it is not there. Made outside the lock: a failure leaves nothing behind.
-    fn get(&self, versions: Versions, make: impl FnOnce() -> Result<T>) -> Result<Arc<T>> {
-        let held = self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Some((_, value)) = held.filter(|(of, _)| *of == versions) {
-            return Ok(value);
-        }
-        let value = Arc::new(make()?);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((versions, value.clone()));
-        Ok(value)
-    }
-}
 
 impl Workbench {
     /// Carries out one action of the user. Returns at once: what takes time becomes a job.
@@ -249,7 +195,8 @@ impl Workbench {
             self.recent.truncate(recent::MOST);
             self.remember();
         }
-        self.jobs.cancel_all();
+        // The job that brought the model is over but for its last message.
+        self.jobs.cancel_all_but(self.model_pending);
         self.model = Some(model);
         self.model_version += 1;
         self.experiments.clear();
@@ -509,85 +456,5 @@ impl Workbench {
         };
         self.jobs
             .start(JobKind::Recent, move |_| recent::store(&file, &files));
-    }
-}
-
-/// All that one experiment's job needs.
-struct Work {
-    id: ExperimentId,
-    model: Arc<OpenModel>,
-    recipe: Recipe,
-    calibration: Option<Arc<dyn Dataset>>,
-    evaluation: Option<Arc<dyn Dataset>>,
-    /// Of calibration and evaluation.
-    versions: [Versions; 2],
-    shared: Shared,
-    threads: usize,
-    latency_seconds: f64,
-}
-
-impl Work {
-    fn run(self, job: &JobHandle<Event>) -> Result<()> {
-        let progress = job.progress();
-        let found = |finding| job.send(Event::Finding(self.id, finding));
-        let jobs_threads = std::thread::available_parallelism().map_or(1, usize::from);
-
-        let calibration = match (&self.calibration, self.recipe.mode.needs_calibration()) {
-            (Some(data), true) => {
-                job.stage(Stage::Calibrating)?;
-                let make = || {
-                    calibrate::calibrate(&self.model.graph, data.as_ref(), jobs_threads, progress)
-                };
-                Some(self.shared.calibration.get(self.versions[0], make)?)
-            }
-            _ => None,
-        };
-
-        job.stage(Stage::Quantizing)?;
-        let file = Arc::new(steps::convert(
-            &self.model,
-            &self.recipe,
-            calibration.as_deref(),
-            progress,
-        )?);
-        found(Finding::File(file.clone()));
-
-        let is_float = self.recipe.mode == Mode::Float32;
-        if let Some(data) = &self.evaluation {
-            job.stage(Stage::Evaluating)?;
-            let make =
-                || evaluate::baseline(&self.model.graph, data.as_ref(), jobs_threads, progress);
-            let baseline = self.shared.baseline.get(self.versions[1], make)?;
-            let compared = (!is_float).then_some(baseline.as_ref());
-            let evaluation =
-                evaluate::evaluate(&file.graph, data.as_ref(), compared, jobs_threads, progress)?;
-            found(Finding::Evaluation(Arc::new(evaluation)));
-        }
-
-        job.stage(Stage::Measuring)?;
-        let tensors = match self.evaluation.as_ref().or(self.calibration.as_ref()) {
-            Some(data) if !is_float => {
-                let samples = TENSOR_SAMPLES.min(data.len());
-                evaluate::tensors(
-                    &self.model.graph,
-                    &file.graph,
-                    calibration.as_deref(),
-                    data.as_ref(),
-                    samples,
-                    progress,
-                )?
-            }
-            _ => vec![],
-        };
-        found(Finding::Tensors(Arc::new(tensors)));
-
-        job.stage(Stage::Timing)?;
-        found(Finding::Latency(evaluate::latency(
-            &file.graph,
-            self.threads,
-            self.latency_seconds,
-            progress,
-        )?));
-        Ok(())
     }
 }

@@ -17,24 +17,26 @@ fn open(model: Option<&PathBuf>) -> Workbench {
         Some(path) => w.apply(Command::OpenModel(path.clone())),
         None => w.apply(Command::OpenDemo),
     }
-    settle(&mut w, &mut Duration::ZERO);
+    settle(&mut w);
     if model.is_some() {
         w.apply(Command::UseRandomValues);
         w.apply(Command::SetSamples(Role::Calibration, Some(16)));
-        settle(&mut w, &mut Duration::ZERO);
+        settle(&mut w);
     }
     assert_eq!(w.run_obstacle(), None);
     w
 }
 
-/// Polls until idle; keeps the longest single call in `longest`.
-fn settle(w: &mut Workbench, longest: &mut Duration) {
+/// Polls until idle; returns the longest single call.
+fn settle(w: &mut Workbench) -> Duration {
+    let mut longest = Duration::ZERO;
     while !w.jobs().is_idle() {
         let start = Instant::now();
         w.poll();
-        *longest = start.elapsed().max(*longest);
+        longest = start.elapsed().max(longest);
         std::thread::sleep(Duration::from_millis(1));
     }
+    longest
 }
 
 fn main() {
@@ -45,11 +47,10 @@ fn main() {
         .map(PathBuf::from);
 
     let mut w = open(model.as_ref());
-    let mut longest = Duration::ZERO;
     let start = Instant::now();
     w.apply(Command::Run);
     let apply = start.elapsed();
-    settle(&mut w, &mut longest);
+    let longest = settle(&mut w);
     let whole = start.elapsed();
     for e in &w.experiments {
         assert!(
@@ -81,7 +82,7 @@ fn main() {
         }
         let start = Instant::now();
         w.apply(Command::CancelAll);
-        settle(&mut w, &mut Duration::ZERO);
+        settle(&mut w);
         taken.push(start.elapsed());
     }
     taken.sort();

@@ -392,6 +392,15 @@ fn hostile_sizes_are_refused_before_anything_is_allocated() {
     let model = graph(tensors, vec![node(Op::Relu, &[0], 1)], &[0], &[1]);
     refused(model, Error::Invalid, &["\"x\"", "GiB"]);
 
+    let short = Tensor::constant("c", DType::Float32, vec![huge, huge], vec![0; 4]);
+    let tensors = vec![f32s("x", &[1]), short, f32s("y", &[1])];
+    let model = graph(tensors, vec![node(Op::Relu, &[1], 2)], &[0], &[2]);
+    refused(model, Error::Invalid, &["\"c\"", "GiB"]);
+    let short = Tensor::constant("c", DType::Float32, vec![2, 2], vec![0; 4]);
+    let tensors = vec![f32s("x", &[1]), short, f32s("y", &[1])];
+    let model = graph(tensors, vec![node(Op::Relu, &[1], 2)], &[0], &[2]);
+    refused(model, Error::Malformed, &["\"c\"", "4 bytes"]);
+
     let weights = Tensor::constant("w", DType::Float32, vec![1, 1], vec![0; 4]);
     let tensors = vec![f32s("x", &[1, 3]), weights, f32s("y", &[1])];
     let fc = Op::FullyConnected(FullyConnected::default());

@@ -500,3 +500,39 @@ fn an_output_too_narrow_for_its_products_stays_float() {
         assert_eq!(plan.nodes[0], NodePlan::Quantized);
     }
 }
+
+#[test]
+fn shared_weights_part_where_their_scales_do() {
+    // Channel 1 is so small that each convolution enlarges its scale for its own bias and input.
+    let graph = model(
+        vec![
+            real("x", &[1, 1, 1, 2]),
+            weights("w", &[2, 1, 1, 2], &[1.27, 0.5, 1e-20, 0.0]),
+            weights("b0", &[2], &[0.0, 0.5]),
+            weights("b1", &[2], &[0.0, -0.25]),
+            real("m", &[1, 1, 1, 2]),
+            real("y", &[1, 1, 1, 2]),
+        ],
+        &[0],
+        &[5],
+        vec![node(conv(), &[0, 1, 2], 4), node(conv(), &[4, 1, 3], 5)],
+    );
+    let seen = ranges(&[(-1.0, 1.0), NONE, NONE, NONE, (-3.0, 3.0), (-5.0, 5.0)]);
+    let (plan, q) = quantized(&graph, &recipe(Mode::Int8, Io::Int8), &seen);
+    let scales = |i| {
+        let q = input_of(&q, i, 1).quantization.as_ref().unwrap();
+        q.scales.clone()
+    };
+    assert_eq!((scales(0)[0], scales(1)[0]), (0.01, 0.01));
+    assert!(scales(0)[1] > 1e-9 && scales(0)[1] != scales(1)[1]);
+    assert_ne!(q.main().nodes[0].input(1), q.main().nodes[1].input(1));
+    assert_eq!(
+        plan.use_of(1, 1).map(|u| &u.reason),
+        Some(&Reason::Weight { per_channel: true })
+    );
+    for (i, wanted) in [(0, 0.5), (1, -0.25)] {
+        let b = input_of(&q, i, 2);
+        let real = integers(b)[1] as f64 * f64::from(b.quantization.as_ref().unwrap().scales[1]);
+        assert!((real - wanted).abs() < 1e-6, "{real}");
+    }
+}

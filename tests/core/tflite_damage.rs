@@ -7,7 +7,7 @@ use zeropoint::tflite::{read, write};
 use super::tflite_files::{NAMES, golden};
 
 /// Reads it, and writes it again if it can be read; an error must be one line that says something.
-fn survives(bytes: Vec<u8>) -> bool {
+pub fn survives(bytes: Vec<u8>) -> bool {
     match read(bytes.into()) {
         Ok(graph) => {
             let written = write(&graph).expect("a graph that was read can be written");

@@ -273,6 +273,17 @@ fn operators_have_what_they_need() {
 }
 
 #[test]
+fn odd_names_do_not_break_the_sentence() {
+    says(
+        |g| {
+            g.subgraphs[0].tensors[1].name = "two\nlines".into();
+            g.subgraphs[0].tensors[1].shape = vec![5];
+        },
+        &["Tensor 1 \"two\\nlines\""],
+    );
+}
+
+#[test]
 fn several_subgraphs_are_told_apart() {
     says(
         |g| {

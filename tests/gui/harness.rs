@@ -80,6 +80,9 @@ pub fn updates_screenshots() -> bool {
 
 /// Takes a picture for the README; written into `screenshots/` when `UPDATE_SCREENSHOTS=1` is set.
 pub fn screenshot(window: &mut Window, name: &str) {
+    // Nothing under the pointer: pictures show the state, not the way there.
+    window.remove_cursor();
+    window.run_ok();
     let picture = picture(window);
     if updates_screenshots() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("screenshots");

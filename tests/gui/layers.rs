@@ -64,6 +64,26 @@ fn shape_operators_can_be_left_out() {
 }
 
 #[test]
+fn a_click_tells_the_whole_story_of_an_operator() {
+    let mut window = showing();
+    window
+        .get_by_label_contains("0, CONV_2D conv2d_1/Relu")
+        .click();
+    window.run();
+    window.get_by_label_contains("Error through the network: int8 is worst at FULLY_CONNECTED");
+    window.get_by_label("int8: output range fixed by the operator");
+    assert!(window.query_by_label_contains("108 elements").is_none());
+    window.get_by_label("Show its tensor").click();
+    window.run();
+    assert_eq!(window.state().state.tab, Tab::Tensors);
+    window.get_by_label("Layers").click();
+    window.run();
+    window.key_press(egui::Key::Escape);
+    window.run();
+    assert!(window.query_by_label("Show its tensor").is_none());
+}
+
+#[test]
 fn a_double_click_opens_the_tensor() {
     let mut window = showing();
     let row = window

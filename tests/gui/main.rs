@@ -2,6 +2,7 @@
 
 mod demo;
 mod fixture;
+mod flow;
 mod harness;
 mod layers;
 mod soft;

@@ -5,7 +5,8 @@ use crate::engine::buffer::typed_mut;
 use crate::engine::node::{Built, NodeCx, Operand, multiplier, step_range};
 use crate::error::Result;
 use crate::graph::DType;
-use crate::kernels::quantize::quantize_value;
+use crate::kernels::elementwise;
+use crate::kernels::quantize::{QuantInt, quantize_value};
 use crate::kernels::reference::activation::{
     HardSwish8, SigmoidScale, hard_swish as hard_swish_f32, hard_swish_8bit,
     logistic as logistic_f32, logistic_i16, lookup_8bit, map_f32, relu as relu_int, relu_f32,
@@ -29,6 +30,11 @@ pub(super) fn relu(cx: &NodeCx<'_>, high: Option<f32>) -> Result<Built> {
     let shape = input.shape.to_vec();
     if input.dtype() == DType::Float32 {
         let clamp = (0.0, high.unwrap_or(f32::INFINITY));
+        if let Some(isa) = cx.isa {
+            return Built::working(shape, move |io, out, w| {
+                elementwise::clamp_f32(isa, io.get(0), clamp, typed_mut(out), w.threads)
+            });
+        }
         return Built::kernel(shape, move |io, out| {
             relu_f32(io.get(0), clamp, typed_mut(out));
         });
@@ -42,6 +48,13 @@ pub(super) fn relu(cx: &NodeCx<'_>, high: Option<f32>) -> Result<Built> {
         let (qmin, qmax) = step_range(input.dtype())?;
         let step = |x: f32| quantize_value(x, output_q.0, output_q.1, qmin, qmax);
         let clamp = (step(0.0), high.map_or(qmax, step));
+        if let Some(isa) = cx.isa {
+            return Built::working(shape, move |io, out, w| {
+                let out = typed_mut::<T>(out);
+                let (from, to) = (input_q.1, output_q.1);
+                elementwise::rescale_int::<T, T>(isa, io.get(0), factor, from, to, clamp, out, w.threads)
+            });
+        }
         Built::kernel(shape, move |io, out| {
             relu_int::<T>(io.get(0), factor, input_q.1, output_q.1, clamp, typed_mut(out));
         })
@@ -62,6 +75,11 @@ fn by_table(cx: &NodeCx<'_>, input: Operand<'_>, f: fn(f32) -> f32) -> Result<Bu
     let shape = input.shape.to_vec();
     with_quantized!(input.dtype(), [Int8 => i8, UInt8 => u8], T => {
         let table = table_8bit::<T>(input.quantization()?, cx.output_quantization()?, f);
+        if let Some(isa) = cx.isa {
+            return Built::working(shape, move |io, out, w| {
+                elementwise::lookup::<T>(isa, io.get(0), &table, typed_mut(out), w.threads)
+            });
+        }
         Built::kernel(shape, move |io, out| lookup_8bit(io.get(0), &table, typed_mut(out)))
     }, cx.no_kernel(format_args!("{} input", input.dtype())))
 }
@@ -117,6 +135,15 @@ pub(super) fn hard_swish(cx: &NodeCx<'_>) -> Result<Built> {
                 input_q.0
             );
         };
+        if let Some(isa) = cx.isa {
+            // Every step once through the reference makes the table.
+            let steps: [T; 256] = std::array::from_fn(|i| T::saturate(i64::from(T::MIN) + i as i64));
+            let mut table = [T::default(); 256];
+            hard_swish_8bit(&steps, &p, &mut table);
+            return Built::working(shape, move |io, out, w| {
+                elementwise::lookup::<T>(isa, io.get(0), &table, typed_mut(out), w.threads)
+            });
+        }
         Built::kernel(shape, move |io, out| {
             hard_swish_8bit::<T>(io.get(0), &p, typed_mut(out));
         })
@@ -150,8 +177,8 @@ pub(super) fn softmax(cx: &NodeCx<'_>, beta: f32) -> Result<Built> {
 
 fn softmax8<T, O>(cx: &NodeCx<'_>, input: Operand<'_>, depth: usize, beta: f32) -> Result<Built>
 where
-    T: crate::kernels::quantize::QuantInt + bytemuck::Pod,
-    O: crate::kernels::quantize::QuantInt + bytemuck::Pod,
+    T: QuantInt + bytemuck::Pod,
+    O: QuantInt + bytemuck::Pod,
 {
     let (scale, zero_point) = cx.output_quantization()?;
     let steps = (1u64 << (8 * size_of::<O>())) as f32;

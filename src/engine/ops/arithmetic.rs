@@ -5,6 +5,8 @@ use crate::engine::buffer::typed_mut;
 use crate::engine::node::{Built, NodeCx, Operand, clamp_f32, multiplier};
 use crate::error::Result;
 use crate::graph::{Activation, DType};
+use crate::kernels::Isa;
+use crate::kernels::elementwise::{Arithmetic, ProductInt, SumInt, arithmetic_f32};
 use crate::kernels::reference::activation::checked_log2;
 use crate::kernels::reference::arithmetic::{Broadcast, Product, Sum, SumPot};
 use crate::malformed;
@@ -37,12 +39,24 @@ fn pair<'a>(cx: &NodeCx<'a>) -> Result<Pair<'a>> {
 }
 
 impl Pair<'_> {
-    fn float(
-        self,
-        activation: Activation,
-        f: impl Fn(f32, f32) -> f32 + Send + 'static,
-    ) -> Result<Built> {
+    /// The instruction set of vectorised kernels where they take these operands.
+    fn fast(&self, cx: &NodeCx<'_>) -> Option<Isa> {
+        cx.isa.filter(|_| self.walk.is_plain())
+    }
+
+    fn float(self, cx: &NodeCx<'_>, activation: Activation, how: Arithmetic) -> Result<Built> {
         let (low, high) = clamp_f32(activation)?;
+        if let Some(isa) = self.fast(cx) {
+            return Built::working(self.shape, move |io, out, w| {
+                let (a, b, out) = (io.get(0), io.get(1), typed_mut(out));
+                arithmetic_f32(isa, how, a, b, (low, high), out, w.threads)
+            });
+        }
+        let f = match how {
+            Arithmetic::Add => |a: f32, b: f32| a + b,
+            Arithmetic::Sub => |a: f32, b: f32| a - b,
+            Arithmetic::Mul => |a: f32, b: f32| a * b,
+        };
         let walk = self.walk;
         Built::kernel(self.shape, move |io, out| {
             let f = |a, b| f(a, b).max(low).min(high);
@@ -96,8 +110,8 @@ pub(super) fn sum(
 ) -> Result<Built> {
     let p = pair(cx)?;
     match p.left.dtype() {
-        DType::Float32 if subtract => return p.float(activation, |a, b| a - b),
-        DType::Float32 => return p.float(activation, |a, b| a + b),
+        DType::Float32 if subtract => return p.float(cx, activation, Arithmetic::Sub),
+        DType::Float32 => return p.float(cx, activation, Arithmetic::Add),
         DType::Int32 => {
             let clamp = clamp_i32(activation)?;
             let f = if subtract {
@@ -134,6 +148,12 @@ pub(super) fn sum(
         return malformed!("its output scale {} is too small for its inputs", scales[2]);
     }
     with_quantized!(dtype, [Int8 => i8, UInt8 => u8, Int16 => i16], T => {
+        if let Some(isa) = p.fast(cx) {
+            let sum = SumInt::<T>::new(scales, zero_points, clamp, subtract)?;
+            return Built::working(p.shape, move |io, out, w| {
+                sum.run(isa, io.get(0), io.get(1), typed_mut(out), w.threads)
+            });
+        }
         let walk = p.walk;
         Built::kernel(p.shape, move |io, out| {
             let f = |a, b| sum.apply::<T>(a, b, subtract);
@@ -159,7 +179,7 @@ fn pot_sum(p: Pair<'_>, shifts: [i32; 2], clamp: (i32, i32), subtract: bool) -> 
 pub(super) fn product(cx: &NodeCx<'_>, activation: Activation) -> Result<Built> {
     let p = pair(cx)?;
     match p.left.dtype() {
-        DType::Float32 => return p.float(activation, |a, b| a * b),
+        DType::Float32 => return p.float(cx, activation, Arithmetic::Mul),
         DType::Int32 => return p.integers(clamp_i32(activation)?, i32::wrapping_mul),
         DType::Int64 => {
             let clamp = clamp_i64(activation, (i64::MIN, i64::MAX))?;
@@ -179,6 +199,13 @@ pub(super) fn product(cx: &NodeCx<'_>, activation: Activation) -> Result<Built> 
         clamp: cx.output_clamp(activation)?,
     };
     with_quantized!(dtype, [Int8 => i8, UInt8 => u8, Int16 => i16], T => {
+        if let Some(isa) = p.fast(cx) {
+            let Product { zero_points, multiplier, clamp } = product;
+            let product = ProductInt::<T>::new(zero_points, multiplier, clamp)?;
+            return Built::working(p.shape, move |io, out, w| {
+                product.run(isa, io.get(0), io.get(1), typed_mut(out), w.threads)
+            });
+        }
         let walk = p.walk;
         Built::kernel(p.shape, move |io, out| {
             let f = |a, b| product.apply::<T>(a, b);

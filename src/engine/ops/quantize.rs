@@ -8,6 +8,8 @@ use crate::engine::buffer::typed_mut;
 use crate::engine::node::{Built, NodeCx, Operand, label, multiplier};
 use crate::error::Result;
 use crate::graph::{DType, Quantization, Tensor, TensorId};
+use crate::kernels::elementwise;
+use crate::kernels::fixed_point::Multiplier;
 use crate::kernels::quantize::{self as q, ChannelLayout, QuantInt};
 use crate::kernels::reference::requantize::requantize;
 use crate::malformed;
@@ -62,18 +64,35 @@ pub(super) fn quantize(cx: &NodeCx<'_>) -> Result<Built> {
     let types = format!("{} to {to}", input.dtype());
     match input.dtype() {
         DType::Float32 => {
+            let per_tensor = per_channel(cx.output()?.0, cx.output()?.1, input.shape)?.is_none();
+            if let (Some(isa), true) = (cx.isa, per_tensor) {
+                let shape = input.shape.to_vec();
+                with_quantized!(to, [Int8 => i8, UInt8 => u8, Int16 => i16], T => {
+                    let (scale, zero_point) = cx.output_quantization()?;
+                    return Built::working(shape, move |io, out, w| {
+                        let out = typed_mut::<T>(out);
+                        elementwise::quantize(isa, io.get(0), scale, zero_point, out, w.threads)
+                    });
+                }, {});
+            }
             with_quantized!(to, [Int8 => i8, UInt8 => u8, Int16 => i16, UInt16 => u16],
                 T => from_float::<T>(cx, input), cx.no_kernel(types))
         }
-        DType::Int8 | DType::UInt8 => {
-            with_quantized!(input.dtype(), [Int8 => i8, UInt8 => u8], T => {
-                with_quantized!(to, [Int8 => i8, UInt8 => u8, Int16 => i16],
-                    O => between::<T, O>(cx, input), cx.no_kernel(types))
+        DType::Int16 if to == DType::Int32 => between::<i16, i32>(cx, input),
+        DType::Int8 | DType::UInt8 | DType::Int16 => {
+            with_quantized!(input.dtype(), [Int8 => i8, UInt8 => u8, Int16 => i16], T => {
+                with_quantized!(to, [Int8 => i8, UInt8 => u8, Int16 => i16], O => {
+                    let Some(isa) = cx.isa else {
+                        return between::<T, O>(cx, input);
+                    };
+                    let (factor, from, to) = step(cx, input)?;
+                    let clamp = (O::MIN.into(), O::MAX.into());
+                    Built::working(input.shape.to_vec(), move |io, out, w| {
+                        let (input, out) = (io.get::<T>(0), typed_mut::<O>(out));
+                        elementwise::rescale_int(isa, input, factor, from, to, clamp, out, w.threads)
+                    })
+                }, cx.no_kernel(types))
             }, cx.no_kernel(types))
-        }
-        DType::Int16 => {
-            with_quantized!(to, [Int8 => i8, UInt8 => u8, Int16 => i16, Int32 => i32],
-                O => between::<i16, O>(cx, input), cx.no_kernel(types))
         }
         DType::Int32 => {
             with_quantized!(to, [Int8 => i8, Int16 => i16],
@@ -104,11 +123,17 @@ fn between<T: QuantInt + Pod, O: QuantInt + Pod>(
     cx: &NodeCx<'_>,
     input: Operand<'_>,
 ) -> Result<Built> {
+    let (factor, from, to) = step(cx, input)?;
+    Built::kernel(input.shape.to_vec(), move |io, out| {
+        requantize::<T, O>(io.get(0), factor, from, to, typed_mut(out));
+    })
+}
+
+/// Factor and zero points from the input's steps to the output's.
+fn step(cx: &NodeCx<'_>, input: Operand<'_>) -> Result<(Multiplier, i32, i32)> {
     let (input_q, output_q) = (input.quantization()?, cx.output_quantization()?);
     let factor = multiplier(f64::from(input_q.0) / f64::from(output_q.0))?;
-    Built::kernel(input.shape.to_vec(), move |io, out| {
-        requantize::<T, O>(io.get(0), factor, input_q.1, output_q.1, typed_mut(out));
-    })
+    Ok((factor, input_q.1, output_q.1))
 }
 
 pub(super) fn dequantize(cx: &NodeCx<'_>) -> Result<Built> {
@@ -122,6 +147,15 @@ pub(super) fn dequantize(cx: &NodeCx<'_>) -> Result<Built> {
                 *o = v.to_f32();
             }
         });
+    }
+    if let (Some(isa), true) = (cx.isa, input.is_per_tensor()) {
+        with_quantized!(input.dtype(), [Int8 => i8, UInt8 => u8, Int16 => i16], T => {
+            let (scale, zero_point) = input.quantization()?;
+            return Built::working(shape, move |io, out, w| {
+                let out = typed_mut(out);
+                elementwise::dequantize::<T>(isa, io.get(0), scale, zero_point, out, w.threads)
+            });
+        }, {});
     }
     with_quantized!(input.dtype(),
         [Int8 => i8, UInt8 => u8, Int16 => i16, UInt16 => u16, Int32 => i32],

@@ -6,13 +6,19 @@ use crate::engine::buffer::typed_mut;
 use crate::engine::node::{Built, NodeCx, Operand, clamp_f32, multiplier};
 use crate::error::Result;
 use crate::graph::{DType, Pool2d};
-use crate::kernels::Pool2dShape;
 use crate::kernels::reference::mean::{self, MeanQuantization};
 use crate::kernels::reference::pool;
+use crate::kernels::{Pool2dShape, pool as fast};
 use crate::malformed;
+
+/// Most elements of a window that the vectorised kernels sum in int32.
+const LARGEST_FAST_WINDOW: usize = 65_535;
 
 fn pool_shape(input: Operand<'_>, o: &Pool2d) -> Result<(Pool2dShape, Vec<usize>)> {
     input.expect_rank(4)?;
+    if input.elements() == 0 {
+        return malformed!("{input} is empty");
+    }
     let [batches, in_h, in_w, channels] = [0, 1, 2, 3].map(|i| input.shape[i]);
     let [stride_h, stride_w] = [
         positive(o.stride[0], "stride")?,
@@ -58,6 +64,11 @@ pub(super) fn max_pool(cx: &NodeCx<'_>, o: &Pool2d) -> Result<Built> {
     let (shape, out_shape) = pool_shape(input, o)?;
     if input.dtype() == DType::Float32 {
         let clamp = clamp_f32(o.activation)?;
+        if let Some(isa) = cx.isa {
+            return Built::working(out_shape, move |io, out, w| {
+                fast::max_pool_f32(isa, &shape, io.get(0), clamp, typed_mut(out), w.threads)
+            });
+        }
         return Built::kernel(out_shape, move |io, out| {
             pool::max_pool_f32(&shape, io.get(0), clamp, typed_mut(out));
         });
@@ -65,6 +76,12 @@ pub(super) fn max_pool(cx: &NodeCx<'_>, o: &Pool2d) -> Result<Built> {
     with_quantized!(input.dtype(), [Int8 => i8, UInt8 => u8, Int16 => i16], T => {
         expect_same_quantization(cx, input)?;
         let clamp = cx.output_clamp(o.activation)?;
+        if let Some(isa) = cx.isa.filter(|_| shape.k_h * shape.k_w <= LARGEST_FAST_WINDOW) {
+            return Built::working(out_shape, move |io, out, w| {
+                let out = typed_mut::<T>(out);
+                fast::max_pool::<T>(isa, &shape, io.get(0), clamp, out, w.threads)
+            });
+        }
         Built::kernel(out_shape, move |io, out| {
             pool::max_pool::<T>(&shape, io.get(0), clamp, typed_mut(out));
         })
@@ -77,6 +94,11 @@ pub(super) fn average_pool(cx: &NodeCx<'_>, o: &Pool2d) -> Result<Built> {
     let (shape, out_shape) = pool_shape(input, o)?;
     if input.dtype() == DType::Float32 {
         let clamp = clamp_f32(o.activation)?;
+        if let Some(isa) = cx.isa {
+            return Built::working(out_shape, move |io, out, w| {
+                fast::average_pool_f32(isa, &shape, io.get(0), clamp, typed_mut(out), w.threads)
+            });
+        }
         return Built::kernel(out_shape, move |io, out| {
             pool::average_pool_f32(&shape, io.get(0), clamp, typed_mut(out));
         });
@@ -84,6 +106,12 @@ pub(super) fn average_pool(cx: &NodeCx<'_>, o: &Pool2d) -> Result<Built> {
     with_quantized!(input.dtype(), [Int8 => i8, UInt8 => u8, Int16 => i16], T => {
         expect_same_quantization(cx, input)?;
         let clamp = cx.output_clamp(o.activation)?;
+        if let Some(isa) = cx.isa.filter(|_| shape.k_h * shape.k_w <= LARGEST_FAST_WINDOW) {
+            return Built::working(out_shape, move |io, out, w| {
+                let out = typed_mut::<T>(out);
+                fast::average_pool::<T>(isa, &shape, io.get(0), clamp, out, w.threads)
+            });
+        }
         Built::kernel(out_shape, move |io, out| {
             pool::average_pool::<T>(&shape, io.get(0), clamp, typed_mut(out));
         })

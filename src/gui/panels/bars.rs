@@ -35,14 +35,20 @@ struct Scene<'a> {
     half: f32,
 }
 
-/// Shows the charts in the height that is left, at least as high as their rows need.
-pub fn ui(ui: &mut Ui, context: &mut Context<'_>, comparison: &Comparison, height: f32) {
+/// Shows the charts in that width and the height that is left, at least as high as their rows need; returns their place.
+pub fn ui(
+    ui: &mut Ui,
+    context: &mut Context<'_>,
+    comparison: &Comparison,
+    width: f32,
+    height: f32,
+) -> Rect {
     let theme = context.theme;
     let n = comparison.rows.len() as f32;
     let (above, below) = (46.0, 34.0);
-    let row = ((height - above - below) / n).clamp(19.0, 35.0);
-    let height = (above + n * row + below).max(height.min(above + n * 35.0 + below + 40.0));
-    let width = ui.available_width().min(1400.0);
+    let row = ((height - above - below) / n).clamp(19.0, 44.0);
+    let height = (above + n * row + below).max(height);
+    let width = width.min(1400.0);
     let (_, rect) = ui.allocate_space(vec2(width, height));
     ui.painter().rect_filled(rect, ROUND_CARD, theme.raised);
     ui.painter()
@@ -56,7 +62,7 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, comparison: &Comparison, heigh
         half: if row < 27.0 { 6.0 } else { 7.0 },
     };
     let names = rect.left() + 16.0;
-    let name_width = 150.0;
+    let name_width = if rect.width() < 800.0 { 132.0 } else { 150.0 };
     let each = (rect.right() - 16.0 - names - name_width) / 3.0;
     let starts = [0.0, 1.0, 2.0].map(|i| names + name_width + each * i);
     rows(ui, context, &scene, rect, names);
@@ -66,13 +72,17 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, comparison: &Comparison, heigh
     let (kilo, kilo_unit) = size_unit(largest(&|r| r.bytes.map(|b| b as f64)));
     let size = Chart {
         left: starts[0],
-        right: starts[1] - 66.0,
+        right: starts[1] - 58.0,
         axis: Axis::from_zero(largest(&|r| r.bytes.map(|b| b as f64 / kilo))),
     };
+    // One disturbed run must not squeeze all bars: a p95 far beyond the medians leaves the chart.
+    let median = largest(&|r| r.median_ms.map(|t| unit.of(t)));
+    let p95 = largest(&|r| r.p95_ms.map(|t| unit.of(t)));
+    let latency_end = p95.min(median * 1.5).max(median);
     let latency = Chart {
         left: starts[1],
-        right: starts[2] - 66.0,
-        axis: Axis::from_zero(largest(&|r| r.p95_ms.map(|t| unit.of(t)))),
+        right: starts[2] - 58.0,
+        axis: Axis::from_zero(latency_end),
     };
     let accuracy = Chart {
         left: starts[2] + 6.0,
@@ -97,10 +107,11 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, comparison: &Comparison, heigh
         latency_summary(comparison),
     );
     let labelled = comparison.rows.iter().any(|r| r.top1.flatten().is_some());
-    let accuracy_unit = if labelled {
-        "Δ pp to float32, 95 % interval"
-    } else {
+    let unlabelled = comparison.rows.iter().any(|r| r.top1 == Some(None));
+    let accuracy_unit = if unlabelled && !labelled {
         "needs labelled data"
+    } else {
+        "Δ pp to float32"
     };
     let summary = accuracy_summary(comparison);
     frame(ui, &scene, &accuracy, "Accuracy", accuracy_unit, summary);
@@ -112,6 +123,7 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, comparison: &Comparison, heigh
         latency_bar(&scene, &latency, row, y, ink, label);
         accuracy_bar(&scene, &accuracy, row, y, ink, label);
     }
+    rect
 }
 
 fn size_unit(largest: f64) -> (f64, &'static str) {
@@ -259,7 +271,9 @@ fn latency_bar(scene: &Scene<'_>, chart: &Chart, row: &Row, y: f32, ink: Color32
     if tick > end {
         scene.painter.hline(end..=tick, y, stroke);
     }
-    scene.painter.vline(tick, (y - 4.0)..=(y + 4.0), stroke);
+    if unit.of(p95) <= chart.axis.end {
+        scene.painter.vline(tick, (y - 4.0)..=(y + 4.0), stroke);
+    }
     let figure = format::fixed(unit.of(median), 1);
     value_label(scene, tick.max(end) + 6.0, y, &figure, label);
 }

@@ -1,14 +1,19 @@
 //! The Compare tab: the answer in a sentence, the table, and three bar charts.
 
-use egui::{Align, Layout, ScrollArea, Ui, vec2};
+use egui::{Align, Layout, Rect, ScrollArea, Ui, pos2, vec2};
 
 use super::super::{Context, fonts};
-use super::{bars, table};
+use super::{bars, table, tradeoff};
 use crate::gui::icons::Icon;
 use crate::gui::view::compare::{Answer, Comparison};
 use crate::gui::view::side::run_button;
 use crate::gui::widgets::{Button, text};
 use crate::workbench::Command;
+
+/// Width of the trade-off's card.
+const TRADEOFF: f32 = 356.0;
+/// From this width on bars and trade-off stand side by side.
+const BOTH_CHARTS: f32 = 1040.0;
 
 /// Fills the middle of the window below the tab strip.
 pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
@@ -25,13 +30,25 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
     } else {
         16.0
     };
+    let height = ui.available_height();
     ScrollArea::vertical()
         .auto_shrink([false, false])
         .show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = gap;
-            let height = ui.available_height();
             let used = table::ui(ui, context, &comparison, &answer);
-            bars::ui(ui, context, &comparison, height - used - gap);
+            let left = height - used - gap - 2.0;
+            let width = ui.available_width();
+            if width < BOTH_CHARTS {
+                bars::ui(ui, context, &comparison, width, left);
+                return;
+            }
+            let width = width.min(1800.0);
+            let place = bars::ui(ui, context, &comparison, width - TRADEOFF - gap, left);
+            let beside = Rect::from_min_size(
+                pos2(place.right() + gap, place.top()),
+                vec2(TRADEOFF, place.height()),
+            );
+            tradeoff::ui(ui, context, &comparison, &answer, beside);
         });
 }
 

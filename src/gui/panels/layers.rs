@@ -1,19 +1,21 @@
 //! The Layers tab: the graph as a list, with the error of each operator and why it stays float.
 
+mod inspector;
+
 use egui::{
-    Align2, Color32, Rect, RichText, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo,
-    accesskit::Role, pos2, vec2,
+    Align2, Color32, Rect, RichText, ScrollArea, Sense, Stroke, Ui, WidgetInfo, accesskit::Role,
+    pos2, vec2,
 };
 
 use super::super::{Context, Tab};
 use crate::gui::fonts;
 use crate::gui::icons::Icon;
-use crate::gui::theme::{ROUND, ROUND_CARD, ROUND_CELL, Theme};
+use crate::gui::theme::{ROUND, ROUND_CELL, Theme};
 use crate::gui::view::layers::{self as view, Cell, Column, Layer, Layers};
 use crate::gui::view::tensors::TensorKey;
 use crate::gui::view::{figures, format};
-use crate::gui::widgets::checkbox_row;
 use crate::gui::widgets::plot::text_width;
+use crate::gui::widgets::{card_at, checkbox_row, text, word};
 
 /// Height of a row.
 const ROW: f32 = 45.0;
@@ -30,6 +32,10 @@ const OUTPUT: f32 = 118.0;
 /// Width of the reason in words, and of its icon alone.
 const WHY: f32 = 190.0;
 const WHY_ICON: f32 = 44.0;
+
+/// Width of the inspector, and of the tab from which on it stands beside the list.
+const INSPECTOR: f32 = 352.0;
+const ROOM_FOR_INSPECTOR: f32 = 1000.0;
 
 /// What the tab remembers.
 #[derive(Debug)]
@@ -59,60 +65,81 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
         Some(shown) if shown.0 == inputs => shown,
         _ => (inputs, view::layers(context.bench)),
     };
-    let theme = context.theme;
-    let rect = ui.available_rect_before_wrap();
-    ui.painter().rect(
-        rect,
-        ROUND_CARD,
-        theme.raised,
-        theme.separator(),
-        egui::StrokeKind::Inside,
-    );
-    ui.scope_builder(UiBuilder::new().max_rect(rect.shrink(1.0)), |ui| {
+    let whole = ui.available_rect_before_wrap();
+    let chosen = context
+        .state
+        .layers
+        .selected
+        .and_then(|i| all.layers.get(i));
+    let beside = whole.width() >= ROOM_FOR_INSPECTOR;
+    let (mut left, mut right) = (whole, whole);
+    right.min.x = (whole.right() - INSPECTOR).max(whole.left());
+    if beside && chosen.is_some() {
+        left.max.x = right.left() - 16.0;
+    }
+    card_at(ui, left, false, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         legend(ui, context, &all);
         let places = Places::new(ui, &all, ui.available_width());
-        ScrollArea::horizontal()
+        let across = ScrollArea::horizontal()
             .auto_shrink(false)
-            .id_salt("layers across")
-            .show(ui, |ui| {
-                ui.set_width(places.width);
-                list(ui, context, &all, &places);
-            });
+            .id_salt("layers across");
+        across.show(ui, |ui| {
+            ui.set_width(places.width);
+            list(ui, context, &all, &places);
+        });
     });
+    if let Some(layer) = chosen {
+        // Over the list: it covers clicks as well as sight.
+        if !beside {
+            ui.interact(right, ui.scope_id().with("cover"), Sense::click());
+        }
+        card_at(ui, right, true, |ui| {
+            inspector::ui(ui, context, &all, layer)
+        });
+    }
+    ui.advance_cursor_after_rect(whole);
     context.state.layers.shown = Some((inputs, all));
 }
 
-/// What the colours mean, and whether shape operators are listed.
+/// What there is, what the colours mean, and whether shape operators are listed.
 fn legend(ui: &mut Ui, context: &mut Context<'_>, all: &Layers) {
     let theme = context.theme;
-    egui::Frame::new().inner_margin(egui::Margin::symmetric(16, 8)).show(ui, |ui| {
-        ui.horizontal(|ui| {
-            ui.set_height(24.0);
-            let small = |words: &str| RichText::new(words).font(fonts::small()).color(theme.text2);
-            ui.label(small(&summary(all)));
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+    egui::Frame::new()
+        .inner_margin(egui::Margin::symmetric(16, 8))
+        .show(ui, |ui| {
+            let right = egui::Layout::right_to_left(egui::Align::Center);
+            ui.allocate_ui_with_layout(vec2(ui.available_width(), 24.0), right, |ui| {
                 let shapes = &mut context.state.layers.shape_operators;
                 if checkbox_row(ui, *shapes, "Shape operators").clicked() {
                     *shapes = !*shapes;
                 }
-                if ui.available_width() < 420.0 {
-                    return;
-                }
                 ui.add_space(12.0);
-                ui.label(small("60 or better to under 40"));
-                let (strip, _) = ui.allocate_exact_size(vec2(6.0 * 20.0, 14.0), Sense::hover());
-                for (i, &fill) in theme.heat.iter().enumerate() {
-                    let at = strip.min + vec2(i as f32 * 20.0, 0.0);
-                    let rect = Rect::from_min_size(at, vec2(18.0, 14.0));
-                    ui.painter().rect_filled(rect, ROUND_CELL, fill);
+                if ui.available_width() > 480.0 {
+                    heat_legend(ui, theme);
+                    ui.add_space(16.0);
                 }
-                ui.label(small("SQNR, dB")).on_hover_text("Signal power over quantization error power in dB; every 6 dB is about one bit");
-                ui.add_space(12.0);
-                ui.add(egui::Label::new(small("Local is the worse of weights and output")).truncate());
+                ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                    text(ui, summary(all), fonts::small(), theme.text2);
+                });
             });
         });
-    });
+}
+
+/// From right to left, as its caller lays out.
+fn heat_legend(ui: &mut Ui, theme: &Theme) {
+    const STEP: f32 = 20.0;
+    text(ui, "60 or better to under 40", fonts::small(), theme.text2);
+    let (strip, _) = ui.allocate_exact_size(vec2(6.0 * STEP, 14.0), Sense::hover());
+    for (i, &fill) in theme.heat.iter().enumerate() {
+        let at = strip.min + vec2(i as f32 * STEP, 0.0);
+        let rect = Rect::from_min_size(at, vec2(STEP - 2.0, 14.0));
+        ui.painter().rect_filled(rect, ROUND_CELL, fill);
+    }
+    let explanation = "Signal power over quantization error power in dB; every 6 dB is about one bit. \
+        Local: with only this operator's weights or output quantized, the worse of the two. \
+        Cumulative: error that has piled up at this point of the whole network";
+    word(ui, "SQNR, dB", fonts::small(), theme.text2, explanation);
 }
 
 /// `13 operators, 6 quantized in int8`.
@@ -244,18 +271,18 @@ fn list(ui: &mut Ui, context: &mut Context<'_>, all: &Layers, places: &Places) {
 fn heads(ui: &Ui, context: &Context<'_>, all: &Layers, head: Rect, places: &Places) {
     let theme = context.theme;
     let y = head.bottom() - 14.0;
-    let word = |x: f32, align: Align2, words: &str| {
+    let head_word = |x: f32, align: Align2, words: &str| {
         ui.painter()
             .text(pos2(x, y), align, words, fonts::small(), theme.text3)
     };
-    word(head.left() + INDEX, Align2::RIGHT_CENTER, "#");
-    word(
+    head_word(head.left() + INDEX, Align2::RIGHT_CENTER, "#");
+    head_word(
         head.left() + places.operator,
         Align2::LEFT_CENTER,
         "Operator",
     );
     if let Some(output) = places.output {
-        word(head.left() + output, Align2::LEFT_CENTER, "Output");
+        head_word(head.left() + output, Align2::LEFT_CENTER, "Output");
     }
     for (column, group) in all.columns.iter().zip(&places.groups) {
         let left = head.left() + group.left;
@@ -277,16 +304,16 @@ fn heads(ui: &Ui, context: &Context<'_>, all: &Layers, head: Rect, places: &Plac
             head.top() + 27.0,
             Stroke::new(1.0, theme.line_strong),
         );
-        word(left, Align2::LEFT_CENTER, "Type");
+        head_word(left, Align2::LEFT_CENTER, "Type");
         for (which, name) in ["Local", "Cum."].into_iter().enumerate() {
             if group.has[which] {
                 let middle = left + group.figure(which) + CELL.0 / 2.0;
-                word(middle, Align2::CENTER_CENTER, name);
+                head_word(middle, Align2::CENTER_CENTER, name);
             }
         }
     }
     if places.width - places.why > WHY_ICON {
-        word(head.left() + places.why, Align2::LEFT_CENTER, "Why float");
+        head_word(head.left() + places.why, Align2::LEFT_CENTER, "Why float");
     }
     ui.painter()
         .hline(head.x_range(), head.bottom(), theme.separator());
@@ -330,7 +357,8 @@ fn row(ui: &mut Ui, context: &mut Context<'_>, all: &Layers, layer: &Layer, plac
         rect.right(),
     );
     if response.clicked() {
-        context.state.layers.selected = Some(layer.index);
+        // A second click closes the inspector; a double click goes on to the tensor.
+        context.state.layers.selected = (!selected).then_some(layer.index);
     }
     let open = response.double_clicked()
         || (response.has_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter)));
@@ -481,7 +509,7 @@ fn reasons<'a>(all: &'a Layers, layer: &'a Layer) -> Vec<(Vec<&'a Column>, &'a s
 }
 
 fn why(ui: &Ui, theme: &Theme, all: &Layers, layer: &Layer, at: egui::Pos2, right: f32) {
-    let in_words = right - at.x > WHY_ICON + 20.0;
+    let in_words = right - at.x > WHY - 20.0;
     let reasons = reasons(all, layer);
     let Some((columns, reason)) = reasons.first() else {
         if layer.is_shape && in_words {

@@ -14,6 +14,7 @@ mod table;
 pub mod tabs;
 pub mod tensors;
 pub mod top;
+mod tradeoff;
 
 use egui::{Align2, LayerId, Order, Stroke, StrokeKind};
 

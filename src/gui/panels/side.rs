@@ -9,7 +9,7 @@ use super::super::{Context, State, fonts};
 use super::{side_data, side_model, side_modes};
 use crate::gui::icons::Icon;
 use crate::gui::view::side::run_button;
-use crate::gui::widgets::{Button, chip, icon_button, text, text_wrapped};
+use crate::gui::widgets::{Button, at, chip, icon_button, text, text_wrapped};
 use crate::workbench::Command;
 
 /// Width of the open panel.
@@ -130,24 +130,24 @@ fn rail(ui: &mut Ui, context: &mut Context<'_>, open: bool) {
 /// Sections that scroll, and Run that does not.
 fn content(ui: &mut Ui, context: &mut Context<'_>) {
     let theme = context.theme;
-    let foot_height = 88.0;
+    let foot_height = 84.0;
     let whole = ui.available_rect_before_wrap();
     let foot_top = whole.bottom() - foot_height;
     let mut upper = whole;
     upper.set_bottom(foot_top);
-    ui.scope_builder(egui::UiBuilder::new().max_rect(upper), |ui| {
+    at(ui, upper, |ui| {
         ScrollArea::vertical()
             .auto_shrink([false, false])
             .show(ui, |ui| {
                 Frame::new()
-                    .inner_margin(Margin::symmetric(16, 10))
+                    .inner_margin(Margin::symmetric(16, 8))
                     .show(ui, |ui| {
                         ui.set_width(WIDTH - 32.0);
                         ui.spacing_mut().item_spacing.y = 6.0;
                         side_model::ui(ui, context);
-                        ui.add_space(8.0);
+                        ui.add_space(4.0);
                         side_data::ui(ui, context);
-                        ui.add_space(8.0);
+                        ui.add_space(4.0);
                         side_modes::ui(ui, context);
                     });
             });
@@ -157,7 +157,7 @@ fn content(ui: &mut Ui, context: &mut Context<'_>) {
     let mut lower = whole;
     lower.set_top(foot_top);
     let lower = lower.shrink2(vec2(16.0, 12.0));
-    ui.scope_builder(egui::UiBuilder::new().max_rect(lower), |ui| {
+    at(ui, lower, |ui| {
         run(ui, context);
     });
 }
@@ -225,7 +225,7 @@ pub(super) fn labelled(
 /// Opens below a button; the content is a list of [`menu_item`](crate::gui::widgets::menu_item)s.
 pub(super) fn menu(button: &egui::Response, content: impl FnOnce(&mut Ui)) {
     egui::Popup::menu(button).gap(4.0).show(|ui| {
-        ui.set_min_width(180.0);
+        ui.set_width(220.0);
         ui.spacing_mut().item_spacing.y = 0.0;
         content(ui);
     });

@@ -7,6 +7,7 @@ use super::messages::typed_path;
 use super::side::{caution, menu, section};
 use crate::gui::icons::Icon;
 use crate::gui::theme::ROUND_CARD;
+use crate::gui::view::format;
 use crate::gui::view::side::{DataLines, data_lines};
 use crate::gui::widgets::{Banner, Button, banner, hline, menu_item, text, word};
 use crate::workbench::{Command, Role};
@@ -30,7 +31,12 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
         .fill(theme.raised)
         .stroke(theme.separator())
         .corner_radius(ROUND_CARD)
-        .inner_margin(vec2(14.0, 10.0))
+        .inner_margin(egui::Margin {
+            left: 14,
+            right: 8,
+            top: 8,
+            bottom: 8,
+        })
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
             ui.spacing_mut().item_spacing.y = 4.0;
@@ -106,19 +112,22 @@ fn details(ui: &mut Ui, context: &mut Context<'_>, role: Role, lines: &DataLines
     }
     if lines.total > 0 {
         ui.horizontal(|ui| {
-            ui.spacing_mut().item_spacing.x = 6.0;
+            ui.spacing_mut().item_spacing.x = 5.0;
+            ui.style_mut().drag_value_text_style = egui::TextStyle::Small;
             text(ui, lines.verb, fonts::small(), theme.text2);
             let mut used = lines.used;
             let name = match role {
                 Role::Calibration => "Calibration samples",
                 Role::Evaluation => "Evaluation samples",
             };
-            ui.spacing_mut().interact_size = vec2(34.0, 20.0);
+            ui.spacing_mut().interact_size = vec2(30.0, 20.0);
             ui.spacing_mut().button_padding = vec2(6.0, 2.0);
             let field = DragValue::new(&mut used)
                 .range(1..=lines.total)
                 .speed((lines.total as f64 / 400.0).max(0.2))
-                .update_while_editing(false);
+                .update_while_editing(false)
+                .custom_formatter(|n, _| format::count(n as usize))
+                .custom_parser(|typed| typed.replace([',', ' '], "").parse().ok());
             let response = ui
                 .add(field)
                 .accessible_name(name)

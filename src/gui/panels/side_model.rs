@@ -57,6 +57,7 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
             });
         });
         ui.add_space(2.0);
+        ui.spacing_mut().interact_size.y = 16.0;
         for (label, value) in side::model_lines(model) {
             let response = labelled(ui, context, &label, &value);
             if label == "Operators" {

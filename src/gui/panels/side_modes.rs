@@ -33,9 +33,9 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
             ui.spacing_mut().item_spacing.y = 0.0;
             for (i, choice) in context.bench.modes.iter().enumerate() {
                 if i > 0 {
-                    ui.add_space(4.0);
+                    ui.add_space(5.0);
                     hline(ui, 10.0);
-                    ui.add_space(4.0);
+                    ui.add_space(2.0);
                 }
                 ui.push_id(i, |ui| mode(ui, context, choice));
             }
@@ -107,8 +107,9 @@ fn mode(ui: &mut Ui, context: &mut Context<'_>, choice: &ModeChoice) {
             }
         });
     });
+    ui.spacing_mut().interact_size.y = 16.0;
     ui.horizontal(|ui| {
-        ui.add_space(56.0);
+        ui.add_space(48.0);
         let lacks_data = choice.chosen
             && mode.needs_calibration()
             && context.bench.calibration.loaded.is_none()
@@ -122,7 +123,7 @@ fn mode(ui: &mut Ui, context: &mut Context<'_>, choice: &ModeChoice) {
     if open {
         ui.add_space(6.0);
         ui.horizontal(|ui| {
-            ui.add_space(56.0);
+            ui.add_space(48.0);
             word(
                 ui,
                 "I/O",

@@ -2,7 +2,7 @@
 
 use egui::{
     Align2, CentralPanel, Frame, Margin, Panel, Pos2, Rect, Role, ScrollArea, Sense, Shape, Stroke,
-    StrokeKind, Ui, UiBuilder, WidgetInfo, pos2, vec2,
+    StrokeKind, Ui, WidgetInfo, pos2, vec2,
 };
 
 use super::super::{Ask, Context, fonts};
@@ -10,7 +10,7 @@ use crate::gui::actions::Action;
 use crate::gui::icons::{Icon, Look};
 use crate::gui::theme::{ROUND, ROUND_CARD};
 use crate::gui::widgets::{
-    Banner, Button, banner, focus_ring, icon_button, path_field, progress_bar, text,
+    Banner, Button, at, banner, focus_ring, icon_button, path_field, progress_bar, text,
 };
 use crate::quantize::Mode;
 use crate::workbench::{Command, files};
@@ -28,19 +28,17 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
             ScrollArea::vertical()
                 .auto_shrink([false, false])
                 .show(ui, |ui| {
-                    let side = ((ui.available_width() - WIDTH) / 2.0).max(16.0);
                     let above = ((ui.available_height() - 640.0) / 2.0).clamp(20.0, 90.0);
-                    Frame::new()
-                        .inner_margin(Margin {
-                            left: side as i8,
-                            right: 16,
-                            top: above as i8,
-                            bottom: 16,
-                        })
-                        .show(ui, |ui| {
-                            ui.set_max_width(WIDTH);
+                    let side = ((ui.available_width() - WIDTH) / 2.0).max(16.0);
+                    ui.add_space(above);
+                    ui.horizontal_top(|ui| {
+                        ui.add_space(side);
+                        ui.vertical(|ui| {
+                            ui.set_max_width(WIDTH.min(ui.available_width() - 16.0));
                             content(ui, context);
+                            ui.add_space(16.0);
                         });
+                    });
                 });
         });
 }
@@ -87,7 +85,7 @@ fn content(ui: &mut Ui, context: &mut Context<'_>) {
     );
     ui.add_space(24.0);
     let width = ui.available_width();
-    let (_, row) = ui.allocate_space(vec2(width, 180.0));
+    let (_, row) = ui.allocate_space(vec2(width, 164.0));
     let demo_width = 320.0_f32.min(width * 0.4);
     let mut drop_zone = row;
     drop_zone.set_right(row.right() - demo_width - 16.0);
@@ -122,10 +120,10 @@ fn open_zone(ui: &mut Ui, context: &mut Context<'_>, rect: Rect) {
     let painter = ui.painter();
     painter.rect_filled(rect, ROUND_CARD, theme.panel);
     dashed(ui, rect, Stroke::new(1.0, theme.control));
-    let inside = rect.shrink2(vec2(28.0, 40.0));
+    let inside = rect.shrink2(vec2(28.0, 34.0));
     let icon_at = pos2(inside.left() + 12.0, inside.top() + 24.0);
     Icon::Model.paint_sized(ui.painter(), icon_at, 24.0, theme.text2);
-    ui.scope_builder(UiBuilder::new().max_rect(inside), |ui| {
+    at(ui, inside, |ui| {
         ui.spacing_mut().item_spacing = vec2(8.0, 2.0);
         ui.horizontal(|ui| {
             ui.add_space(36.0);
@@ -202,7 +200,7 @@ fn demo_card(ui: &mut Ui, context: &mut Context<'_>, rect: Rect) {
         Look::mode(mode).paint_marker(ui.painter(), at, theme.mode(mode));
     }
     let below = Rect::from_min_max(inside.min + vec2(0.0, 32.0), inside.max);
-    ui.scope_builder(UiBuilder::new().max_rect(below), |ui| {
+    at(ui, below, |ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
         text(ui, "MNIST demo", fonts::strong(), theme.text);
         text(
@@ -373,7 +371,7 @@ fn recent(ui: &mut Ui, context: &mut Context<'_>) {
             context.commands.push(Command::OpenModel(path.clone()));
         }
         let corner = Rect::from_min_max(pos2(rect.right() - 30.0, rect.top() + 2.0), rect.max);
-        ui.scope_builder(UiBuilder::new().max_rect(corner).id_salt(path), |ui| {
+        at(ui, corner, |ui| {
             let name = format!("Remove {name} from the list");
             if icon_button(ui, Icon::Close, &name, "Remove from the list").clicked() {
                 context.commands.push(Command::ForgetRecent(path.clone()));

@@ -1,8 +1,8 @@
 //! The table of experiments: one row each, cells aligned in columns that give way by importance where it is narrow.
 
 use egui::{
-    Align2, Color32, FontId, Painter, Rect, Role, Sense, Stroke, StrokeKind, Ui, UiBuilder,
-    WidgetInfo, pos2, vec2,
+    Align2, Color32, FontId, Painter, Rect, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2,
+    vec2,
 };
 
 use super::super::{Context, Tab, fonts};
@@ -11,7 +11,7 @@ use crate::gui::icons::Icon;
 use crate::gui::theme::{ROUND, ROUND_CARD};
 use crate::gui::view::compare::{Answer, Comparison, Row, Status};
 use crate::gui::view::format::{self, NONE};
-use crate::gui::widgets::{Button, focus_ring, icon_button, menu_item, progress_bar};
+use crate::gui::widgets::{Button, at, focus_ring, icon_button, menu_item, progress_bar};
 use crate::workbench::Command;
 
 /// A column after the name, in order.
@@ -177,13 +177,16 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, comparison: &Comparison, answe
     }
     let head_rect = Rect::from_min_size(rect.min + vec2(0.0, groups), vec2(width, head));
     heads(ui, context, &columns, head_rect);
+    let spacing = std::mem::take(&mut ui.spacing_mut().item_spacing);
     for (i, row) in comparison.rows.iter().enumerate() {
         let top = head_rect.bottom() + i as f32 * row_height;
         let place = Rect::from_min_size(pos2(rect.left(), top), vec2(width, row_height));
         ui.push_id(row.id.0, |ui| {
+            ui.spacing_mut().item_spacing = spacing;
             table_row(ui, context, comparison, row, &columns, place, answer);
         });
     }
+    ui.spacing_mut().item_spacing = spacing;
     height
 }
 
@@ -274,7 +277,7 @@ fn heads(ui: &mut Ui, context: &mut Context<'_>, columns: &Columns, rect: Rect) 
             pos2(first - 92.0, rect.top() + 1.0),
             pos2(first, rect.bottom()),
         );
-        ui.scope_builder(UiBuilder::new().max_rect(corner), |ui| {
+        at(ui, corner, |ui| {
             let button = ui.add(Button::bare(label));
             if button
                 .on_hover_text("Not all columns fit: show the others instead")
@@ -296,8 +299,8 @@ fn cell_label(
     color: Color32,
     tooltip: &str,
 ) {
-    let at = align.pos_in_rect(&rect);
-    let painted = ui.painter().text(at, align, words, font, color);
+    let anchor = align.pos_in_rect(&rect);
+    let painted = ui.painter().text(anchor, align, words, font, color);
     let response = ui.interact(painted, ui.scope_id().with((words, "cell")), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, words));
     if !tooltip.is_empty() {
@@ -367,7 +370,7 @@ fn table_row(
         response.on_hover_text(notes.join("\n"));
     }
     let corner = Rect::from_center_size(pos2(columns.right - 14.0, y), vec2(28.0, 24.0));
-    ui.scope_builder(UiBuilder::new().max_rect(corner), |ui| {
+    at(ui, corner, |ui| {
         let name = format!("More for {}", row.title());
         let button = icon_button(ui, Icon::More, &name, "Save, show, delete");
         menu(&button, |ui| row_menu(ui, context, row));
@@ -469,7 +472,12 @@ fn cells(
     y: f32,
 ) {
     let theme = context.theme;
+    let waiting = row.is_running() && row.top1.is_none();
     for &(column, right) in &columns.shown {
+        let is_known_early = matches!(column, Column::Bytes | Column::Smaller);
+        if waiting && !is_known_early {
+            continue;
+        }
         let unit = comparison.unit;
         let (words, ink) = match column {
             Column::Bytes => (row.bytes.map(format::count), theme.text),
@@ -548,11 +556,7 @@ fn status_cells(painter: &Painter, context: &Context<'_>, row: &Row, columns: &C
         return;
     }
     // What is known keeps its place; the words stand where the next figure will be.
-    let from = if row.top1.is_none() && row.median_ms.is_none() {
-        median - Column::Median.width() + 24.0
-    } else {
-        median - Column::Median.width() + 24.0
-    };
+    let from = median - Column::Median.width() + 24.0;
     let to = columns.edge(Column::Faster).or(Some(median));
     match &row.status {
         Status::Done => {}

@@ -9,13 +9,14 @@ use egui::{Align2, Key, Modifiers, Rect, Ui, UiBuilder, pos2, vec2};
 use super::super::Context;
 use crate::gui::fonts;
 use crate::gui::icons::Icon;
-use crate::gui::theme::{CARD_MARGIN, ROUND_CARD, Theme};
+use crate::gui::theme::Theme;
 use crate::gui::view::format;
 use crate::gui::view::tensors::{
     self as view, ErrorHistogram, Filter, Row, Sort, Source, TensorKey,
 };
-use crate::gui::widgets::Button;
 use crate::gui::widgets::error_plot::{Series, Words, error_plot};
+use crate::gui::widgets::plot::text_width;
+use crate::gui::widgets::{self, Button, card_at};
 use crate::workbench::jobs::{JobKind, Stage};
 use crate::workbench::{Command, State as Standing};
 
@@ -35,6 +36,8 @@ pub struct State {
     /// Whether the user closed the inspector: then nothing is chosen for him.
     closed: bool,
     channel: Option<usize>,
+    /// Whether the selection was last moved by a key: then the focus ring shows.
+    by_keyboard: bool,
     /// The row to bring into sight.
     scroll_to: Option<usize>,
     shown: Option<Shown>,
@@ -116,7 +119,7 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
         .selected
         .and_then(|key| view::find(&shown.sources, key));
     let beside = all.width() >= ROOM_FOR_INSPECTOR;
-    let inspector = (all.width() * 0.376).clamp(340.0, 512.0);
+    let inspector = (all.width() * 0.365).clamp(340.0, 512.0);
     let (mut left, mut right) = (all, all);
     right.min.x = (all.right() - inspector).max(all.left());
     if beside && chosen.is_some() {
@@ -128,7 +131,7 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
     let scale = scale.with_max_x(scale.right() - GAP / 2.0);
     let zero_point = zero_point.with_min_x(zero_point.left() + GAP / 2.0);
     error_cards(ui, context, &shown, scale, zero_point);
-    card(ui, list, 0.0, |ui| {
+    card_at(ui, list, false, |ui| {
         toolbar::ui(ui, context, &shown);
         table::ui(ui, context, &shown);
     });
@@ -137,7 +140,7 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
         if !beside {
             ui.interact(right, ui.scope_id().with("cover"), egui::Sense::click());
         }
-        card(ui, right, 16.0, |ui| {
+        card_at(ui, right, true, |ui| {
             inspector::ui(ui, context, &shown, source, report, !beside)
         });
     }
@@ -192,40 +195,14 @@ fn keyboard(ui: &Ui, state: &mut State, shown: &Shown) {
     for (key, to) in moves {
         if let Some(to) = to.filter(|_| pressed(key)) {
             state.select(shown.rows[to].key(&shown.sources));
-            state.scroll_to = Some(to);
+            (state.scroll_to, state.by_keyboard) = (Some(to), true);
+            ui.memory_mut(|m| m.request_focus(table::focus_id()));
         }
     }
 }
 
-/// A card with nothing but its ground; `margin` of 0 leaves the padding to the contents.
-fn card<R>(ui: &mut Ui, rect: Rect, margin: f32, contents: impl FnOnce(&mut Ui) -> R) -> R {
-    let theme = Theme::of(ui.ctx());
-    ui.painter().rect(
-        rect,
-        ROUND_CARD,
-        theme.raised,
-        theme.separator(),
-        egui::StrokeKind::Inside,
-    );
-    let inner = rect.shrink2(vec2(
-        margin,
-        if margin > 0.0 {
-            f32::from(CARD_MARGIN.top)
-        } else {
-            0.0
-        },
-    ));
-    let salt = (rect.left() as i32, rect.top() as i32);
-    let builder = UiBuilder::new().max_rect(inner).id_salt(salt);
-    ui.scope_builder(builder, |ui| {
-        ui.shrink_clip_rect(rect);
-        contents(ui)
-    })
-    .inner
-}
-
-/// A heading with an explanation behind its info icon, and a remark at the right end.
-fn heading(ui: &mut Ui, title: &str, explanation: &str, remark: &str) {
+/// A heading with an explanation behind its info icon, and at the right end the first of the remarks that fits.
+fn heading(ui: &mut Ui, title: &str, explanation: &str, remarks: &[&str]) {
     let theme = Theme::of(ui.ctx());
     ui.horizontal(|ui| {
         ui.add(egui::Label::new(
@@ -236,15 +213,13 @@ fn heading(ui: &mut Ui, title: &str, explanation: &str, remark: &str) {
         let (rect, response) = ui.allocate_exact_size(vec2(16.0, 16.0), egui::Sense::hover());
         Icon::Info.paint_sized(ui.painter(), rect.center(), 13.0, theme.text3);
         response.on_hover_text(explanation);
+        let room = ui.available_width();
+        let width = |words: &str| text_width(ui.painter(), words, fonts::small());
+        let Some(remark) = remarks.iter().find(|r| width(r) <= room) else {
+            return;
+        };
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            ui.add(
-                egui::Label::new(
-                    egui::RichText::new(remark)
-                        .font(fonts::small())
-                        .color(theme.text2),
-                )
-                .truncate(),
-            );
+            widgets::text(ui, *remark, fonts::small(), theme.text2);
         });
     });
 }
@@ -270,13 +245,14 @@ fn error_cards(ui: &mut Ui, context: &mut Context<'_>, shown: &Shown, left: Rect
         sides: Some(("clips", "wastes range")),
         decimals: 2,
     };
-    card(ui, left, 16.0, |ui| {
+    card_at(ui, left, true, |ui| {
         let counted = format!(
             "{} scales, channels counted",
             format::count(shown.scale.total)
         );
+        let short = format!("{} scales", format::count(shown.scale.total));
         let explanation = "How far the scale is from the one with the least squared error, in powers of two; above 0 wastes range, below 0 clips";
-        heading(ui, "Scale error", explanation, &counted);
+        heading(ui, "Scale error", explanation, &[&counted, &short]);
         let height = ui.available_height();
         if let Some(span) = error_plot(
             ui,
@@ -296,13 +272,14 @@ fn error_cards(ui: &mut Ui, context: &mut Context<'_>, shown: &Shown, left: Rect
         sides: None,
         decimals: 1,
     };
-    card(ui, right, 16.0, |ui| {
+    card_at(ui, right, true, |ui| {
         let counted = format!(
             "{} asymmetric tensors",
             format::count(shown.zero_point.total)
         );
+        let short = format!("{} tensors", format::count(shown.zero_point.total));
         let explanation = "Steps between the stored zero point and the one the observed range asks for; ±0.5 is rounding";
-        heading(ui, "Zero-point error", explanation, &counted);
+        heading(ui, "Zero-point error", explanation, &[&counted, &short]);
         let height = ui.available_height();
         let chosen = filter.zero_point_error;
         if let Some(span) = error_plot(ui, height, &zero_point, &shown.zero_point, &series, chosen)

@@ -73,6 +73,8 @@ pub struct Row {
     pub p95_ms: Option<f64>,
     /// Times faster than the baseline.
     pub faster: Option<String>,
+    /// The same as a ratio; `None` for the baseline.
+    pub speedup: Option<f64>,
     /// Top-1 accuracy, 0..1; `Some(None)` without labels.
     pub top1: Option<Option<f64>>,
     /// Delta to the baseline.
@@ -338,8 +340,11 @@ impl Row {
     fn gains(&self) -> String {
         let mut parts = vec![];
         let told = |cell: &Option<String>| cell.clone().filter(|c| c != NONE);
-        if let Some(x) = told(&self.faster) {
-            parts.push(format!("{x} faster"));
+        match self.speedup {
+            Some(s) if s > 1.02 => parts.push(format!("{} faster", format::times(s, 1.0))),
+            Some(s) if s < 0.98 => parts.push(format!("{} slower", format::times(1.0, s))),
+            Some(_) => parts.push("as fast as float32".into()),
+            None => {}
         }
         if let Some(x) = told(&self.smaller) {
             parts.push(format!("{x} smaller"));
@@ -395,6 +400,10 @@ fn row(e: &Experiment, baseline: Option<&Experiment>, active: &[JobView]) -> Row
         median_ms: e.latency.as_ref().map(|l| l.median_ms),
         p95_ms: e.latency.as_ref().map(|l| l.p95_ms),
         faster: against(base_median, e.latency.as_ref().map(|l| l.median_ms)),
+        speedup: match (is_baseline, base_median, &e.latency) {
+            (false, Some(base), Some(own)) if own.median_ms > 0.0 => Some(base / own.median_ms),
+            _ => None,
+        },
         top1: evaluation.map(|v| v.top1),
         delta: quality(&|_| interval.map(|i| format::points(i.delta))),
         interval,
@@ -455,10 +464,10 @@ fn status(e: &Experiment, active: &[JobView]) -> Status {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::gui::view) mod tests {
     use super::*;
 
-    fn sample(id: u64, mode: Mode) -> Row {
+    pub fn sample(id: u64, mode: Mode) -> Row {
         Row {
             id: ExperimentId(id),
             look: Look::mode(mode),
@@ -474,6 +483,7 @@ mod tests {
             median_ms: Some(0.0171),
             p95_ms: Some(0.0186),
             faster: Some("2.41 ×".into()),
+            speedup: Some(2.41),
             top1: Some(Some(0.979)),
             delta: Some("−0.03 pp".into()),
             interval: Some(Interval {
@@ -489,7 +499,7 @@ mod tests {
         }
     }
 
-    fn comparison(rows: Vec<Row>) -> Comparison {
+    pub fn comparison(rows: Vec<Row>) -> Comparison {
         Comparison {
             unit: TimeUnit::for_column(rows.iter().filter_map(|r| r.median_ms)),
             threads: Some(1),

@@ -16,14 +16,19 @@ pub fn count(n: usize) -> String {
     out
 }
 
-/// A figure with that many decimals and a true minus; a rounded zero has no sign.
+/// A figure with that many decimals, thousands commas and a true minus; a rounded zero has no sign.
 pub fn fixed(x: f64, decimals: usize) -> String {
-    let text = format!("{:.decimals$}", x.abs());
-    let is_zero = text.chars().all(|c| c == '0' || c == '.');
+    let plain = format!("{:.decimals$}", x.abs());
+    let is_zero = plain.chars().all(|c| c == '0' || c == '.');
+    let (whole, rest) = plain.split_at(plain.find('.').unwrap_or(plain.len()));
+    let grouped = match whole.parse::<usize>() {
+        Ok(n) if n >= 1_000 => format!("{}{rest}", count(n)),
+        _ => plain,
+    };
     if x < 0.0 && !is_zero {
-        format!("−{text}")
+        format!("−{grouped}")
     } else {
-        text
+        grouped
     }
 }
 
@@ -237,7 +242,7 @@ mod tests {
         let unit = TimeUnit::for_column([0.0412, 0.0171, 2.0]);
         assert_eq!(
             (unit.text(0.0171), unit.text(2.0)),
-            ("17.1 µs".into(), "2000.0 µs".into())
+            ("17.1 µs".into(), "2,000.0 µs".into())
         );
         assert_eq!(TimeUnit::for_column([3.0]).text(3.04), "3.0 ms");
         assert_eq!(TimeUnit::for_column([]).name, "ms");

@@ -3,13 +3,19 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::figures;
 use super::look::Look;
 use super::tensors::short_name;
+use super::{figures, format};
 use crate::evaluate::{TensorKind, TensorReport};
 use crate::graph::{Activation, DType, Graph, Node, Op, Subgraph, TensorId};
 use crate::quantize::{Mode, NodePlan, QuantPlan, Reason};
 use crate::workbench::{ExperimentId, QuantizedFile, Workbench, shape_text};
+
+/// The way of the error through the network, for one column: place in [`Layers::layers`] and cumulative SQNR, in execution order.
+pub fn path(layers: &Layers, column: usize) -> Vec<(usize, f64)> {
+    let cell = |l: &Layer| Some((l.index, l.cells.get(column)?.cumulative?));
+    layers.layers.iter().filter_map(cell).collect()
+}
 
 /// The whole list.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -65,6 +71,8 @@ pub struct Cell {
     pub cumulative: Option<f64>,
     /// Whether the file does without it, because what it computes is known before.
     pub is_folded: bool,
+    /// Where its type comes from, in a sentence.
+    pub why_type: String,
     /// Why it stays float, in the plan's words.
     pub why_float: Option<String>,
     /// The tensor to look at: the one that `local` speaks of.
@@ -273,12 +281,68 @@ fn cell(main: &Subgraph, node: &Node, plan: &QuantPlan, index: usize, reports: &
         .filter_map(|r| r.sqnr_local_db.map(|db| (db, r.tensor)))
         .min_by(|a, b| a.0.total_cmp(&b.0));
     Cell {
+        why_type: why_type(main, node, plan, index, &dtype),
         dtype,
         local: local.map(|l| l.0),
         cumulative: made.and_then(|r| r.sqnr_cumulative_db),
         is_folded: false,
         why_float,
         tensor: local.map(|l| l.1).or(made.map(|r| r.tensor)),
+    }
+}
+
+/// Where the type of an operator comes from, in a sentence.
+fn why_type(main: &Subgraph, node: &Node, plan: &QuantPlan, index: usize, dtype: &str) -> String {
+    let weights = node
+        .inputs
+        .iter()
+        .flatten()
+        .filter_map(|&id| plan.tensors.get(id));
+    let weights = weights.map(|t| &t.reason).find_map(|reason| match reason {
+        Reason::Weight { per_channel: true } => Some("weights per channel"),
+        Reason::Weight { per_channel: false } => Some("weights per tensor"),
+        Reason::Constant => Some("constant from its own values"),
+        Reason::Untouched(_) | Reason::Bias | Reason::Calibrated { .. } => None,
+        Reason::Fixed | Reason::SameAs(_) => None,
+    });
+    let output = node.outputs.first().and_then(|&id| plan.tensors.get(id));
+    let output = output.and_then(|t| match &t.reason {
+        Reason::Calibrated { min, max } => {
+            let end = |x: f32| format::significant(x.into());
+            Some(format!(
+                "output calibrated from {} to {}",
+                end(*min),
+                end(*max)
+            ))
+        }
+        Reason::Fixed => Some("output range fixed by the operator".to_owned()),
+        Reason::SameAs(other) => {
+            let name = main
+                .tensors
+                .get(*other)
+                .map_or("its input", |t| short_name(&t.name));
+            Some(format!("shares the scale of {name}"))
+        }
+        Reason::Untouched(_) | Reason::Weight { .. } | Reason::Bias | Reason::Constant => None,
+    });
+    match &plan.nodes[index] {
+        NodePlan::Float(why) => format!("float32: {why}"),
+        NodePlan::Unaffected => match weights_stay(main, node, plan) {
+            Some(why) => format!("{dtype}: {why}"),
+            None => format!("{dtype}: nothing in it to quantize"),
+        },
+        NodePlan::SmallerWeights if plan.recipe.mode == Mode::Dynamic => {
+            format!("{dtype}, activations are quantized while running")
+        }
+        NodePlan::SmallerWeights => format!("{dtype}, computed in float32"),
+        NodePlan::Quantized => {
+            let parts: Vec<String> = weights
+                .map(str::to_owned)
+                .into_iter()
+                .chain(output)
+                .collect();
+            format!("{dtype}: {}", parts.join(", "))
+        }
     }
 }
 

@@ -10,3 +10,4 @@ pub mod layers;
 pub mod look;
 pub mod side;
 pub mod tensors;
+pub mod tradeoff;

@@ -106,7 +106,7 @@ pub fn data_lines(bench: &Workbench, role: Role) -> DataLines {
         .as_ref()
         .is_some_and(|l| l.dataset.labels().is_some());
     let kind = if role == Role::Evaluation && labelled {
-        "labelled samples"
+        "labelled"
     } else {
         "samples"
     };
@@ -131,7 +131,7 @@ pub fn data_lines(bench: &Workbench, role: Role) -> DataLines {
         Role::Calibration | Role::Evaluation => None,
     };
     DataLines {
-        title: format::elide(&full, 27),
+        title: format::elide(&full, 21),
         full,
         chosen: choice.source.is_some(),
         reading: choice.pending.is_some(),

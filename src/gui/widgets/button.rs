@@ -158,7 +158,7 @@ impl Widget for Button<'_> {
 /// A button that shows only an icon; its name and tooltip say what it does.
 pub fn icon_button(ui: &mut Ui, icon: Icon, name: &str, tooltip: &str) -> Response {
     let theme = Theme::of(ui.ctx());
-    let (rect, response) = ui.allocate_exact_size(Vec2::splat(28.0), Sense::click());
+    let (rect, response) = ui.allocate_exact_size(Vec2::splat(24.0), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, ui.is_enabled(), name));
     paint_icon_button(ui, rect, &response, icon, theme);
     response.on_hover_text(tooltip)

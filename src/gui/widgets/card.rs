@@ -101,3 +101,9 @@ pub fn progress_bar(painter: &Painter, rect: Rect, fraction: f32, color: Color32
         painter.rect_filled(filled, round, color);
     }
 }
+
+/// Content in a place that was allocated before; the layout around it does not move.
+pub fn at<R>(ui: &mut Ui, rect: Rect, content: impl FnOnce(&mut Ui) -> R) -> R {
+    let mut child = ui.new_child(egui::UiBuilder::new().max_rect(rect));
+    content(&mut child)
+}

@@ -77,7 +77,7 @@ pub fn error_plot(
     plot.x_axis(&signed_ticks(
         plot.x.0,
         plot.x.1,
-        (area.width() / 56.0) as usize,
+        ((area.width() / 56.0) as usize).max(4),
     ));
     let below = pos2(area.center().x, rect.bottom());
     plot.caption(below, Align2::CENTER_BOTTOM, words.axis, theme.text2);

@@ -1,18 +1,19 @@
 //! Small controls in the window's style; each has a name that a screen reader can say.
 
-pub mod error_plot;
-pub mod plot;
-pub mod tensor_plots;
-
 mod banner;
 mod button;
 mod card;
+mod card_at;
+pub mod error_plot;
 mod path_field;
+pub mod plot;
+pub mod tensor_plots;
 mod toggle;
 
 pub use banner::{Banner, banner};
 pub use button::{Button, Kind, icon_button, menu_item};
-pub use card::{card, chip, heading, hline, progress_bar, text, text_wrapped, word};
+pub use card::{at, card, chip, heading, hline, progress_bar, text, text_wrapped, word};
+pub use card_at::card_at;
 pub use path_field::path_field;
 pub use toggle::{checkbox, checkbox_row, segment};
 

@@ -39,7 +39,7 @@ pub fn path_field(
                     .corner_radius(ROUND)
                     .inner_margin(Margin::symmetric(8, 4)),
             )
-            .desired_width((ui.available_width() - button - 24.0).max(80.0));
+            .desired_width((ui.available_width() - button - 22.0).max(80.0));
         let response = ui.add(edit).accessible_name(name);
         if take_focus {
             response.request_focus();

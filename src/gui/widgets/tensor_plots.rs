@@ -148,7 +148,15 @@ fn range_marks(plot: &Plot<'_>, r: &TensorReport) {
             figures::integer(steps as i64),
             figures::integer(idle.steps as i64)
         );
-        if rect.width() > text_width(&plot.painter, &of, fonts::caption()) + 8.0 {
+        let short = format!(
+            "{} of {}",
+            figures::integer(steps as i64),
+            figures::integer(idle.steps as i64)
+        );
+        let fits =
+            |words: &str| rect.width() > text_width(&plot.painter, words, fonts::caption()) + 8.0;
+        let of = if fits(&of) { of } else { short };
+        if fits(&of) && fits("Never used") {
             let at = pos2(rect.center().x, rect.top() + 10.0);
             plot.caption(at, Align2::CENTER_TOP, "Never used", theme.text2);
             plot.caption(at + vec2(0.0, 14.0), Align2::CENTER_TOP, &of, theme.text2);
@@ -457,7 +465,8 @@ pub fn scales(
     if let Some(i) = worst {
         mark_worst(&plot, i, plot.height(bar(i).2), &channels[i]);
     }
-    let every = (n as f32 * 18.0 / area.width()).ceil().max(1.0) as usize;
+    let widest = text_width(&plot.painter, &format::count(n - 1), fonts::caption()) + 7.0;
+    let every = (n as f32 * widest / area.width()).ceil().max(1.0) as usize;
     let every = if every > 2 {
         every.next_multiple_of(5)
     } else {

@@ -56,6 +56,23 @@ impl Broadcast {
         Some(merged)
     }
 
+    /// Whether each operand is as long as the result, a scalar, or a block that repeats from the first element on: what the
+    /// vectorised kernels take.
+    pub fn is_plain(&self) -> bool {
+        let whole = |steps: &[usize]| {
+            let mut step = 1;
+            steps.iter().zip(&self.extents).rev().all(|(&s, &extent)| {
+                let fits = s == step;
+                step *= extent;
+                fits
+            })
+        };
+        let repeats = |steps: &[usize]| matches!(steps, [0, 1]);
+        let scalar = |steps: &[usize]| steps.iter().all(|&s| s == 0);
+        let plain = |steps: &[usize]| whole(steps) || repeats(steps) || scalar(steps);
+        plain(&self.left) && plain(&self.right)
+    }
+
     /// Shape of the result; `None` if the operands do not fit each other.
     pub fn shape(left: &[usize], right: &[usize]) -> Option<Vec<usize>> {
         let rank = left.len().max(right.len());
@@ -234,6 +251,18 @@ mod tests {
         );
         assert_eq!(Broadcast::new(&[2], &[3]), None);
         assert_eq!(subtract(&[0, 2], &[1, 2]), [0i64; 0]);
+    }
+
+    #[test]
+    fn plain_operands_are_whole_scalar_or_repeat() {
+        let plain = |l: &[usize], r: &[usize]| Broadcast::new(l, r).unwrap().is_plain();
+        assert!(plain(&[4, 5, 6], &[4, 5, 6]));
+        assert!(plain(&[4, 5, 6], &[6]));
+        assert!(plain(&[1], &[4, 5, 6]));
+        assert!(plain(&[5, 6], &[4, 5, 6]));
+        assert!(!plain(&[4, 1, 6], &[4, 5, 6]));
+        assert!(!plain(&[4, 1], &[1, 4]));
+        assert!(!plain(&[4, 1], &[4, 4]));
     }
 
     #[test]

@@ -19,13 +19,25 @@ fn sum<T: Copy, S: Copy>(
         strides[axis] = stride;
         stride *= shape[axis];
     }
-    let mut index = vec![0; shape.len()];
-    for &v in input {
+    let Some((&run, outer)) = shape.split_last() else {
+        for (s, &v) in sums.iter_mut().zip(input) {
+            *s = add(*s, v);
+        }
+        return;
+    };
+    let mut index = vec![0; outer.len()];
+    for row in input.chunks_exact(run.max(1)) {
         let at: usize = index.iter().zip(&strides).map(|(i, s)| i * s).sum();
-        sums[at] = add(sums[at], v);
-        for axis in (0..shape.len()).rev() {
+        if reduce[outer.len()] {
+            sums[at] = row.iter().fold(sums[at], |s, &v| add(s, v));
+        } else {
+            for (s, &v) in sums[at..].iter_mut().zip(row) {
+                *s = add(*s, v);
+            }
+        }
+        for axis in (0..outer.len()).rev() {
             index[axis] += 1;
-            if index[axis] < shape[axis] {
+            if index[axis] < outer[axis] {
                 break;
             }
             index[axis] = 0;

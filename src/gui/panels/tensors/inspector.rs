@@ -38,7 +38,7 @@ pub fn ui(
             counted(report)
         );
         let explanation = "Float values as bars, what they became as an outline; beyond the dashed lines values clip";
-        heading(ui, "Values", explanation, &range);
+        heading(ui, "Values", explanation, &[&range]);
         // Headings, gaps and the plots below; the rest is for the values.
         let height = (ui.available_height() - BOTTOM - 52.0).clamp(200.0, 460.0);
         tensor_plots::values(ui, height, report, hue);
@@ -138,8 +138,9 @@ fn key_figures(ui: &mut Ui, context: &mut Context<'_>, report: &TensorReport) {
         Some((i, _)) => format!("Scale, channel {}", format::count(i)),
         None => "Scale".to_owned(),
     };
+    let roomy = ui.available_width() > 370.0;
     let of_all = |word: &str, value: String| match channel {
-        None if several => format!("{word} {value}"),
+        None if several && roomy => format!("{word} {value}"),
         _ => value,
     };
     let bad_scale = scale_error.is_some_and(view::is_bad_scale);
@@ -159,7 +160,11 @@ fn key_figures(ui: &mut Ui, context: &mut Context<'_>, report: &TensorReport) {
             of_all("max", format::significant(scale.into())),
             false,
         ),
-        ("Zero point".to_owned(), zero, bad_zero),
+        (
+            if roomy { "Zero point" } else { "Zero" }.to_owned(),
+            zero,
+            bad_zero,
+        ),
         (
             "Scale error".to_owned(),
             of_all(
@@ -211,16 +216,17 @@ fn counted(report: &TensorReport) -> String {
 }
 
 fn step_error(ui: &mut Ui, report: &TensorReport, hue: egui::Color32) {
+    let short = format!("RMS {:.3}", report.step_rms);
     let rms = format!("RMS {:.3}, ideal {:.3}", report.step_rms, view::IDEAL_RMS);
     let explanation = "The rounding error of each value in steps; flat between −0.5 and 0.5 is healthy, tails are clipping";
-    heading(ui, "Step error", explanation, &rms);
+    heading(ui, "Step error", explanation, &[&rms, &short]);
     tensor_plots::step_error(ui, BOTTOM, report, hue);
 }
 
 fn scales(ui: &mut Ui, context: &mut Context<'_>, report: &TensorReport, hue: egui::Color32) {
     let channels = format!("{} channels", format::count(report.channels.len()));
     let explanation = "One scale for each output channel instead of one for the whole tensor; click a bar for its figures";
-    heading(ui, "Scale per channel", explanation, &channels);
+    heading(ui, "Scale per channel", explanation, &[&channels]);
     let chosen = context.state.tensors.channel;
     if let Some(i) = tensor_plots::scales(ui, BOTTOM, &report.channels, chosen, hue) {
         context.state.tensors.channel = (chosen != Some(i)).then_some(i);

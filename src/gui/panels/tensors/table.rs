@@ -121,10 +121,10 @@ const CUMULATIVE: (Shows, &str, f32, &str) = (
 /// What goes first when there is no room.
 const EXPENDABLE: [Shows; 5] = [
     Shows::Figure(Column::Kind),
-    Shows::Figure(Column::Type),
-    Shows::Values,
     Shows::Figure(Column::ZeroPoint),
+    Shows::Figure(Column::Type),
     Shows::Figure(Column::Clipped),
+    Shows::Values,
 ];
 /// Room that a name needs.
 const NAME: f32 = 132.0;
@@ -361,11 +361,12 @@ fn row(
     }
     if response.clicked() {
         context.state.tensors.select(key);
+        context.state.tensors.by_keyboard = false;
         context.state.selected = Some(source.id);
         ui.memory_mut(|m| m.request_focus(focus_id()));
     }
     ground(ui, theme, rect, selected, response.hovered());
-    if selected && focused {
+    if selected && focused && context.state.tensors.by_keyboard {
         let ring = Stroke::new(2.0, theme.focus);
         ui.painter()
             .rect_stroke(rect.shrink(1.0), 2.0, ring, egui::StrokeKind::Inside);

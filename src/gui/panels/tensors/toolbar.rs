@@ -11,6 +11,7 @@ use crate::gui::icons::Icon;
 use crate::gui::theme::{ROUND, Theme};
 use crate::gui::view::format;
 use crate::gui::view::tensors::Span;
+use crate::gui::widgets::plot::text_width;
 use crate::gui::widgets::{checkbox_row, focus_ring};
 
 /// One line of controls.
@@ -35,11 +36,18 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, shown: &Shown) {
                 {
                     filter.zero_point_error = None;
                 }
-                let count = format!(
-                    "{} of {} quantized tensors",
+                let short = format!(
+                    "{} of {}",
                     format::count(shown.rows.len()),
                     format::count(shown.all)
                 );
+                let count = format!("{short} quantized tensors");
+                let width = text_width(ui.painter(), &count, fonts::small());
+                let count = if width <= ui.available_width() {
+                    count
+                } else {
+                    short
+                };
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                     ui.add(
                         egui::Label::new(
