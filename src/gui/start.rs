@@ -9,6 +9,9 @@ use crate::workbench::Command;
 /// What a bare Debian needs to show a window.
 const PACKAGES: &str = "apt-get install --no-install-recommends libxkbcommon-x11-0 libx11-xcb1 libxcursor1 libxi6 libgl1";
 
+/// How winit says that it could not load a library that it only needs at run time.
+const MISSING_LIBRARY: &str = "could not be loaded";
+
 /// Opens the window and returns when it is closed; with a model, opens that first.
 ///
 /// # Errors
@@ -33,22 +36,30 @@ pub fn run(model: Option<PathBuf>) -> Result<(), String> {
         }
         Ok(Box::new(app))
     });
-    // A missing libxkbcommon-x11 is a panic in winit; nothing of ours outlives it.
+    // A missing libxkbcommon-x11 is a panic in winit: it becomes our one message instead of a backtrace.
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !panic_text(info.payload()).contains(MISSING_LIBRARY) {
+            report(info);
+        }
+    }));
     let opened = catch_unwind(AssertUnwindSafe(|| {
         eframe::run_native("Zeropoint", options, create)
     }));
     match opened {
         Ok(Ok(())) => Ok(()),
         Ok(Err(e)) => Err(explain(&e.to_string())),
-        Err(panic) => {
-            let text = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("the window stopped");
-            Err(explain(text))
-        }
+        Err(panic) => Err(explain(panic_text(panic.as_ref()))),
     }
+}
+
+/// What a panic said.
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("the window stopped")
 }
 
 /// What the user can do about a window that did not open.
@@ -76,11 +87,17 @@ fn explain_on_linux(cause: &str, has_display: bool) -> String {
             "There is no display to open a window on (neither DISPLAY nor WAYLAND_DISPLAY is set). {by_command}"
         );
     }
+    let cause = if cause.contains("glutin config") {
+        "no OpenGL found"
+    } else {
+        cause
+    };
     let lacks_library = [
-        "could not be loaded",
+        MISSING_LIBRARY,
         "LibraryOpenError",
-        "NoGlutinConfigs",
+        "shared librar",
         "shared object",
+        "no OpenGL",
     ]
     .iter()
     .any(|sign| cause.contains(sign));
@@ -125,8 +142,8 @@ mod tests {
     fn a_missing_library_names_the_packages() {
         for cause in [
             "Library libxkbcommon-x11.so could not be loaded.",
-            "NoGlutinConfigs(.. kind: NotFound)",
-            "XNotSupported(LibraryOpenError(libX11.so.6: cannot open shared object file))",
+            "Failed to load one of xlib's shared libraries",
+            "no OpenGL found",
         ] {
             let text = explain_on_linux(cause, true);
             assert!(
@@ -144,6 +161,16 @@ mod tests {
             text.starts_with(
                 "The display cannot be reached (Failed to open connection to X server)."
             ),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_machine_without_opengl_is_told_so() {
+        let cause = "Found no glutin configs matching the template: ConfigTemplate { .. }. Error: not found";
+        let text = explain_on_linux(cause, true);
+        assert!(
+            text.contains("(no OpenGL found)") && text.contains("libgl1"),
             "{text}"
         );
     }
