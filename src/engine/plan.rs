@@ -13,7 +13,7 @@ use crate::kernels::{Isa, Scratch};
 use crate::{invalid, malformed, unsupported};
 
 /// Most bytes that the tensors of a run may take together; a file that asks for more is refused before anything is allocated.
-const MEMORY_LIMIT: usize = 1 << 34;
+const MEMORY_LIMIT: usize = 1 << 32;
 
 /// Prepares subgraph `options.subgraph` of `graph` to run: resolves all shapes for `input_shapes` (one per input, in input
 /// order; `None`: those of the file), checks every node and packs what kernels want packed.

@@ -89,9 +89,12 @@ impl<T: Copy + Default> PackedWeights<T> {
             let start = first * k_groups * group;
             let panel = (column - first) / PANEL;
             let lane = column % PANEL;
-            for kk in 0..k {
-                let (g, i) = (kk / group, kk % group);
-                data[start + ((g * here + panel) * PANEL + lane) * group + i] = value(column, kk);
+            let mut at = start + (panel * PANEL + lane) * group;
+            for from in (0..k).step_by(group) {
+                for i in 0..group.min(k - from) {
+                    data[at + i] = value(column, from + i);
+                }
+                at += here * PANEL * group;
             }
         }
         Self {

@@ -5,6 +5,7 @@ mod calibrate;
 mod cli;
 mod data_errors;
 mod data_files;
+mod engine_damage;
 mod engine_golden;
 mod engine_run;
 mod evaluate_demo;

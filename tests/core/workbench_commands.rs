@@ -225,11 +225,11 @@ fn recent_files_are_remembered() {
     settle(&mut w);
     w.apply(Command::OpenModel(model.clone()));
     settle(&mut w);
-    assert_eq!(w.recent, [model.clone()]);
+    assert_eq!(w.recent, std::slice::from_ref(&model));
     let mut later = workbench();
     later.remember_recent_in(&list);
     settle(&mut later);
-    assert_eq!(later.recent, [model.clone()]);
+    assert_eq!(later.recent, std::slice::from_ref(&model));
     later.apply(Command::ForgetRecent(model));
     settle(&mut later);
     assert_eq!(later.recent, Vec::<PathBuf>::new());

@@ -338,8 +338,8 @@ impl<const N: usize> Plane<N> {
 
     /// One pixel further to the right.
     fn right(&self, values: &mut [f32; N]) {
-        for i in 0..N {
-            values[i] += self.dx[i];
+        for (value, dx) in values.iter_mut().zip(self.dx) {
+            *value += dx;
         }
     }
 }

@@ -335,7 +335,7 @@ fn table_row(
     } else if context.is_hovered(row.id) {
         painter.rect_filled(inside, 0.0, theme.hover);
     }
-    if !comparison.rows.last().is_some_and(|last| last.id == row.id) {
+    if comparison.rows.last().is_none_or(|last| last.id != row.id) {
         painter.hline(inside.x_range(), rect.bottom() - 0.5, theme.separator());
     }
     if response.clicked() {

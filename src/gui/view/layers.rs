@@ -376,10 +376,7 @@ impl<'a> Reports<'a> {
     fn of(&self, main: &Subgraph, id: TensorId) -> Option<&'a TensorReport> {
         let name = main.tensors.get(id)?.name.as_str();
         let form = |form: &&str| self.0.get(format!("{name}_{form}").as_str());
-        let found = self
-            .0
-            .get(name)
-            .or_else(|| FORMS.iter().find_map(|f| form(f)))?;
+        let found = self.0.get(name).or_else(|| FORMS.iter().find_map(form))?;
         let same = found.iter().find(|r| r.tensor == id);
         same.or(found.first()).copied()
     }

@@ -455,7 +455,7 @@ pub fn never_used(r: &TensorReport) -> Option<NeverUsed> {
             .clamp(low, high)
     };
     let (from, to) = (q(r.range.0), q(r.range.1));
-    (from <= to).then(|| NeverUsed {
+    (from <= to).then_some(NeverUsed {
         below: from - low,
         above: high - to,
         steps: high - low + 1.0,
