@@ -124,6 +124,7 @@ impl eframe::App for App {
         if self.bench.model.as_ref().map(|m| m.bytes.as_ptr()) != before {
             // Another model: what was chosen of the old one means nothing now.
             self.state.selected = None;
+            self.state.layers.selected = None;
             self.state.typing = None;
             self.state.start_path.clear();
         }

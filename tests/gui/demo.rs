@@ -27,8 +27,8 @@ fn opened() -> Window {
 #[test]
 fn open_run_and_look_at_every_tab() {
     let mut window = opened();
-    // Figures of the README's pictures are over all images, made by a release build; else few are enough.
-    if cfg!(debug_assertions) || !harness::updates_screenshots() {
+    // Figures of the README's pictures are over all images; else few are enough.
+    if !harness::is_for_readme() {
         let bench = &mut window.state_mut().bench;
         bench.latency_seconds = 0.02;
         bench.apply(Command::SetSamples(Role::Evaluation, Some(50)));

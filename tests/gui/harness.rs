@@ -73,12 +73,18 @@ pub fn picture(window: &mut Window) -> RgbaImage {
     picture
 }
 
-/// Whether this run writes the README's pictures.
+/// Whether this run writes pictures: `UPDATE_SCREENSHOTS=1` those of the README, over all images, for which the program should be
+/// optimised and the machine idle; `UPDATE_SCREENSHOTS=few` the same for a quick look.
 pub fn updates_screenshots() -> bool {
+    std::env::var_os("UPDATE_SCREENSHOTS").is_some_and(|v| v == "1" || v == "few")
+}
+
+/// Whether the pictures of this run are meant for the README.
+pub fn is_for_readme() -> bool {
     std::env::var_os("UPDATE_SCREENSHOTS").is_some_and(|v| v == "1")
 }
 
-/// Takes a picture for the README; written into `screenshots/` when `UPDATE_SCREENSHOTS=1` is set.
+/// Takes a picture for the README; written into `screenshots/` when [`updates_screenshots`].
 pub fn screenshot(window: &mut Window, name: &str) {
     // Nothing under the pointer: pictures show the state, not the way there.
     window.remove_cursor();

@@ -114,6 +114,56 @@ fn a_click_on_a_bar_filters_and_the_chip_takes_it_back() {
 }
 
 #[test]
+fn kinds_and_experiments_are_chosen_from_lists() {
+    let mut window = showing(fixture::int8_tensors());
+    window.get_by_label("Kind of tensor").click();
+    window.run();
+    window
+        .get_by_role_and_label(Role::Button, "Weights")
+        .click();
+    window.run();
+    assert_eq!(rows(&window).len(), 4);
+    window
+        .get_by_label("Experiments shown: 2 experiments")
+        .click();
+    window.run();
+    // The side panel has one of that name too; the list's comes last.
+    let boxes = window.get_all_by_role_and_label(Role::CheckBox, "int16x8");
+    boxes.last().expect("the list is open").click();
+    window.run();
+    let shown = rows(&window);
+    assert_eq!(shown.len(), 2);
+    assert!(shown.iter().all(|r| r.contains(", int8, int8 weights")));
+    window.get_by_label("Experiments shown: 1 experiment");
+    // The histograms speak of the shown experiments only.
+    window.get_by_label("24 scales, channels counted");
+}
+
+#[test]
+fn the_inspector_follows_the_filter_and_escape_takes_back_step_by_step() {
+    let mut window = showing(fixture::int8_tensors());
+    let chosen = |w: &Window| w.state().state.tensors.selected().map(|k| k.tensor);
+    assert_eq!(chosen(&window), Some(3));
+    window.key_press(egui::Key::Slash);
+    window.run();
+    window.get_by_role(Role::TextInput).type_text("bias");
+    window.run();
+    assert_eq!(
+        chosen(&window),
+        Some(2),
+        "the first that has bias in its name"
+    );
+    window.key_press(egui::Key::Escape);
+    window.run();
+    assert_eq!(rows(&window).len(), 8);
+    assert!(chosen(&window).is_some());
+    window.key_press(egui::Key::Escape);
+    window.run();
+    assert_eq!(chosen(&window), None);
+    assert!(window.query_by_label_contains("Step error: RMS").is_none());
+}
+
+#[test]
 fn a_click_on_a_head_sorts_and_a_second_turns_it_round() {
     let mut window = showing(fixture::int8_tensors());
     window.get_by_label("Sort by Scale").click();

@@ -1,6 +1,7 @@
 //! The Layers tab: the graph as a list, with the error of each operator and why it stays float.
 
 mod inspector;
+mod places;
 
 use egui::{
     Align2, Color32, Rect, RichText, ScrollArea, Sense, Stroke, Ui, WidgetInfo, accesskit::Role,
@@ -14,25 +15,13 @@ use crate::gui::theme::{ROUND, ROUND_CELL, Theme};
 use crate::gui::view::layers::{self as view, Cell, Column, Layer, Layers};
 use crate::gui::view::tensors::TensorKey;
 use crate::gui::view::{figures, format};
-use crate::gui::widgets::plot::text_width;
 use crate::gui::widgets::{card_at, checkbox_row, text, word};
+use places::{CELL, GROUP_GAP, Group, INDEX, Places, WHY, WHY_ICON};
 
 /// Height of a row.
 const ROW: f32 = 45.0;
 /// Height of the heads: experiments above, words below.
 const HEAD: f32 = 52.0;
-/// Size of a heat cell.
-const CELL: (f32, f32) = (43.0, 22.0);
-/// Gap between experiments.
-const GROUP_GAP: f32 = 18.0;
-/// Width of number, operator and output.
-const INDEX: f32 = 36.0;
-const OPERATOR: f32 = 190.0;
-const OUTPUT: f32 = 118.0;
-/// Width of the reason in words, and of its icon alone.
-const WHY: f32 = 190.0;
-const WHY_ICON: f32 = 44.0;
-
 /// Width of the inspector, and of the tab from which on it stands beside the list.
 const INSPECTOR: f32 = 352.0;
 const ROOM_FOR_INSPECTOR: f32 = 1000.0;
@@ -161,95 +150,6 @@ fn summary(all: &Layers) -> String {
         .join(", ")
 }
 
-/// Where the columns stand, from the left edge of the list.
-struct Places {
-    width: f32,
-    operator: f32,
-    /// `None` where there is no room for it.
-    output: Option<f32>,
-    groups: Vec<Group>,
-    why: f32,
-}
-
-/// The columns of one experiment.
-struct Group {
-    left: f32,
-    /// Width of the type.
-    types: f32,
-    /// Whether it has local and cumulative figures.
-    has: [bool; 2],
-}
-
-impl Group {
-    fn width(&self) -> f32 {
-        let cells = self.has.iter().filter(|h| **h).count() as f32;
-        (self.types + cells * (CELL.0 + 3.0)).max(84.0) + GROUP_GAP
-    }
-
-    /// Left edge of the local (0) or cumulative (1) figure, from the group's own.
-    fn figure(&self, which: usize) -> f32 {
-        let before = if which == 1 && self.has[0] {
-            CELL.0 + 3.0
-        } else {
-            0.0
-        };
-        self.types + before
-    }
-}
-
-impl Places {
-    /// Gives up the output's shape first, then the words of the reason; beyond that the list scrolls sideways.
-    fn new(ui: &Ui, all: &Layers, available: f32) -> Self {
-        let mut groups: Vec<Group> = (0..all.columns.len())
-            .map(|i| Group::new(ui, all, i))
-            .collect();
-        let results: f32 = groups.iter().map(Group::width).sum();
-        let has_why = all
-            .layers
-            .iter()
-            .any(|l| l.is_shape || l.cells.iter().any(|c| c.why_float.is_some()));
-        let start = INDEX + 14.0;
-        let fixed = start + OPERATOR + results;
-        let whys = if has_why {
-            [WHY, WHY, WHY_ICON]
-        } else {
-            [0.0; 3]
-        };
-        let options = [(OUTPUT, whys[0]), (0.0, whys[1]), (0.0, whys[2])];
-        let fits = |&(output, why): &(f32, f32)| fixed + output + why <= available;
-        let (output, why) = options.into_iter().find(fits).unwrap_or(options[2]);
-        let spare = (available - fixed - output - why).max(0.0);
-        let after_operator = start + OPERATOR + (spare / 3.0).min(80.0);
-        let mut x = after_operator + output;
-        for group in &mut groups {
-            group.left = x;
-            x += group.width();
-        }
-        Self {
-            width: available.max(x + why),
-            operator: start,
-            output: (output > 0.0).then_some(after_operator),
-            groups,
-            why: x,
-        }
-    }
-}
-
-impl Group {
-    fn new(ui: &Ui, all: &Layers, column: usize) -> Self {
-        let cells = || all.layers.iter().filter_map(|l| l.cells.get(column));
-        let width = |c: &Cell| text_width(ui.painter(), &c.dtype, fonts::caption()) + 12.0;
-        Self {
-            left: 0.0,
-            types: cells().map(width).fold(34.0, f32::max) + 8.0,
-            has: [
-                cells().any(|c| c.local.is_some()),
-                cells().any(|c| c.cumulative.is_some()),
-            ],
-        }
-    }
-}
-
 fn list(ui: &mut Ui, context: &mut Context<'_>, all: &Layers, places: &Places) {
     let (head, _) = ui.allocate_exact_size(vec2(places.width, HEAD), Sense::hover());
     heads(ui, context, all, head, places);
@@ -304,7 +204,9 @@ fn heads(ui: &Ui, context: &Context<'_>, all: &Layers, head: Rect, places: &Plac
             head.top() + 27.0,
             Stroke::new(1.0, theme.line_strong),
         );
-        head_word(left, Align2::LEFT_CENTER, "Type");
+        if group.types > 0.0 {
+            head_word(left, Align2::LEFT_CENTER, "Type");
+        }
         for (which, name) in ["Local", "Cum."].into_iter().enumerate() {
             if group.has[which] {
                 let middle = left + group.figure(which) + CELL.0 / 2.0;
@@ -451,7 +353,7 @@ fn result(
     let chip = Rect::from_min_size(at - vec2(0.0, 10.0), vec2(galley.size().x + 12.0, 20.0));
     let is_plain = is_shape || cell.why_float.is_some() || cell.dtype == "float32";
     let outline = if is_plain { theme.line_strong } else { hue };
-    if !cell.dtype.is_empty() {
+    if !cell.dtype.is_empty() && group.types > 0.0 {
         ui.painter().rect_stroke(
             chip,
             ROUND,

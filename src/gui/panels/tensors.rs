@@ -1,5 +1,6 @@
 //! The Tensors tab: every quantized tensor with its errors, and the histograms of the chosen one.
 
+mod columns;
 mod inspector;
 mod table;
 mod toolbar;
@@ -162,7 +163,10 @@ fn keep_a_selection(context: &mut Context<'_>, shown: &Shown) {
     let known = state
         .selected
         .is_some_and(|key| view::find(&shown.sources, key).is_some());
-    if known || state.closed {
+    // A filter that hides the chosen tensor asks for what it shows.
+    let listed = |key| shown.rows.iter().any(|r| r.key(&shown.sources) == key);
+    let hidden = !shown.rows.is_empty() && !state.selected.is_some_and(listed);
+    if state.closed || (known && !hidden) {
         return;
     }
     state.selected = None;
@@ -327,7 +331,7 @@ fn nothing_yet(ui: &mut Ui, context: &mut Context<'_>) {
     Icon::Modes.paint_sized(ui.painter(), middle - vec2(0.0, 36.0), 28.0, theme.text3);
     let words = UiBuilder::new()
         .max_rect(Rect::from_center_size(
-            middle,
+            middle + vec2(0.0, 24.0),
             vec2(area.width().min(520.0), 64.0),
         ))
         .layout(egui::Layout::top_down(egui::Align::Center));

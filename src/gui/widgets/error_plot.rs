@@ -3,7 +3,7 @@
 use egui::accesskit::Role;
 use egui::{Align2, Rect, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
-use super::plot::{Plot, describe, room, text_width};
+use super::plot::{Plot, describe, room, text_width, y_axis_room};
 use crate::gui::fonts;
 use crate::gui::icons::Look;
 use crate::gui::theme::{FADED, Theme};
@@ -49,7 +49,10 @@ pub fn error_plot(
 ) -> Option<Span> {
     let theme = Theme::of(ui.ctx());
     let (rect, response) = room(ui, height, Sense::hover());
-    let area = Rect::from_min_max(rect.min + vec2(30.0, 22.0), rect.max - vec2(4.0, 34.0));
+    let most = u64::from(histogram.highest()).max(1);
+    let counts = count_ticks(most, 2);
+    let left = y_axis_room(ui.painter(), &counts);
+    let area = Rect::from_min_max(rect.min + vec2(left, 22.0), rect.max - vec2(4.0, 34.0));
     describe(&response, || summary(words, histogram));
     if !ui.is_rect_visible(rect) || area.width() < 40.0 {
         return None;
@@ -60,7 +63,6 @@ pub fn error_plot(
         area,
         x: (histogram.start, histogram.end()),
     };
-    let most = u64::from(histogram.highest()).max(1);
     // The bars below a name leave room for it.
     let named = histogram
         .outliers
@@ -70,7 +72,7 @@ pub fn error_plot(
     let room = f64::from(area.height() / (area.height() - NAMED).max(1.0));
     let top = (most as f64).max(f64::from(below_name) * room);
     let share = |n: f64| (n / top) as f32;
-    plot.y_axis(&count_ticks(most, 2), share);
+    plot.y_axis(&counts, share);
     sides(&plot, words);
     let clicked = bars(ui, &plot, words, histogram, series, chosen, &share);
     plot.base_line();
@@ -91,6 +93,11 @@ pub fn error_plot(
                 color,
             );
         };
+        let ground = Rect::from_min_max(
+            pos2(named.left, bottom - 26.0),
+            pos2(named.left + named.width, bottom),
+        );
+        plot.painter.rect_filled(ground, 0.0, theme.raised);
         line(13.0, &named.title, theme.damage);
         line(0.0, &named.cost, theme.text2);
     }
@@ -217,6 +224,7 @@ struct Named {
     title: String,
     cost: String,
     left: f32,
+    width: f32,
     /// Height of the highest stack below the text.
     below: u32,
 }
@@ -237,6 +245,7 @@ impl Named {
             title,
             cost,
             left,
+            width,
             below: below.max().unwrap_or(0),
         }
     }

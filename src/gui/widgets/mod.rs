@@ -4,6 +4,7 @@ mod banner;
 mod button;
 mod card;
 mod card_at;
+pub mod channel_plot;
 pub mod error_plot;
 mod path_field;
 pub mod plot;

@@ -152,6 +152,13 @@ pub fn text_width(painter: &Painter, text: &str, font: FontId) -> f32 {
         .x
 }
 
+/// Room that the figures of a y axis need left of the area.
+pub fn y_axis_room(painter: &Painter, ticks: &Ticks) -> f32 {
+    let width = |text: &str| text_width(painter, text, fonts::caption());
+    let widest = ticks.marks.iter().map(|m| width(&m.1)).fold(0.0, f32::max);
+    (widest + 12.0).max(30.0)
+}
+
 /// Gives a plot its name and its one-sentence summary, for those who cannot see it.
 pub fn describe(response: &Response, summary: impl Fn() -> String) {
     let role = egui::accesskit::Role::Image;

@@ -9,7 +9,7 @@ use crate::gui::fonts;
 use crate::gui::icons::Icon;
 use crate::gui::view::tensors::{self as view, Source};
 use crate::gui::view::{figures, format};
-use crate::gui::widgets::{chip, icon_button, tensor_plots, text};
+use crate::gui::widgets::{channel_plot, chip, icon_button, tensor_plots, text};
 
 /// Height of the two plots at the bottom.
 const BOTTOM: f32 = 196.0;
@@ -140,7 +140,7 @@ fn key_figures(ui: &mut Ui, context: &mut Context<'_>, report: &TensorReport) {
     };
     let roomy = ui.available_width() > 370.0;
     let of_all = |word: &str, value: String| match channel {
-        None if several && roomy => format!("{word} {value}"),
+        None if several && roomy && value != format::NONE => format!("{word} {value}"),
         _ => value,
     };
     let bad_scale = scale_error.is_some_and(view::is_bad_scale);
@@ -228,7 +228,7 @@ fn scales(ui: &mut Ui, context: &mut Context<'_>, report: &TensorReport, hue: eg
     let explanation = "One scale for each output channel instead of one for the whole tensor; click a bar for its figures";
     heading(ui, "Scale per channel", explanation, &[&channels]);
     let chosen = context.state.tensors.channel;
-    if let Some(i) = tensor_plots::scales(ui, BOTTOM, &report.channels, chosen, hue) {
+    if let Some(i) = channel_plot::scales(ui, BOTTOM, &report.channels, chosen, hue) {
         context.state.tensors.channel = (chosen != Some(i)).then_some(i);
     }
 }

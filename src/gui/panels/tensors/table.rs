@@ -5,6 +5,7 @@ use egui::{
     WidgetInfo, accesskit::Role, pos2, vec2,
 };
 
+use super::columns::{Place, Shows, THUMBNAIL, columns, is_left_aligned, places};
 use super::toolbar::kind_name;
 use super::{Context, Shown, text};
 use crate::evaluate::TensorReport;
@@ -20,153 +21,10 @@ use crate::gui::widgets::tensor_plots::thumbnail;
 const ROW: f32 = 28.0;
 /// Height of the column heads.
 const HEAD: f32 = 26.0;
-/// Width of a thumbnail.
-const THUMBNAIL: f32 = 66.0;
 
 /// What holds the keyboard focus while the arrow keys walk the rows.
 pub fn focus_id() -> Id {
     Id::unique("table of tensors")
-}
-
-/// A column as it is laid out.
-#[derive(Clone, Copy)]
-struct Place {
-    column: Shows,
-    left: f32,
-    right: f32,
-}
-
-/// What a column shows: a figure that sorts, or the little histogram.
-#[derive(Clone, Copy, PartialEq)]
-enum Shows {
-    Figure(Column),
-    Values,
-}
-
-/// Column, head, width and explanation, from left to right. The name takes what the others leave.
-const COLUMNS: [(Shows, &str, f32, &str); 11] = [
-    (
-        Shows::Figure(Column::Experiment),
-        "",
-        28.0,
-        "Order of the experiments",
-    ),
-    (
-        Shows::Figure(Column::Tensor),
-        "Tensor",
-        0.0,
-        "Name of the tensor in the quantized file",
-    ),
-    (
-        Shows::Figure(Column::Kind),
-        "Kind",
-        66.0,
-        "Weights, bias or activation",
-    ),
-    (
-        Shows::Figure(Column::Type),
-        "Type",
-        46.0,
-        "Type of the stored values",
-    ),
-    (
-        Shows::Values,
-        "Values",
-        THUMBNAIL + 14.0,
-        "Histogram of the float values, count on a log scale",
-    ),
-    (
-        Shows::Figure(Column::Scale),
-        "Scale",
-        92.0,
-        "The real-world size of one integer step",
-    ),
-    (
-        Shows::Figure(Column::ZeroPoint),
-        "Zero",
-        48.0,
-        "The integer that stands for 0.0",
-    ),
-    (
-        Shows::Figure(Column::ScaleError),
-        "Scale err",
-        64.0,
-        "How far the scale is from the one with the least squared error, in powers of two; above 0 wastes range, below 0 clips",
-    ),
-    (
-        Shows::Figure(Column::ZeroPointError),
-        "Zero err",
-        60.0,
-        "Steps between the stored zero point and the one the observed range asks for; ±0.5 is rounding",
-    ),
-    (
-        Shows::Figure(Column::Clipped),
-        "Clipped",
-        70.0,
-        "Part of the values outside the range, which saturate at its ends",
-    ),
-    (
-        Shows::Figure(Column::Local),
-        "Local",
-        66.0,
-        "Error with only this tensor quantized: signal power over error power in dB; every 6 dB is about one bit",
-    ),
-];
-const CUMULATIVE: (Shows, &str, f32, &str) = (
-    Shows::Figure(Column::Cumulative),
-    "Cumul.",
-    66.0,
-    "Error that has piled up at this point of the whole network, in dB",
-);
-/// What goes first when there is no room.
-const EXPENDABLE: [Shows; 5] = [
-    Shows::Figure(Column::Kind),
-    Shows::Figure(Column::ZeroPoint),
-    Shows::Figure(Column::Type),
-    Shows::Figure(Column::Clipped),
-    Shows::Values,
-];
-/// Room that a name needs.
-const NAME: f32 = 132.0;
-
-fn columns() -> impl Iterator<Item = (Shows, &'static str, f32, &'static str)> {
-    COLUMNS.into_iter().chain([CUMULATIVE])
-}
-
-fn places(left: f32, width: f32) -> Vec<Place> {
-    const END: f32 = 16.0;
-    let fixed = |gone: &[Shows]| -> f32 {
-        columns()
-            .filter(|c| !gone.contains(&c.0))
-            .map(|c| c.2)
-            .sum::<f32>()
-            + END
-    };
-    let gone = (0..EXPENDABLE.len()).find(|&n| width - fixed(&EXPENDABLE[..n]) >= NAME);
-    let gone = &EXPENDABLE[..gone.unwrap_or(EXPENDABLE.len())];
-    let name = (width - fixed(gone)).max(40.0);
-    let mut x = left;
-    let mut found = vec![];
-    for (column, _, width, _) in columns().filter(|c| !gone.contains(&c.0)) {
-        let width = if width == 0.0 { name } else { width };
-        found.push(Place {
-            column,
-            left: x,
-            right: x + width,
-        });
-        x += width;
-    }
-    found
-}
-
-fn is_left_aligned(column: Shows) -> bool {
-    match column {
-        Shows::Values => true,
-        Shows::Figure(c) => matches!(
-            c,
-            Column::Experiment | Column::Tensor | Column::Kind | Column::Type
-        ),
-    }
 }
 
 /// Column heads and rows, down to the bottom of the card.
