@@ -121,6 +121,7 @@ fn mode(ui: &mut Ui, context: &mut Context<'_>, choice: &ModeChoice) {
         }
     });
     if open {
+        ui.spacing_mut().interact_size.y = 24.0;
         ui.add_space(6.0);
         ui.horizontal(|ui| {
             ui.add_space(48.0);

@@ -98,6 +98,7 @@ pub fn ui(
         fonts::caption(),
         theme.text2,
     );
+    let mut taken: Vec<Rect> = vec![];
     let front: Vec<Pos2> = plot.front().iter().map(|p| pos2(x(p.x), y(p.y))).collect();
     if let (Some(first), Some(last)) = (front.first(), front.last()) {
         let mut steps = vec![pos2(first.x, area.bottom())];
@@ -110,15 +111,16 @@ pub fn ui(
         }
         steps.push(pos2(area.right(), last.y));
         painter.add(Shape::line(steps, Stroke::new(1.0, theme.control)));
-        painter.text(
-            pos2(area.right(), last.y - 8.0),
-            Align2::RIGHT_BOTTOM,
-            "Pareto front",
-            fonts::caption(),
-            theme.text3,
-        );
+        // Beside the foot of the line, on the side that has room.
+        let (align, away) = if first.x < area.center().x {
+            (Align2::LEFT_BOTTOM, 6.0)
+        } else {
+            (Align2::RIGHT_BOTTOM, -6.0)
+        };
+        let foot = pos2(first.x + away, area.bottom() - 5.0);
+        let caption = fonts::caption();
+        taken.push(painter.text(foot, align, "Pareto front", caption, theme.text3));
     }
-    let mut taken: Vec<Rect> = vec![];
     let mut words = vec![];
     // Names of the chosen, the recommended and the baseline go first; others give way.
     let mut order: Vec<usize> = (0..plot.points.len()).collect();
