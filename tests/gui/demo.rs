@@ -88,7 +88,7 @@ fn open_run_and_look_at_every_tab() {
 
     window.set_size(egui::vec2(1024.0, 640.0));
     window.run();
-    harness::screenshot(&mut window, "scratch-narrow");
+    harness::picture(&mut window);
     window.get_by_label("Compare").click();
     window.run();
     harness::screenshot(&mut window, "narrow");
