@@ -303,20 +303,18 @@ fn modes_sketch(ui: &Ui, context: &Context<'_>, at: Pos2) {
     }
 }
 
-/// Sizes of the demo's files, to show what bars will look like.
+/// A sketch of the bars to come, without figures: lengths as weights of 32, 16 and 8 bits have them.
 fn bars_sketch(ui: &Ui, context: &Context<'_>, at: Pos2) {
     let theme = context.theme;
-    let kilobytes = [85.4, 45.2, 24.4, 25.4, 25.8];
-    for (i, (mode, kb)) in Mode::ALL.into_iter().zip(kilobytes).enumerate() {
-        let bar = Rect::from_min_size(at + vec2(0.0, -8.0 + 11.0 * i as f32), vec2(kb * 1.6, 8.0));
+    for (i, mode) in Mode::ALL.into_iter().enumerate() {
+        let bits = match mode {
+            Mode::Float32 => 32.0,
+            Mode::Float16 => 16.0,
+            Mode::Dynamic | Mode::Int8 | Mode::Int16x8 => 8.0,
+        };
+        let corner = at + vec2(0.0, -8.0 + 11.0 * i as f32);
+        let bar = Rect::from_min_size(corner, vec2(bits * 4.5, 8.0));
         ui.painter().rect_filled(bar, 0.0, theme.mode(mode));
-        ui.painter().text(
-            bar.right_center() + vec2(6.0, 0.0),
-            Align2::LEFT_CENTER,
-            format!("{kb:.1} kB"),
-            fonts::caption(),
-            theme.text2,
-        );
     }
 }
 
