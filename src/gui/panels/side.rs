@@ -130,7 +130,7 @@ fn rail(ui: &mut Ui, context: &mut Context<'_>, open: bool) {
 /// Sections that scroll, and Run that does not.
 fn content(ui: &mut Ui, context: &mut Context<'_>) {
     let theme = context.theme;
-    let foot_height = 84.0;
+    let foot_height = 96.0;
     let whole = ui.available_rect_before_wrap();
     let foot_top = whole.bottom() - foot_height;
     let mut upper = whole;
