@@ -59,7 +59,7 @@ impl Pair<'_> {
         };
         let walk = self.walk;
         Built::kernel(self.shape, move |io, out| {
-            let f = |a, b| f(a, b).max(low).min(high);
+            let f = |a, b| f(a, b).clamp(low, high);
             walk.apply(io.get::<f32>(0), io.get::<f32>(1), typed_mut(out), f);
         })
     }
@@ -72,7 +72,7 @@ impl Pair<'_> {
     ) -> Result<Built> {
         let walk = self.walk;
         Built::kernel(self.shape, move |io, out| {
-            let f = |a, b| f(a, b).max(low).min(high);
+            let f = |a, b| f(a, b).clamp(low, high);
             walk.apply(io.get::<T>(0), io.get::<T>(1), typed_mut(out), f);
         })
     }

@@ -9,7 +9,7 @@ use crate::kernels::quantize::QuantInt;
 /// Clamp of floats: RELU is [0, ∞), RELU6 [0, 6].
 pub fn relu_f32(input: &[f32], (low, high): (f32, f32), out: &mut [f32]) {
     for (o, &v) in out.iter_mut().zip(input) {
-        *o = v.max(low).min(high);
+        *o = v.clamp(low, high);
     }
 }
 
@@ -303,5 +303,13 @@ mod tests {
         let table = sigmoid_table();
         assert_eq!((table[0], table[1], table[128]), (32768, 33451, 65221));
         assert_eq!((table[254], table[255]), (65534, 65535));
+    }
+
+    #[test]
+    fn what_is_not_a_number_stays_so() {
+        let mut out = [0.0; 4];
+        relu_f32(&[f32::NAN, -1.0, 7.0, f32::INFINITY], (0.0, 6.0), &mut out);
+        assert!(out[0].is_nan());
+        assert_eq!(out[1..], [0.0, 6.0, 6.0]);
     }
 }

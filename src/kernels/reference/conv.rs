@@ -124,7 +124,7 @@ fn for_each_tap(s: &Conv2dShape, y: usize, x: usize, mut f: impl FnMut(usize, us
 
 /// Clamped sum of a float accumulator and its bias.
 fn biased(acc: f32, bias: Option<&[f32]>, c: usize, clamp: (f32, f32)) -> f32 {
-    (acc + bias.map_or(0.0, |b| b[c])).max(clamp.0).min(clamp.1)
+    (acc + bias.map_or(0.0, |b| b[c])).clamp(clamp.0, clamp.1)
 }
 
 /// Float convolution; groups follow from the filter's length.

@@ -17,7 +17,7 @@ pub fn fully_connected_f32(
 ) {
     rows(depth, input, weights, out, |x, w, c| {
         let dot = x.iter().zip(w).fold(0f32, |acc, (a, w)| acc + a * w);
-        (dot + bias.map_or(0.0, |b| b[c])).max(clamp.0).min(clamp.1)
+        (dot + bias.map_or(0.0, |b| b[c])).clamp(clamp.0, clamp.1)
     });
 }
 
@@ -125,6 +125,6 @@ pub fn fully_connected_hybrid(
 /// Clamps in place: the activation of a hybrid product comes last.
 pub fn clamp_f32(values: &mut [f32], (low, high): (f32, f32)) {
     for v in values {
-        *v = v.max(low).min(high);
+        *v = v.clamp(low, high);
     }
 }

@@ -60,7 +60,7 @@ pub fn max_pool<T: QuantInt>(s: &Pool2dShape, input: &[T], clamp: (i32, i32), ou
 
 /// Float mean; 0 for a window without elements.
 pub fn average_pool_f32(s: &Pool2dShape, input: &[f32], clamp: (f32, f32), out: &mut [f32]) {
-    let finish = |sum: f32, n: usize| (sum / n.max(1) as f32).max(clamp.0).min(clamp.1);
+    let finish = |sum: f32, n: usize| (sum / n.max(1) as f32).clamp(clamp.0, clamp.1);
     pool(s, input, 0.0, |sum, v| sum + v, finish, out);
 }
 
