@@ -1,6 +1,6 @@
 //! How long a whole run takes, how long the workbench keeps the window waiting, and how fast a cancel is obeyed.
 //!
-//! `cargo bench --bench workbench [-- MODEL.tflite]`: the built-in experiment, or a model of yours on random values.
+//! `cargo bench --bench workbench [-- MODEL.tflite [CANCELS]]`: the built-in experiment, or a model of yours on random values.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use zeropoint::workbench::{Command, Role, State, Workbench};
 
-/// Cancels tried, spread evenly over the time of a whole run.
+/// Cancels tried unless the command line says otherwise, spread evenly over the time of a whole run.
 const CANCELS: u32 = 60;
 
 fn open(model: Option<&PathBuf>) -> Workbench {
@@ -41,10 +41,9 @@ fn settle(w: &mut Workbench) -> Duration {
 
 fn main() {
     // Cargo passes `--bench`; what is left is ours.
-    let model = std::env::args()
-        .skip(1)
-        .find(|a| !a.starts_with("--"))
-        .map(PathBuf::from);
+    let mut own = std::env::args().skip(1).filter(|a| !a.starts_with("--"));
+    let model = own.next().map(PathBuf::from);
+    let cancels = own.next().and_then(|n| n.parse().ok()).unwrap_or(CANCELS);
 
     let mut w = open(model.as_ref());
     let start = Instant::now();
@@ -72,10 +71,10 @@ fn main() {
     );
 
     let mut taken = vec![];
-    for i in 0..CANCELS {
+    for i in 0..cancels {
         let mut w = open(model.as_ref());
         w.apply(Command::Run);
-        let until = Instant::now() + whole * i / CANCELS;
+        let until = Instant::now() + whole * i / cancels;
         while Instant::now() < until {
             w.poll();
             std::thread::sleep(Duration::from_millis(1));
@@ -88,7 +87,7 @@ fn main() {
     taken.sort();
     let at = |share: f64| ms(taken[((taken.len() - 1) as f64 * share) as usize]);
     println!(
-        "cancel to idle, {CANCELS} times over a run: median {:.1} ms, p95 {:.1} ms, longest {:.1} ms",
+        "cancel to idle, {cancels} times over a run: median {:.1} ms, p95 {:.1} ms, longest {:.1} ms",
         at(0.5),
         at(0.95),
         at(1.0)
