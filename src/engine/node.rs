@@ -75,27 +75,29 @@ pub(super) struct Work<'a> {
     pub threads: usize,
 }
 
-/// Computes the output's bytes.
-pub(super) type Kernel = Box<dyn FnMut(&Inputs<'_>, &mut [u8], Work<'_>) -> Result<()> + Send>;
+/// Computes the bytes of all outputs, given in the node's order.
+pub(super) type Kernel =
+    Box<dyn FnMut(&Inputs<'_>, &mut [&mut [u8]], Work<'_>) -> Result<()> + Send>;
 
-/// How a node's output comes about.
+/// How a node's outputs come about.
 pub(super) enum Action {
-    /// A kernel computes it.
+    /// A kernel computes them.
     Compute(Kernel),
-    /// It is input 0 under another shape.
+    /// The only output is input 0 under another shape.
     Alias,
-    /// It follows from shapes alone.
+    /// The only output follows from shapes alone.
     Known(Vec<u8>),
 }
 
 /// What a builder makes of a node.
 pub(super) struct Built {
-    pub shape: Vec<usize>,
+    /// Shape of each output.
+    pub shapes: Vec<Vec<usize>>,
     pub action: Action,
 }
 
 impl Built {
-    /// A kernel that needs nothing but its data.
+    /// A kernel of one output that needs nothing but its data.
     pub fn kernel(
         shape: Vec<usize>,
         mut kernel: impl FnMut(&Inputs<'_>, &mut [u8]) + Send + 'static,
@@ -106,14 +108,41 @@ impl Built {
         })
     }
 
-    /// A kernel that needs working memory or threads.
+    /// A kernel of one output that needs working memory or threads.
     pub fn working(
         shape: Vec<usize>,
-        kernel: impl FnMut(&Inputs<'_>, &mut [u8], Work<'_>) -> Result<()> + Send + 'static,
+        mut kernel: impl FnMut(&Inputs<'_>, &mut [u8], Work<'_>) -> Result<()> + Send + 'static,
+    ) -> Result<Self> {
+        Self::several(vec![shape], move |inputs, outs, work| match outs {
+            [out] => kernel(inputs, out, work),
+            _ => malformed!("it has {} outputs, not 1", outs.len()),
+        })
+    }
+
+    /// A kernel of several outputs: one shape each, and one slice of bytes each in `outs`.
+    pub fn several(
+        shapes: Vec<Vec<usize>>,
+        kernel: impl FnMut(&Inputs<'_>, &mut [&mut [u8]], Work<'_>) -> Result<()> + Send + 'static,
     ) -> Result<Self> {
         Ok(Self {
-            shape,
+            shapes,
             action: Action::Compute(Box::new(kernel)),
+        })
+    }
+
+    /// Input 0 under another shape; nothing is computed.
+    pub fn alias(shape: Vec<usize>) -> Result<Self> {
+        Ok(Self {
+            shapes: vec![shape],
+            action: Action::Alias,
+        })
+    }
+
+    /// Bytes that follow from shapes alone.
+    pub fn known(shape: Vec<usize>, bytes: Vec<u8>) -> Result<Self> {
+        Ok(Self {
+            shapes: vec![shape],
+            action: Action::Known(bytes),
         })
     }
 }
@@ -182,22 +211,38 @@ impl<'a> NodeCx<'a> {
 
     /// The only output.
     pub fn output(&self) -> Result<(TensorId, &'a Tensor)> {
-        match self.node.outputs[..] {
-            [id] => match self.tensors.get(id) {
-                Some(tensor) => Ok((id, tensor)),
-                None => malformed!("its output is tensor {id}, which does not exist"),
-            },
-            _ => malformed!("it has {} outputs, not 1", self.node.outputs.len()),
+        match self.node.outputs.len() {
+            1 => self.output_at(0),
+            n => malformed!("it has {n} outputs, not 1"),
         }
+    }
+
+    /// Output `i`, which must be there.
+    pub fn output_at(&self, i: usize) -> Result<(TensorId, &'a Tensor)> {
+        let Some(&id) = self.node.outputs.get(i) else {
+            return malformed!("output {i} is missing");
+        };
+        match self.tensors.get(id) {
+            Some(tensor) => Ok((id, tensor)),
+            None => malformed!("its output is tensor {id}, which does not exist"),
+        }
+    }
+
+    /// Fails unless all outputs have this type.
+    pub fn expect_outputs(&self, dtype: DType) -> Result<()> {
+        for i in 0..self.node.outputs.len() {
+            let (id, tensor) = self.output_at(i)?;
+            if tensor.dtype != dtype {
+                return malformed!("{} is {}, not {dtype}", label(id, tensor), tensor.dtype);
+            }
+        }
+        Ok(())
     }
 
     /// Fails unless the output has this type.
     pub fn expect_output(&self, dtype: DType) -> Result<()> {
-        let (id, tensor) = self.output()?;
-        if tensor.dtype == dtype {
-            return Ok(());
-        }
-        malformed!("{} is {}, not {dtype}", label(id, tensor), tensor.dtype)
+        self.output()?;
+        self.expect_outputs(dtype)
     }
 
     /// Scale and zero point of the output.

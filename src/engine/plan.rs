@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::buffer::Buffer;
-use super::node::{Action, Inputs, Kernel, Memory, NodeCx, Operand, Place, Work, label};
+use super::node::{Action, Built, Inputs, Kernel, Memory, NodeCx, Operand, Place, Work, label};
 use super::run::{Prepared, Step, check_has_values};
 use super::{KernelSet, Options, ops};
 use crate::error::Result;
-use crate::graph::{Graph, Subgraph, Tensor, TensorId};
+use crate::graph::{Graph, Node, Subgraph, Tensor, TensorId};
 use crate::kernels::{Isa, Scratch};
 use crate::{invalid, malformed, unsupported};
 
@@ -51,9 +51,8 @@ pub fn prepare(
             threads: options.threads.max(1),
             scratch: &scratch,
         };
-        let built = ops::build(&cx).and_then(|b| Ok((cx.output()?.0, b)));
-        let (output, built) = built.map_err(|e| e.at(&place))?;
-        plan.define(output, built.shape, built.action, &node.inputs)
+        ops::build(&cx)
+            .and_then(|built| plan.define(node, built))
             .map_err(|e| e.at(&place))?;
     }
     plan.finish(graph.clone(), options, scratch.into_inner())
@@ -120,15 +119,22 @@ fn byte_size(id: TensorId, tensor: &Tensor, shape: &[usize]) -> Result<usize> {
 enum Source {
     Fed(usize),
     Known,
-    /// Output of that step, under any number of shapes.
-    Step(usize),
+    /// Computed, under any number of shapes: index of the result.
+    Result(usize),
+}
+
+/// What a kernel computes into one output.
+struct PlannedResult {
+    bytes: usize,
+    /// The step that computes it.
+    step: usize,
 }
 
 struct PlannedStep {
-    output: TensorId,
+    outputs: Vec<TensorId>,
     inputs: Vec<Option<TensorId>>,
-    kernel: Option<Kernel>,
-    bytes: usize,
+    /// The kernel and the first of its results; the others follow.
+    kernel: Option<(Kernel, usize)>,
 }
 
 struct Plan<'a> {
@@ -137,6 +143,7 @@ struct Plan<'a> {
     known: Vec<Option<Arc<Buffer>>>,
     sources: Vec<Option<Source>>,
     steps: Vec<PlannedStep>,
+    results: Vec<PlannedResult>,
 }
 
 impl<'a> Plan<'a> {
@@ -148,6 +155,7 @@ impl<'a> Plan<'a> {
             known: vec![None; count],
             sources: vec![None; count],
             steps: vec![],
+            results: vec![],
         };
         for &id in subgraph.inputs.iter().chain(&subgraph.outputs) {
             if id >= count {
@@ -218,57 +226,78 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// Enters what a node makes of its output; computes it at once if all it reads is known.
-    fn define(
-        &mut self,
-        output: TensorId,
-        shape: Vec<usize>,
-        action: Action,
-        inputs: &[Option<TensorId>],
-    ) -> Result<()> {
-        let tensor = &self.subgraph.tensors[output];
-        if self.sources[output].is_some() {
-            return malformed!("{} is defined twice", label(output, tensor));
+    /// Enters what a node makes of its outputs; computes them at once if all it reads is known.
+    fn define(&mut self, node: &Node, built: Built) -> Result<()> {
+        let (outputs, inputs) = (&node.outputs, &node.inputs);
+        if outputs.len() != built.shapes.len() {
+            return malformed!(
+                "it has {} outputs, not {}",
+                outputs.len(),
+                built.shapes.len()
+            );
         }
-        let bytes = byte_size(output, tensor, &shape)?;
-        let all_known = inputs.iter().flatten().all(|&id| self.known[id].is_some());
-        let step = self.steps.len();
-        let mut kernel = None;
-        let source = match action {
-            Action::Known(data) => {
-                self.known[output] = Some(Arc::new(Buffer::copy_of(&data)?));
-                Source::Known
+        let mut sizes = vec![];
+        for (i, (&id, shape)) in outputs.iter().zip(&built.shapes).enumerate() {
+            let Some(tensor) = self.subgraph.tensors.get(id) else {
+                return malformed!("its output is tensor {id}, which does not exist");
+            };
+            if self.sources[id].is_some() || outputs[..i].contains(&id) {
+                return malformed!("{} is defined twice", label(id, tensor));
             }
-            Action::Alias => match inputs.first().copied().flatten() {
-                Some(input) => {
-                    self.known[output] = self.known[input].clone();
-                    match self.sources[input] {
-                        Some(source) => source,
-                        None => return malformed!("tensor {input} is read before it is computed"),
-                    }
+            sizes.push(byte_size(id, tensor, shape)?);
+        }
+        let all_known = inputs.iter().flatten().all(|&id| self.known[id].is_some());
+        let mut kernel = None;
+        match built.action {
+            Action::Known(data) => {
+                for &id in outputs {
+                    self.know(id, Buffer::copy_of(&data)?);
                 }
-                None => return malformed!("input 0 is missing"),
-            },
+            }
+            Action::Alias => {
+                let Some(input) = node.input(0) else {
+                    return malformed!("input 0 is missing");
+                };
+                for &id in outputs {
+                    self.known[id] = self.known[input].clone();
+                    self.sources[id] = self.sources[input];
+                }
+            }
             Action::Compute(mut compute) if all_known => {
-                let mut result = Buffer::zeros(bytes)?;
-                self.compute(&mut compute, inputs, &mut result)?;
-                self.known[output] = Some(Arc::new(result));
-                Source::Known
+                let mut results = vec![];
+                for &bytes in &sizes {
+                    results.push(Buffer::zeros(bytes)?);
+                }
+                self.compute(&mut compute, inputs, &mut results)?;
+                for (&id, result) in outputs.iter().zip(results) {
+                    self.know(id, result);
+                }
             }
             Action::Compute(compute) => {
-                kernel = Some(compute);
-                Source::Step(step)
+                kernel = Some((compute, self.results.len()));
+                for (&id, &bytes) in outputs.iter().zip(&sizes) {
+                    self.sources[id] = Some(Source::Result(self.results.len()));
+                    self.results.push(PlannedResult {
+                        bytes,
+                        step: self.steps.len(),
+                    });
+                }
             }
-        };
-        self.shapes[output] = Some(shape);
-        self.sources[output] = Some(source);
+        }
+        for (&id, shape) in outputs.iter().zip(built.shapes) {
+            self.shapes[id] = Some(shape);
+        }
         self.steps.push(PlannedStep {
-            output,
-            inputs: inputs.to_vec(),
+            outputs: outputs.clone(),
+            inputs: inputs.clone(),
             kernel,
-            bytes,
         });
         Ok(())
+    }
+
+    fn know(&mut self, id: TensorId, value: Buffer) {
+        self.known[id] = Some(Arc::new(value));
+        self.sources[id] = Some(Source::Known);
     }
 
     /// Runs a kernel all of whose inputs are known.
@@ -276,7 +305,7 @@ impl<'a> Plan<'a> {
         &self,
         kernel: &mut Kernel,
         inputs: &[Option<TensorId>],
-        result: &mut Buffer,
+        results: &mut [Buffer],
     ) -> Result<()> {
         let mut constants = vec![];
         let mut places = vec![];
@@ -298,7 +327,8 @@ impl<'a> Plan<'a> {
             scratch: &mut Scratch::new(),
             threads: 1,
         };
-        kernel(&inputs, result.bytes_mut(), work)
+        let mut outs: Vec<&mut [u8]> = results.iter_mut().map(Buffer::bytes_mut).collect();
+        kernel(&inputs, &mut outs, work)
     }
 
     /// Gives every computed tensor a slot, reusing those whose tensors nobody reads any more.
@@ -306,19 +336,20 @@ impl<'a> Plan<'a> {
         let last_use = self.last_use()?;
         let mut slots: Vec<usize> = vec![];
         let mut free: Vec<usize> = vec![];
-        let mut slot_of_step = vec![None; self.steps.len()];
+        let mut slot_of = vec![0; self.results.len()];
         let mut done_at = vec![vec![]; self.steps.len()];
-        for (step, &last) in last_use.iter().enumerate() {
+        for (result, &last) in last_use.iter().enumerate() {
             if let Some(done) = done_at.get_mut(last) {
-                done.push(step);
+                done.push(result);
             }
         }
         for (i, step) in self.steps.iter().enumerate() {
-            if step.kernel.is_some() {
-                let slot = take_slot(&mut slots, &mut free, step.bytes);
-                slot_of_step[i] = Some(slot);
+            if let Some((_, first)) = step.kernel {
+                for result in first..first + step.outputs.len() {
+                    slot_of[result] = take_slot(&mut slots, &mut free, self.results[result].bytes);
+                }
             }
-            free.extend(done_at[i].iter().filter_map(|&s| slot_of_step[s]));
+            free.extend(done_at[i].iter().map(|&result| slot_of[result]));
         }
         if slots
             .iter()
@@ -336,9 +367,7 @@ impl<'a> Plan<'a> {
             places.push(match *source {
                 None => None,
                 Some(Source::Fed(i)) => Some(Place::Fed(i)),
-                Some(Source::Step(s)) => {
-                    slot_of_step[s].map(|slot| Place::Slot(slot, self.steps[s].bytes))
-                }
+                Some(Source::Result(r)) => Some(Place::Slot(slot_of[r], self.results[r].bytes)),
                 Some(Source::Known) => self.known[id].clone().map(|buffer| {
                     constants.push(buffer);
                     Place::Constant(constants.len() - 1)
@@ -346,13 +375,13 @@ impl<'a> Plan<'a> {
             });
         }
         let steps = self.steps.into_iter().map(|step| Step {
-            output: step.output,
+            outputs: step.outputs,
             inputs: step
                 .inputs
                 .iter()
                 .map(|i| i.and_then(|i| places[i]))
                 .collect(),
-            kernel: step.kernel,
+            kernel: step.kernel.map(|(kernel, _)| kernel),
         });
         Ok(Prepared {
             steps: steps.collect(),
@@ -370,23 +399,20 @@ impl<'a> Plan<'a> {
         })
     }
 
-    /// The last step that reads what each step computes; `usize::MAX` for what leaves the graph.
+    /// The last step that reads each result; `usize::MAX` for what leaves the graph.
     fn last_use(&self) -> Result<Vec<usize>> {
-        let mut last: Vec<usize> = (0..self.steps.len()).collect();
+        let mut last: Vec<usize> = self.results.iter().map(|r| r.step).collect();
         for (i, step) in self.steps.iter().enumerate() {
-            for id in step.inputs.iter().flatten() {
-                if let Some(Source::Step(s)) = self.sources[*id] {
-                    last[s] = i;
-                }
-            }
             // An observer looks at a reshaped tensor when its own step comes.
-            if let Some(Source::Step(s)) = self.sources[step.output] {
-                last[s] = last[s].max(i);
+            for &id in step.inputs.iter().flatten().chain(&step.outputs) {
+                if let Some(Source::Result(r)) = self.sources[id] {
+                    last[r] = last[r].max(i);
+                }
             }
         }
         for &id in &self.subgraph.outputs {
             match self.sources[id] {
-                Some(Source::Step(s)) => last[s] = usize::MAX,
+                Some(Source::Result(r)) => last[r] = usize::MAX,
                 Some(_) => {}
                 None => {
                     return malformed!(
@@ -433,5 +459,157 @@ impl Operand<'_> {
     /// Bytes of one element.
     pub(super) fn element_size(&self) -> Result<usize> {
         byte_size(self.id, self.tensor, &[])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::buffer::{typed, typed_mut};
+    use crate::engine::{Observer, Slice, View};
+    use crate::graph::{CustomOp, DType, Data, Op, Value};
+
+    /// Halves of input 0 (and a copy of all of it as third output), as SPLIT would make them.
+    fn halves(n: usize) -> Result<Built> {
+        Built::several(
+            vec![vec![n / 2], vec![n / 2], vec![n]],
+            move |io, outs, _| {
+                let x: &[f32] = io.get(0);
+                for (out, part) in outs.iter_mut().zip([&x[..n / 2], &x[n / 2..], x]) {
+                    typed_mut::<f32>(out).copy_from_slice(part);
+                }
+                Ok(())
+            },
+        )
+    }
+
+    /// A sum of all inputs.
+    fn sum(n: usize) -> Result<Built> {
+        Built::kernel(vec![n], |io, out| {
+            for (i, out) in typed_mut::<f32>(out).iter_mut().enumerate() {
+                *out = (0..io.places.len())
+                    .map(|k| typed::<f32>(io.bytes(k))[i])
+                    .sum();
+            }
+        })
+    }
+
+    fn node(inputs: &[usize], outputs: &[usize]) -> Node {
+        let op = Op::Custom(CustomOp {
+            code: "test".into(),
+            options: Default::default(),
+            options_format: 0,
+        });
+        let inputs = inputs.iter().map(|&i| Some(i)).collect();
+        Node::new(op, inputs, outputs.to_vec())
+    }
+
+    #[derive(Default)]
+    struct Seen(Vec<(TensorId, Vec<f32>)>);
+
+    impl Observer for Seen {
+        fn tensor(&mut self, id: TensorId, value: View<'_>) {
+            if let Slice::F32(x) = value.data {
+                self.0.push((id, x.to_vec()));
+            }
+        }
+    }
+
+    /// Prepares x[4] → halves → sum of the halves → …; `fed` says whether x is an input or a constant.
+    fn prepared(fed: bool) -> Prepared {
+        let tensor = |name: &str, n| Tensor::new(name, DType::Float32, vec![n]);
+        let mut tensors = vec![tensor("x", 4)];
+        if !fed {
+            let bytes: Vec<u8> = [1f32, 2.0, 3.0, 5.0]
+                .iter()
+                .flat_map(|v| v.to_le_bytes())
+                .collect();
+            tensors[0].data = Some(bytes.into());
+        }
+        for (name, n) in [
+            ("a", 2),
+            ("b", 2),
+            ("all", 4),
+            ("a+b", 2),
+            ("again", 2),
+            ("r", 2),
+            ("r+r", 2),
+        ] {
+            tensors.push(tensor(name, n));
+        }
+        let nodes = vec![
+            node(&[0], &[1, 2, 3]),
+            node(&[1, 2], &[4]),
+            node(&[2], &[6]),
+            node(&[4, 1], &[5]),
+            node(&[6, 5], &[7]),
+        ];
+        let subgraph = Subgraph {
+            tensors,
+            nodes: nodes.clone(),
+            inputs: if fed { vec![0] } else { vec![] },
+            outputs: vec![7, 3],
+            ..Subgraph::default()
+        };
+        let graph = Arc::new(Graph {
+            subgraphs: vec![subgraph],
+            ..Graph::default()
+        });
+        let mut plan = Plan::new(&graph.subgraphs[0], None).unwrap();
+        let built = [halves(4), sum(2), Built::alias(vec![2]), sum(2), sum(2)];
+        for (node, built) in nodes.iter().zip(built) {
+            plan.define(node, built.unwrap()).unwrap();
+        }
+        plan.finish(graph.clone(), Options::default(), Scratch::new())
+            .unwrap()
+    }
+
+    #[test]
+    fn nodes_with_several_outputs_run_fold_alias_and_are_seen() {
+        // a = 1 2, b = 3 5, a+b = 4 7, again = a+b+a = 5 9, r = b, r+r = b + again
+        let want = [
+            (0, vec![1.0, 2.0, 3.0, 5.0]),
+            (1, vec![1.0, 2.0]),
+            (2, vec![3.0, 5.0]),
+            (3, vec![1.0, 2.0, 3.0, 5.0]),
+            (4, vec![4.0, 7.0]),
+            (6, vec![3.0, 5.0]),
+            (5, vec![5.0, 9.0]),
+            (7, vec![8.0, 14.0]),
+        ];
+        for fed in [true, false] {
+            let mut prepared = prepared(fed);
+            // `all` and four pairs at a time: six results, two of which take the place of a done one.
+            assert_eq!(prepared.memory(), if fed { 4 * (4 + 4 * 2) } else { 0 });
+            let x = Value::new(vec![4], Data::F32(vec![1.0, 2.0, 3.0, 5.0])).unwrap();
+            let inputs = if fed { vec![x] } else { vec![] };
+            let mut seen = Seen::default();
+            let out = prepared.run(&inputs, Some(&mut seen)).unwrap();
+            assert_eq!(out[0].as_f32(), Some(&[8.0, 14.0][..]));
+            assert_eq!(out[1].as_f32(), Some(&[1.0, 2.0, 3.0, 5.0][..]));
+            assert_eq!(seen.0, want[usize::from(!fed)..]);
+        }
+    }
+
+    #[test]
+    fn a_count_of_outputs_that_does_not_fit_is_refused() {
+        let tensors = (0..3).map(|i| Tensor::new(format!("t{i}"), DType::Float32, vec![4]));
+        let subgraph = Subgraph {
+            tensors: tensors.collect(),
+            inputs: vec![0],
+            ..Subgraph::default()
+        };
+        let define = |outputs: &[usize], built: Result<Built>| {
+            let mut plan = Plan::new(&subgraph, None)?;
+            plan.define(&node(&[0], outputs), built?)
+        };
+        for (outputs, words) in [
+            (&[1][..], "1 outputs, not 3"),
+            (&[1, 1, 2], "defined twice"),
+            (&[1, 2, 9], "does not exist"),
+        ] {
+            let error = define(outputs, halves(4)).expect_err("must be refused");
+            assert!(error.to_string().contains(words), "{error}");
+        }
     }
 }

@@ -10,9 +10,9 @@ use crate::graph::{Graph, Subgraph, TensorId, Value};
 use crate::kernels::Scratch;
 use crate::{invalid, unsupported};
 
-/// One node, ready to run. Without a kernel its output is known or shares the place of its input.
+/// One node, ready to run. Without a kernel its outputs are known or share the place of its input.
 pub(super) struct Step {
-    pub output: TensorId,
+    pub outputs: Vec<TensorId>,
     pub inputs: Vec<Option<Place>>,
     pub kernel: Option<Kernel>,
 }
@@ -144,10 +144,8 @@ impl Prepared {
         }
         for i in 0..self.steps.len() {
             let step = &mut self.steps[i];
-            if let Some(kernel) = &mut step.kernel
-                && let Some(Place::Slot(slot, bytes)) = self.places[step.output]
-            {
-                let mut out = std::mem::take(&mut self.slots[slot]);
+            if let Some(kernel) = &mut step.kernel {
+                let mut taken = Taken::take(&step.outputs, &self.places, &mut self.slots);
                 let inputs = Inputs {
                     places: &step.inputs,
                     memory: Memory {
@@ -156,20 +154,21 @@ impl Prepared {
                         slots: &self.slots,
                     },
                 };
-                let target = &mut out.bytes_mut()[..bytes];
                 let work = Work {
                     scratch: &mut self.scratch,
                     threads: self.options.threads.max(1),
                 };
-                let done = match pool {
-                    None => kernel(&inputs, target, work),
-                    Some(pool) => pool.install(|| kernel(&inputs, target, work)),
-                };
-                self.slots[slot] = out;
+                let done = taken.write(|outs| match pool {
+                    None => kernel(&inputs, outs, work),
+                    Some(pool) => pool.install(|| kernel(&inputs, outs, work)),
+                });
+                taken.put_back(&mut self.slots);
                 done.map_err(|e| e.at(format_args!("node {i}")))?;
             }
             if let Some(o) = observer.as_deref_mut() {
-                self.show(self.steps[i].output, fed, o);
+                for &id in &self.steps[i].outputs {
+                    self.show(id, fed, o);
+                }
             }
         }
         Ok(())
@@ -207,6 +206,75 @@ impl Prepared {
             }
         };
         subgraph.outputs.iter().map(value).collect()
+    }
+}
+
+/// The slots that a step writes, taken out of the memory that it reads.
+enum Taken {
+    One(TakenSlot),
+    Several(Vec<TakenSlot>),
+}
+
+struct TakenSlot {
+    slot: usize,
+    bytes: usize,
+    buffer: Buffer,
+}
+
+impl TakenSlot {
+    fn take(place: Option<Place>, slots: &mut [Buffer]) -> Self {
+        let (slot, bytes) = match place {
+            Some(Place::Slot(slot, bytes)) => (slot, bytes),
+            _ => (usize::MAX, 0),
+        };
+        let buffer = slots.get_mut(slot).map(std::mem::take).unwrap_or_default();
+        Self {
+            slot,
+            bytes,
+            buffer,
+        }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.buffer.bytes_mut()[..self.bytes]
+    }
+
+    fn put_back(self, slots: &mut [Buffer]) {
+        if let Some(slot) = slots.get_mut(self.slot) {
+            *slot = self.buffer;
+        }
+    }
+}
+
+impl Taken {
+    fn take(outputs: &[TensorId], places: &[Option<Place>], slots: &mut [Buffer]) -> Self {
+        match outputs {
+            &[id] => Taken::One(TakenSlot::take(places[id], slots)),
+            _ => Taken::Several(
+                outputs
+                    .iter()
+                    .map(|&id| TakenSlot::take(places[id], slots))
+                    .collect(),
+            ),
+        }
+    }
+
+    /// Runs `kernel` on their bytes; a node of one output costs no allocation.
+    fn write<R>(&mut self, kernel: impl FnOnce(&mut [&mut [u8]]) -> R) -> R {
+        match self {
+            Taken::One(one) => kernel(&mut [one.bytes_mut()]),
+            Taken::Several(all) => {
+                let mut outs: Vec<_> = all.iter_mut().map(TakenSlot::bytes_mut).collect();
+                kernel(&mut outs)
+            }
+        }
+    }
+
+    fn put_back(self, slots: &mut [Buffer]) {
+        match self {
+            Taken::One(one) => one.put_back(slots),
+            Taken::Several(all) => all.into_iter().for_each(|t| t.put_back(slots)),
+        }
     }
 }
 

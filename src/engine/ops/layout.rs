@@ -1,7 +1,7 @@
 //! Builders of PAD, CONCATENATION, RESHAPE, SHAPE, STRIDED_SLICE, PACK and TRANSPOSE.
 
 use super::reduce::resolve_axis;
-use crate::engine::node::{Action, Built, NodeCx, Operand};
+use crate::engine::node::{Built, NodeCx, Operand};
 use crate::error::Result;
 use crate::graph::{Activation, DType, StridedSlice};
 use crate::kernels::reference::layout::{self, Walk};
@@ -155,10 +155,7 @@ pub(super) fn shape(cx: &NodeCx<'_>, out_type: DType) -> Result<Built> {
             .collect(),
         other => return malformed!("its output type is {other}, not int32 or int64"),
     };
-    Ok(Built {
-        shape: vec![input.shape.len()],
-        action: Action::Known(bytes),
-    })
+    Built::known(vec![input.shape.len()], bytes)
 }
 
 pub(super) fn reshape(cx: &NodeCx<'_>, new_shape: Option<&[i32]>) -> Result<Built> {
@@ -180,10 +177,7 @@ pub(super) fn reshape(cx: &NodeCx<'_>, new_shape: Option<&[i32]>) -> Result<Buil
             input.shape
         );
     };
-    Ok(Built {
-        shape,
-        action: Action::Alias,
-    })
+    Built::alias(shape)
 }
 
 /// `target` with its −1 replaced so that it holds `elements`; `None` if that cannot be.
