@@ -5,9 +5,11 @@ mod builder;
 mod call;
 mod conv;
 mod dense;
+mod functions;
 mod input;
 mod merge;
 mod normalization;
+mod ops;
 mod pool;
 mod reshape;
 
@@ -278,7 +280,7 @@ fn lower_layer(
         "ReLU" | "ThresholdedReLU" | "LeakyReLU" | "PReLU" | "ELU" | "Softmax"
             if !layer.is_operation =>
         {
-            one(activation::of_class(b, &layer.class, c, weights, call.tensor()?)?)
+            one(activation::of_class(b, &layer.class, c, Some(weights), call.tensor()?)?)
         }
         "MaxPooling2D" | "MaxPool2D" => one(pool::max2d(b, c, call.tensor()?)?),
         "AveragePooling2D" | "AvgPool2D" => one(pool::average2d(b, c, call.tensor()?)?),
