@@ -138,11 +138,15 @@ pub(super) fn to_view<'a>(dtype: DType, shape: &'a [usize], bytes: &'a [u8]) -> 
     let data = match dtype {
         DType::Float32 => Slice::F32(typed(bytes)),
         DType::Float16 => Slice::F16(typed(bytes)),
+        DType::Float64 => Slice::F64(typed(bytes)),
         DType::Int8 => Slice::I8(typed(bytes)),
         DType::Int16 => Slice::I16(typed(bytes)),
         DType::Int32 => Slice::I32(typed(bytes)),
         DType::Int64 => Slice::I64(typed(bytes)),
         DType::UInt8 => Slice::U8(bytes),
+        DType::UInt16 => Slice::U16(typed(bytes)),
+        DType::UInt32 => Slice::U32(typed(bytes)),
+        DType::UInt64 => Slice::U64(typed(bytes)),
         DType::Bool => Slice::Bool(bytemuck::checked::try_cast_slice(bytes).ok()?),
         _ => return None,
     };

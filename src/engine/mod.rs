@@ -66,11 +66,15 @@ pub struct View<'a> {
 pub enum Slice<'a> {
     F32(&'a [f32]),
     F16(&'a [half::f16]),
+    F64(&'a [f64]),
     I8(&'a [i8]),
-    U8(&'a [u8]),
     I16(&'a [i16]),
     I32(&'a [i32]),
     I64(&'a [i64]),
+    U8(&'a [u8]),
+    U16(&'a [u16]),
+    U32(&'a [u32]),
+    U64(&'a [u64]),
     Bool(&'a [bool]),
 }
 

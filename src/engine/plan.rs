@@ -797,3 +797,11 @@ mod tests {
         }
     }
 }
+
+impl NodeCx<'_> {
+    /// Bytes of output `i` with this shape; an error if they are more than a run may use.
+    pub(super) fn output_bytes(&self, i: usize, shape: &[usize]) -> Result<usize> {
+        let (id, tensor) = self.output_at(i)?;
+        byte_size(id, tensor, shape)
+    }
+}

@@ -335,7 +335,11 @@ impl Observer for Comparison<'_> {
             Slice::I16(q) => compare(&mut q.iter().map(|&q| q.into())),
             Slice::I32(q) => compare(&mut q.iter().map(|&q| q.into())),
             Slice::I64(q) => compare(&mut q.iter().copied()),
-            Slice::F32(_) | Slice::F16(_) | Slice::Bool(_) => return,
+            Slice::U16(q) => compare(&mut q.iter().map(|&q| q.into())),
+            Slice::U32(q) => compare(&mut q.iter().map(|&q| q.into())),
+            Slice::F32(_) | Slice::F16(_) | Slice::F64(_) | Slice::U64(_) | Slice::Bool(_) => {
+                return;
+            }
         }
         one.compared = true;
     }

@@ -2,12 +2,15 @@
 
 mod dtype;
 mod op;
+mod op_names;
+mod op_options;
 mod tensor;
 mod validate;
 mod value;
 
 pub use dtype::DType;
 pub use op::*;
+pub use op_options::*;
 pub use tensor::{Quantization, Tensor};
 pub use value::{Data, Value};
 

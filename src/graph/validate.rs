@@ -14,6 +14,7 @@ impl Graph {
     ///   indices, and zero points within an integer type of up to 16 bits. A scale of 0 may stand only where all it scales is
     ///   given, in constants (a dead channel) and unquantized types: to compute such a tensor would divide by it;
     /// - a tensor is defined once: as constant, input, variable or output of one node, and before it is read;
+    /// - no node calls a subgraph that does not exist or that it stands in;
     /// - the operators that this crate computes have their required inputs, windows of at least 1 and axes that exist.
     ///
     /// # Errors
@@ -29,6 +30,22 @@ impl Graph {
                     1 => e,
                     _ => e.at(format_args!("Subgraph {i}")),
                 })?;
+        }
+        let count = self.subgraphs.len();
+        for (i, subgraph) in self.subgraphs.iter().enumerate() {
+            for (n, node) in subgraph.nodes.iter().enumerate() {
+                let called = node.op.called_subgraphs();
+                if let Some(missing) = called.into_iter().find(|&c| c >= count || c == i) {
+                    return malformed!(
+                        "Subgraph {i}: node {n} {} calls subgraph {missing}, but {}",
+                        node.op.name(),
+                        match missing < count {
+                            true => "that is the one it stands in".to_owned(),
+                            false => format!("the model has {count}"),
+                        }
+                    );
+                }
+            }
         }
         for signature in &self.signatures {
             let key = &signature.key;
@@ -170,12 +187,105 @@ impl Subgraph {
             Op::MaxPool2d(_) | Op::AveragePool2d(_) | Op::Relu | Op::Relu6 => 1,
             Op::Logistic | Op::Tanh | Op::Softmax { .. } | Op::HardSwish => 1,
             Op::Reshape { .. } | Op::Shape { .. } | Op::Quantize | Op::Dequantize => 1,
+            Op::While { .. }
+            | Op::CallOnce { .. }
+            | Op::VarHandle { .. }
+            | Op::Hashtable(_)
+            | Op::StablehloComposite(_) => 0,
+            Op::Unary(_)
+            | Op::ComplexAbs
+            | Op::Real
+            | Op::Imag
+            | Op::Bitcast
+            | Op::Cast { .. }
+            | Op::LogSoftmax
+            | Op::LeakyRelu { .. }
+            | Op::Gelu { .. }
+            | Op::L2Normalization { .. }
+            | Op::LocalResponseNormalization(_)
+            | Op::FakeQuant(_)
+            | Op::Squeeze { .. }
+            | Op::Unpack { .. }
+            | Op::Rank
+            | Op::SpaceToDepth { .. }
+            | Op::DepthToSpace { .. }
+            | Op::Where
+            | Op::Unique { .. }
+            | Op::MatrixDiag
+            | Op::Densify
+            | Op::L2Pool2d(_)
+            | Op::AddN
+            | Op::If { .. }
+            | Op::ReadVariable
+            | Op::HashtableSize
+            | Op::Svdf(_)
+            | Op::Lstm(_)
+            | Op::UnidirectionalSequenceLstm(_)
+            | Op::BidirectionalSequenceLstm(_)
+            | Op::Rnn(_)
+            | Op::UnidirectionalSequenceRnn(_)
+            | Op::BidirectionalSequenceRnn(_) => 1,
+            Op::Binary(_)
+            | Op::Compare(_)
+            | Op::Div { .. }
+            | Op::Reduce { .. }
+            | Op::ArgMax { .. }
+            | Op::ArgMin { .. }
+            | Op::Cumsum { .. }
+            | Op::Prelu
+            | Op::Rfft2d
+            | Op::MirrorPad { .. }
+            | Op::ExpandDims
+            | Op::Split { .. }
+            | Op::Gather { .. }
+            | Op::GatherNd
+            | Op::Tile
+            | Op::BroadcastTo
+            | Op::BroadcastArgs
+            | Op::Fill
+            | Op::ReverseV2
+            | Op::ReverseSequence { .. }
+            | Op::TopKV2
+            | Op::MatrixSetDiag
+            | Op::SegmentSum
+            | Op::EmbeddingLookup
+            | Op::Conv3d(_)
+            | Op::BatchMatMul(_)
+            | Op::ResizeBilinear(_)
+            | Op::ResizeNearestNeighbor(_)
+            | Op::AssignVariable => 2,
+            Op::PadV2
+            | Op::Slice
+            | Op::SplitV { .. }
+            | Op::ScatterNd
+            | Op::Range
+            | Op::SpaceToBatchNd
+            | Op::BatchToSpaceNd
+            | Op::Select
+            | Op::SelectV2
+            | Op::DynamicUpdateSlice
+            | Op::UnsortedSegment(_)
+            | Op::Dilate
+            | Op::TransposeConv(_)
+            | Op::Conv3dTranspose(_)
+            | Op::HashtableFind
+            | Op::HashtableImport => 3,
+            Op::OneHot { .. } | Op::SparseToDense { .. } => 4,
+            Op::NonMaxSuppressionV4 | Op::NonMaxSuppressionV5 => 5,
             Op::Concatenation { .. } | Op::Pack { .. } => node.inputs.len().max(1),
         };
         if let Some(missing) = (0..required).find(|&i| node.input(i).is_none()) {
             return malformed!("its input {missing} is missing; it takes at least {required}");
         }
-        if node.outputs.is_empty() {
+        let needs_output = !matches!(
+            node.op,
+            Op::CallOnce { .. }
+                | Op::AssignVariable
+                | Op::HashtableImport
+                | Op::While { .. }
+                | Op::If { .. }
+        );
+        if needs_output && node.outputs.is_empty() {
             return malformed!("it has no output");
         }
         let windows = |sizes: &[(&str, [i32; 2])]| {

@@ -133,6 +133,95 @@ pub fn static_rule(op: &Op, width: Width) -> Result<Rule, String> {
         Op::Pack { .. } => rule(Inputs::Operands, Output::SharedByAll),
         Op::Shape { .. } => Err("it computes no reals".into()),
         Op::Quantize | Op::Dequantize => Err("it is a conversion of the model's own".into()),
+        Op::Unary(_)
+        | Op::Binary(_)
+        | Op::Compare(_)
+        | Op::Div { .. }
+        | Op::AddN
+        | Op::Reduce { .. }
+        | Op::ArgMax { .. }
+        | Op::ArgMin { .. }
+        | Op::Cumsum { .. }
+        | Op::Cast { .. }
+        | Op::Bitcast
+        | Op::LogSoftmax
+        | Op::LeakyRelu { .. }
+        | Op::Prelu
+        | Op::Gelu { .. }
+        | Op::L2Normalization { .. }
+        | Op::LocalResponseNormalization(_)
+        | Op::FakeQuant(_)
+        | Op::Real
+        | Op::Imag
+        | Op::ComplexAbs
+        | Op::Select
+        | Op::SelectV2
+        | Op::Rfft2d
+        | Op::PadV2
+        | Op::MirrorPad { .. }
+        | Op::ExpandDims
+        | Op::Squeeze { .. }
+        | Op::Slice
+        | Op::Split { .. }
+        | Op::SplitV { .. }
+        | Op::Unpack { .. }
+        | Op::Gather { .. }
+        | Op::GatherNd
+        | Op::ScatterNd
+        | Op::Tile
+        | Op::BroadcastTo
+        | Op::BroadcastArgs
+        | Op::Fill
+        | Op::Range
+        | Op::Rank
+        | Op::ReverseV2
+        | Op::ReverseSequence { .. }
+        | Op::SpaceToDepth { .. }
+        | Op::DepthToSpace { .. }
+        | Op::SpaceToBatchNd
+        | Op::BatchToSpaceNd
+        | Op::OneHot { .. }
+        | Op::Where
+        | Op::TopKV2
+        | Op::Unique { .. }
+        | Op::SparseToDense { .. }
+        | Op::MatrixDiag
+        | Op::MatrixSetDiag
+        | Op::DynamicUpdateSlice
+        | Op::SegmentSum
+        | Op::Dilate
+        | Op::EmbeddingLookup
+        | Op::Densify
+        | Op::NonMaxSuppressionV4
+        | Op::NonMaxSuppressionV5
+        | Op::TransposeConv(_)
+        | Op::Conv3d(_)
+        | Op::Conv3dTranspose(_)
+        | Op::BatchMatMul(_)
+        | Op::ResizeBilinear(_)
+        | Op::ResizeNearestNeighbor(_)
+        | Op::L2Pool2d(_)
+        | Op::UnsortedSegment(_)
+        | Op::Svdf(_)
+        | Op::Lstm(_)
+        | Op::UnidirectionalSequenceLstm(_)
+        | Op::BidirectionalSequenceLstm(_)
+        | Op::Rnn(_)
+        | Op::UnidirectionalSequenceRnn(_)
+        | Op::BidirectionalSequenceRnn(_)
+        | Op::If { .. }
+        | Op::While { .. }
+        | Op::CallOnce { .. }
+        | Op::VarHandle { .. }
+        | Op::ReadVariable
+        | Op::AssignVariable
+        | Op::Hashtable(_)
+        | Op::HashtableFind
+        | Op::HashtableImport
+        | Op::HashtableSize
+        | Op::StablehloComposite(_) => {
+            Err(format!("Zeropoint does not quantize {} yet", op.name()))
+        }
         Op::Other(o) => Err(format!("Zeropoint does not quantize {} yet", o.name)),
         Op::Custom(o) => Err(format!(
             "custom operators such as {:?} have no integer form that Zeropoint knows",
@@ -195,6 +284,96 @@ pub fn dynamic_rule(op: &Op) -> Dynamic {
         | Op::Transpose
         | Op::Quantize
         | Op::Dequantize => Dynamic::Nothing,
+        Op::Unary(_)
+        | Op::Binary(_)
+        | Op::Compare(_)
+        | Op::Div { .. }
+        | Op::AddN
+        | Op::Reduce { .. }
+        | Op::ArgMax { .. }
+        | Op::ArgMin { .. }
+        | Op::Cumsum { .. }
+        | Op::Cast { .. }
+        | Op::Bitcast
+        | Op::LogSoftmax
+        | Op::LeakyRelu { .. }
+        | Op::Prelu
+        | Op::Gelu { .. }
+        | Op::L2Normalization { .. }
+        | Op::LocalResponseNormalization(_)
+        | Op::FakeQuant(_)
+        | Op::Real
+        | Op::Imag
+        | Op::ComplexAbs
+        | Op::Select
+        | Op::SelectV2
+        | Op::Rfft2d
+        | Op::PadV2
+        | Op::MirrorPad { .. }
+        | Op::ExpandDims
+        | Op::Squeeze { .. }
+        | Op::Slice
+        | Op::Split { .. }
+        | Op::SplitV { .. }
+        | Op::Unpack { .. }
+        | Op::Gather { .. }
+        | Op::GatherNd
+        | Op::ScatterNd
+        | Op::Tile
+        | Op::BroadcastTo
+        | Op::BroadcastArgs
+        | Op::Fill
+        | Op::Range
+        | Op::Rank
+        | Op::ReverseV2
+        | Op::ReverseSequence { .. }
+        | Op::SpaceToDepth { .. }
+        | Op::DepthToSpace { .. }
+        | Op::SpaceToBatchNd
+        | Op::BatchToSpaceNd
+        | Op::OneHot { .. }
+        | Op::Where
+        | Op::TopKV2
+        | Op::Unique { .. }
+        | Op::SparseToDense { .. }
+        | Op::MatrixDiag
+        | Op::MatrixSetDiag
+        | Op::DynamicUpdateSlice
+        | Op::SegmentSum
+        | Op::Dilate
+        | Op::EmbeddingLookup
+        | Op::Densify
+        | Op::NonMaxSuppressionV4
+        | Op::NonMaxSuppressionV5
+        | Op::TransposeConv(_)
+        | Op::Conv3d(_)
+        | Op::Conv3dTranspose(_)
+        | Op::BatchMatMul(_)
+        | Op::ResizeBilinear(_)
+        | Op::ResizeNearestNeighbor(_)
+        | Op::L2Pool2d(_)
+        | Op::UnsortedSegment(_)
+        | Op::Svdf(_)
+        | Op::Lstm(_)
+        | Op::UnidirectionalSequenceLstm(_)
+        | Op::BidirectionalSequenceLstm(_)
+        | Op::Rnn(_)
+        | Op::UnidirectionalSequenceRnn(_)
+        | Op::BidirectionalSequenceRnn(_)
+        | Op::If { .. }
+        | Op::While { .. }
+        | Op::CallOnce { .. }
+        | Op::VarHandle { .. }
+        | Op::ReadVariable
+        | Op::AssignVariable
+        | Op::Hashtable(_)
+        | Op::HashtableFind
+        | Op::HashtableImport
+        | Op::HashtableSize
+        | Op::StablehloComposite(_) => Dynamic::Float(format!(
+            "Zeropoint does not quantize the weights of {} yet",
+            op.name()
+        )),
         Op::Other(o) => Dynamic::Float(format!(
             "Zeropoint does not quantize the weights of {} yet",
             o.name
@@ -208,5 +387,27 @@ pub fn dynamic_rule(op: &Op) -> Dynamic {
 
 /// Whether removing the operator cannot be noticed when nobody reads its outputs.
 pub fn is_pure(op: &Op) -> bool {
-    !matches!(op, Op::Other(_) | Op::Custom(_))
+    !matches!(
+        op,
+        Op::If { .. }
+            | Op::While { .. }
+            | Op::CallOnce { .. }
+            | Op::VarHandle { .. }
+            | Op::ReadVariable
+            | Op::AssignVariable
+            | Op::Hashtable(_)
+            | Op::HashtableFind
+            | Op::HashtableImport
+            | Op::HashtableSize
+            | Op::StablehloComposite(_)
+            | Op::Other(_)
+            | Op::Custom(_)
+            | Op::Svdf(_)
+            | Op::Lstm(_)
+            | Op::UnidirectionalSequenceLstm(_)
+            | Op::BidirectionalSequenceLstm(_)
+            | Op::Rnn(_)
+            | Op::UnidirectionalSequenceRnn(_)
+            | Op::BidirectionalSequenceRnn(_)
+    )
 }

@@ -126,32 +126,21 @@ pub fn required(subgraph: &Subgraph, node: &Node) -> i32 {
             Some(DType::Int8) => 2,
             _ => 1,
         },
-        Op::MaxPool2d(_)
-        | Op::AveragePool2d(_)
-        | Op::Mean { .. }
-        | Op::Relu
-        | Op::Relu6
-        | Op::Logistic
-        | Op::Tanh
-        | Op::Softmax { .. }
-        | Op::HardSwish
-        | Op::Pad
-        | Op::Concatenation { .. }
-        | Op::Reshape { .. }
-        | Op::Shape { .. }
-        | Op::Pack { .. }
-        | Op::Transpose
-        | Op::Quantize
-        | Op::Dequantize => by_types(code(&node.op), &s),
-        Op::Other(o) => {
-            let by_types = by_types(BuiltinOperator(o.code), &s);
-            match Options::decode(&o.options) {
-                Ok(options) => by_types.max(by_options(&options.first, &s)),
-                Err(_) => by_types,
-            }
-        }
         Op::Custom(_) => 1,
+        Op::Other(o) => {
+            let options = Options::decode(&o.options).ok();
+            by_types_and_options(BuiltinOperator(o.code), options, &s)
+        }
+        op => match options::write(op) {
+            Some((code, options)) => by_types_and_options(code, Some(options), &s),
+            None => 1,
+        },
     }
+}
+
+fn by_types_and_options(code: BuiltinOperator, options: Option<Options>, s: &Signature) -> i32 {
+    let version = by_types(code, s);
+    options.map_or(version, |o| version.max(by_options(&o.first, s)))
 }
 
 fn conv(s: &Signature, quantized_bias: bool) -> i32 {

@@ -423,7 +423,7 @@ impl<'f> Writer<'f> {
                 0,
             ),
             op => match options::write(op) {
-                Some((code, options)) => (code, opaque::Options::typed(options), 0),
+                Some((code, options)) => (code, options, 0),
                 None => return invalid!("it is of no known kind"),
             },
         };

@@ -1,4 +1,4 @@
-//! Golden files of what LiteRT computes: the format that `tests/golden/ops_make.py` describes.
+//! Golden files of what LiteRT computes: the format that `tests/golden/ops_common.py` describes.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -58,11 +58,15 @@ impl Golden {
         let data = match a.dtype.as_str() {
             "float32" => Data::F32(bytemuck::pod_collect_to_vec(bytes)),
             "float16" => Data::F16(bytemuck::pod_collect_to_vec(bytes)),
+            "float64" => Data::F64(bytemuck::pod_collect_to_vec(bytes)),
             "int8" => Data::I8(bytemuck::pod_collect_to_vec(bytes)),
             "uint8" => Data::U8(bytes.to_vec()),
             "int16" => Data::I16(bytemuck::pod_collect_to_vec(bytes)),
             "int32" => Data::I32(bytemuck::pod_collect_to_vec(bytes)),
             "int64" => Data::I64(bytemuck::pod_collect_to_vec(bytes)),
+            "uint16" => Data::U16(bytemuck::pod_collect_to_vec(bytes)),
+            "uint32" => Data::U32(bytemuck::pod_collect_to_vec(bytes)),
+            "uint64" => Data::U64(bytemuck::pod_collect_to_vec(bytes)),
             "bool" => Data::Bool(bytes.iter().map(|&b| b != 0).collect()),
             other => panic!("{other} in a golden file"),
         };

@@ -14,6 +14,7 @@ mod evaluate_quality;
 mod evaluate_tensors;
 mod folder;
 mod golden_file;
+mod golden_replay;
 mod kernels_fast;
 mod kernels_fast_depthwise;
 mod kernels_fast_elementwise;

@@ -2,11 +2,9 @@
 
     python ops_make.py [OP ...]          needs ai-edge-litert 2.3.0 and numpy; writes ops_<op>.bin.gz beside itself
 
-Each file is gzip over: length of an index (8 bytes, little-endian), the index (JSON), blobs. The index is a list of cases
-{"name", "model": [offset, length], "inputs": [array], "outputs": [array]} with array = {"dtype", "shape", "at": [offset,
-length]}, offsets counted from the first blob.
+The format and all that generators share: ops_common.py.
 
-What LiteRT 2.3.0 refuses or does not survive (each such case is printed, none is written); we refuse it too unless noted:
+What LiteRT 2.3.0 refuses or does not survive (refused_ops.json has it in full); we refuse it too unless noted:
 
 | operator | types | what LiteRT does |
 |---|---|---|
@@ -19,155 +17,8 @@ What LiteRT 2.3.0 refuses or does not survive (each such case is printed, none i
 | all | a scalar as fed input in some operators | "Invalid tensor size" from the Python interpreter |
 """
 
-import gzip
-import json
-import os
-import pathlib
-import pickle
-import sys
+from ops_common import *
 
-import flatbuffers
-import numpy as np
-from ai_edge_litert import schema_py_generated as s
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-HERE = pathlib.Path(__file__).parent
-TYPES = {
-    "float32": s.TensorType.FLOAT32, "float16": s.TensorType.FLOAT16, "float64": s.TensorType.FLOAT64,
-    "int8": s.TensorType.INT8, "uint8": s.TensorType.UINT8, "int16": s.TensorType.INT16,
-    "uint16": s.TensorType.UINT16, "int32": s.TensorType.INT32, "uint32": s.TensorType.UINT32,
-    "int64": s.TensorType.INT64, "bool": s.TensorType.BOOL,
-}
-OP = s.BuiltinOperator
-ACT = s.ActivationFunctionType
-CLIPS = [ACT.NONE, ACT.RELU, ACT.RELU6, ACT.RELU_N1_TO_1]
-
-
-class T:
-    """A tensor of a case: data for constants, feed for inputs, neither for outputs."""
-
-    def __init__(self, dtype, shape, data=None, feed=None, scale=None, zero=0, axis=0):
-        self.dtype, self.shape, self.data, self.feed = dtype, tuple(shape), data, feed
-        self.scale, self.zero, self.axis = scale, zero, axis
-
-
-def feed(x, **q):
-    return T(x.dtype.name, x.shape, feed=x, **q)
-
-
-def const(x, **q):
-    return T(x.dtype.name, x.shape, data=x, **q)
-
-
-def build(op, version, options_type, options, inputs, output):
-    """Bytes of a model of one operator; None stands for an absent input."""
-    model, sub = s.ModelT(), s.SubGraphT()
-    model.version, model.buffers, sub.tensors = 3, [s.BufferT()], []
-    tensors = [t for t in inputs if t is not None] + [output]
-    for i, t in enumerate(tensors):
-        x = s.TensorT()
-        x.name, x.shape, x.type, x.hasRank = f"t{i}", list(t.shape), TYPES[t.dtype], True
-        if t.data is not None:
-            b = s.BufferT()
-            b.data = np.frombuffer(np.ascontiguousarray(t.data).tobytes(), np.uint8)
-            model.buffers.append(b)
-            x.buffer = len(model.buffers) - 1
-        else:
-            x.buffer = 0
-        if t.scale is not None:
-            q = s.QuantizationParametersT()
-            q.scale = np.atleast_1d(np.asarray(t.scale, np.float32))
-            q.zeroPoint = np.broadcast_to(np.asarray(t.zero, np.int64), q.scale.shape).copy()
-            q.quantizedDimension = t.axis
-            x.quantization = q
-        sub.tensors.append(x)
-    ids, at = [], 0
-    for t in inputs:
-        ids.append(-1 if t is None else at)
-        at += t is not None
-    node = s.OperatorT()
-    node.inputs, node.outputs = ids, [len(tensors) - 1]
-    node.builtinOptionsType, node.builtinOptions = options_type, options
-    sub.operators = [node]
-    sub.inputs = [i for i, t in enumerate(tensors) if t.feed is not None]
-    sub.outputs = [len(tensors) - 1]
-    code = s.OperatorCodeT()
-    code.builtinCode, code.deprecatedBuiltinCode, code.version = op, min(op, 127), version
-    model.operatorCodes, model.subgraphs = [code], [sub]
-    b = flatbuffers.Builder(1024)
-    b.Finish(model.Pack(b), b"TFL3")
-    return bytes(b.Output()), [t.feed for t in inputs if t is not None and t.feed is not None]
-
-
-def run(model, inputs):
-    """Outputs of LiteRT's reference kernels, or why there are none; in a process of its own, since some cases abort."""
-    r, w = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(r)
-        try:
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, 2)
-            it = Interpreter(model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
-            it.allocate_tensors()
-            for d, x in zip(it.get_input_details(), inputs, strict=True):
-                it.set_tensor(d["index"], x)
-            it.invoke()
-            result = [it.get_tensor(d["index"]) for d in it.get_output_details()]
-        except Exception as e:
-            result = str(e).split("\n")[0][:200]
-        with os.fdopen(w, "wb") as f:
-            pickle.dump(result, f)
-        os._exit(0)
-    os.close(w)
-    with os.fdopen(r, "rb") as f:
-        data = f.read()
-    os.waitpid(pid, 0)
-    return pickle.loads(data) if data else "crashed"
-
-
-# ---- random pieces -------------------------------------------------------------------------------------------------
-
-rng = np.random.default_rng(0)
-
-
-def pick(*of):
-    return of[rng.integers(len(of))]
-
-
-def dims(n, low=1, high=5):
-    return tuple(int(v) for v in rng.integers(low, high + 1, n))
-
-
-def reals(shape, spread=2.0):
-    return (rng.standard_normal(shape) * spread).astype(np.float32)
-
-
-def ints(dtype, shape, low=None, high=None):
-    i = np.iinfo(dtype)
-    return rng.integers(i.min if low is None else low, i.max if high is None else high, shape, dtype=dtype, endpoint=True)
-
-
-def any_data(dtype, shape):
-    if dtype == "bool":
-        return rng.integers(0, 2, shape).astype(bool)
-    return reals(shape).astype(dtype) if dtype.startswith("float") else ints(dtype, shape)
-
-
-def scale(low=-7.0, high=-3.0):
-    return np.float32(2.0 ** rng.uniform(low, high))
-
-
-def zero(dtype):
-    return 0 if dtype == "int16" else int(ints(dtype, ()))
-
-
-def quantized(dtype, shape, **kw):
-    """A fed quantized tensor."""
-    return feed(ints(dtype, shape), scale=scale(**kw), zero=zero(dtype))
-
-
-# ---- operators -----------------------------------------------------------------------------------------------------
 
 def geometry(o):
     o.padding = pick(s.Padding.SAME, s.Padding.VALID)
@@ -302,17 +153,6 @@ def mean(dtype):
     return name, OP.MEAN, s.BuiltinOptions.ReducerOptions, o, [x, const(axes)], y
 
 
-def broadcast_pair():
-    shape = dims(int(rng.integers(0, 6)), 1, 4)
-    def thin(n):
-        part = shape[int(rng.integers(0, len(shape) + 1)):] if rng.random() < 0.4 else shape
-        return tuple(1 if rng.random() < 0.3 else d for d in part)
-    a, b = (shape, thin(0)) if rng.random() < 0.5 else (thin(0), shape)
-    if rng.random() < 0.3:
-        a, b = shape, shape
-    return a, b, np.broadcast_shapes(a, b)
-
-
 def binary(code, dtype):
     kinds = {OP.ADD: (s.AddOptionsT, s.BuiltinOptions.AddOptions), OP.SUB: (s.SubOptionsT, s.BuiltinOptions.SubOptions),
              OP.MUL: (s.MulOptionsT, s.BuiltinOptions.MulOptions)}
@@ -375,14 +215,6 @@ def unary(code, dtype):
         if code == OP.HARD_SWISH:
             sc = x.scale * rng.uniform(0.5, 1.6)
     return name, code, opt, o, [x], T(out_type, shape, scale=np.float32(sc), zero=z)
-
-
-def moved(dtype, shape):
-    """A fed tensor of any type, quantized if the type is; and what its output shares with it."""
-    if dtype in ("int8", "uint8", "int16") and rng.random() < 0.7:
-        x = quantized(dtype, shape)
-        return x, {"scale": x.scale, "zero": x.zero}
-    return feed(any_data(dtype, shape)), {}
 
 
 def pad(dtype):
@@ -538,10 +370,6 @@ def dequantize(kind):
     return name, OP.DEQUANTIZE, s.BuiltinOptions.DequantizeOptions, o, [x], T("float32", shape)
 
 
-def of(f, *kinds, **fixed):
-    return {k: (lambda k=k: f(*fixed.values(), k)) for k in kinds}
-
-
 MOVED = ["float32", "int8", "uint8", "int16", "int32", "int64", "bool"]
 OPERATORS = {
     "conv_2d": of(convolution, "float32", "int8", "int16", "int16_bias32", "hybrid", "hybrid_channel", kind="conv"),
@@ -573,40 +401,5 @@ OPERATORS = {
 # Tried on purpose, to keep the table above true.
 REFUSED = {"hard_swish": of(unary, "int16", code=OP.HARD_SWISH), "quantize": of(quantize, "float32_to_uint16"), "dequantize": of(dequantize, "int32")}
 
-
-def make(op, cases=22):
-    index, blobs, refused = [], bytearray(), {}
-
-    def blob(data):
-        blobs.extend(data)
-        return [len(blobs) - len(data), len(data)]
-
-    def array(x):
-        x = np.asarray(x)
-        return {"dtype": x.dtype.name, "shape": list(x.shape), "at": blob(x.tobytes())}
-
-    for kind, draw in (OPERATORS[op] | REFUSED.get(op, {})).items():
-        done = tries = 0
-        while done < cases and tries < 3 * cases:
-            tries += 1
-            name, code, opt, o, inputs, output = draw()
-            model, fed = build(code, 1, opt, o, inputs, output)
-            result = run(model, fed)
-            if isinstance(result, str):
-                refused.setdefault((kind, result), []).append(name)
-                continue
-            done += 1
-            index.append({"name": f"{kind} {name}", "model": blob(model), "inputs": [array(x) for x in fed], "outputs": [array(x) for x in result]})
-        print(f"{op} {kind}: {done}")
-    for (kind, why), names in refused.items():
-        print(f"  {op} {kind}: {len(names)} refused: {why} (first: {names[0]})")
-    head = json.dumps(index).encode()
-    data = gzip.compress(len(head).to_bytes(8, "little") + head + bytes(blobs), 9, mtime=0)
-    (HERE / f"ops_{op}.bin.gz").write_bytes(data)
-    print(f"{op}: {len(index)} cases, {len(data)} bytes")
-
-
 if __name__ == "__main__":
-    for op in sys.argv[1:] or OPERATORS:
-        rng = np.random.default_rng(sum(op.encode()))
-        make(op)
+    main(OPERATORS, REFUSED, "refused_ops.json")

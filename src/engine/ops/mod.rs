@@ -4,9 +4,16 @@ mod activation;
 mod arithmetic;
 mod conv;
 mod fully_connected;
+mod gather;
 mod layout;
 mod quantize;
 mod reduce;
+mod repeat;
+mod resize;
+mod select;
+mod shape;
+mod space;
+mod split;
 mod window;
 
 use super::node::{Built, NodeCx};
@@ -70,6 +77,99 @@ pub(super) fn build(cx: &NodeCx<'_>) -> Result<Built> {
         Op::Transpose => layout::transpose(cx),
         Op::Quantize => quantize::quantize(cx),
         Op::Dequantize => quantize::dequantize(cx),
+        // Element-wise, comparisons, reductions.
+        Op::Unary(_)
+        | Op::Binary(_)
+        | Op::Compare(_)
+        | Op::Div { .. }
+        | Op::AddN
+        | Op::Reduce { .. }
+        | Op::ArgMax { .. }
+        | Op::ArgMin { .. }
+        | Op::Cumsum { .. }
+        | Op::Cast { .. }
+        | Op::Bitcast
+        | Op::LogSoftmax
+        | Op::LeakyRelu { .. }
+        | Op::Prelu
+        | Op::Gelu { .. }
+        | Op::L2Normalization { .. }
+        | Op::LocalResponseNormalization(_)
+        | Op::FakeQuant(_)
+        | Op::Real
+        | Op::Imag
+        | Op::ComplexAbs
+        | Op::Select
+        | Op::SelectV2 => unsupported!("this operator cannot run yet"),
+
+        // Data movement and windows.
+        Op::Rfft2d
+        | Op::PadV2
+        | Op::MirrorPad { .. }
+        | Op::ExpandDims
+        | Op::Squeeze { .. }
+        | Op::Slice
+        | Op::Split { .. }
+        | Op::SplitV { .. }
+        | Op::Unpack { .. }
+        | Op::Gather { .. }
+        | Op::GatherNd
+        | Op::ScatterNd
+        | Op::Tile
+        | Op::BroadcastTo
+        | Op::BroadcastArgs
+        | Op::Fill
+        | Op::Range
+        | Op::Rank
+        | Op::ReverseV2
+        | Op::ReverseSequence { .. }
+        | Op::SpaceToDepth { .. }
+        | Op::DepthToSpace { .. }
+        | Op::SpaceToBatchNd
+        | Op::BatchToSpaceNd
+        | Op::OneHot { .. }
+        | Op::Where
+        | Op::TopKV2
+        | Op::Unique { .. }
+        | Op::SparseToDense { .. }
+        | Op::MatrixDiag
+        | Op::MatrixSetDiag
+        | Op::DynamicUpdateSlice
+        | Op::SegmentSum
+        | Op::Dilate
+        | Op::EmbeddingLookup
+        | Op::Densify
+        | Op::NonMaxSuppressionV4
+        | Op::NonMaxSuppressionV5
+        | Op::TransposeConv(_)
+        | Op::Conv3d(_)
+        | Op::Conv3dTranspose(_)
+        | Op::BatchMatMul(_)
+        | Op::ResizeBilinear(_)
+        | Op::ResizeNearestNeighbor(_)
+        | Op::L2Pool2d(_)
+        | Op::UnsortedSegment(_) => unsupported!("this operator cannot run yet"),
+
+        // Recurrence, state and control flow.
+        Op::Svdf(_)
+        | Op::Lstm(_)
+        | Op::UnidirectionalSequenceLstm(_)
+        | Op::BidirectionalSequenceLstm(_)
+        | Op::Rnn(_)
+        | Op::UnidirectionalSequenceRnn(_)
+        | Op::BidirectionalSequenceRnn(_)
+        | Op::If { .. }
+        | Op::While { .. }
+        | Op::CallOnce { .. }
+        | Op::VarHandle { .. }
+        | Op::ReadVariable
+        | Op::AssignVariable
+        | Op::Hashtable(_)
+        | Op::HashtableFind
+        | Op::HashtableImport
+        | Op::HashtableSize
+        | Op::StablehloComposite(_) => unsupported!("this operator cannot run yet"),
+
         Op::Other(_) | Op::Custom(_) => unsupported!("this operator cannot run yet"),
     }
 }
