@@ -30,7 +30,10 @@ pub(super) fn of_value(b: &mut Builder, value: Option<&Value>, x: TensorId) -> R
         Value::Object(object) => object,
         _ => return malformed!("its activation is {}", short(value)),
     };
-    let class = object.get("class_name").and_then(Value::as_str).unwrap_or("");
+    let class = object
+        .get("class_name")
+        .and_then(Value::as_str)
+        .unwrap_or("");
     match object.get("config") {
         Some(Value::String(name)) => of_name(b, name, x),
         Some(Value::Object(config)) => of_class(b, class, &Config(config.clone()), None, x),
