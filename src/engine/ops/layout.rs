@@ -52,16 +52,16 @@ pub(super) fn extents(operand: Operand<'_>, what: &str) -> Result<Vec<usize>> {
 }
 
 /// Elements in front of each axis, and the extents with the frame that a [rank, 2] operand lays around.
-pub(super) fn frame(input: Operand<'_>, paddings: Operand<'_>) -> Result<(Vec<usize>, Vec<usize>)> {
+pub(super) fn frame(shape: &[usize], paddings: Operand<'_>) -> Result<(Vec<usize>, Vec<usize>)> {
     let amounts = extents(paddings, "paddings")?;
-    if amounts.len() != 2 * input.shape.len() {
+    if amounts.len() != 2 * shape.len() {
         return malformed!(
             "{paddings} has {} elements for {} axes",
             amounts.len(),
-            input.shape.len()
+            shape.len()
         );
     }
-    let pairs = || input.shape.iter().zip(amounts.chunks_exact(2));
+    let pairs = || shape.iter().zip(amounts.chunks_exact(2));
     let framed = pairs().map(|(&extent, pair)| extent + pair[0] + pair[1]);
     Ok((pairs().map(|(_, pair)| pair[0]).collect(), framed.collect()))
 }
@@ -105,7 +105,7 @@ fn padded(cx: &NodeCx<'_>, value_slot: Option<usize>) -> Result<Built> {
     let (input, paddings) = (cx.input(0)?, cx.input(1)?);
     cx.expect_output(input.dtype())?;
     expect_same_scale(cx, input)?;
-    let (before, out_shape) = frame(input, paddings)?;
+    let (before, out_shape) = frame(input.shape, paddings)?;
     let zero = zero_of(input, input.element_size()?)?;
     let (shape, framed) = (input.shape.to_vec(), out_shape.clone());
     Built::kernel(out_shape, move |io, out| {

@@ -72,7 +72,7 @@ pub(super) fn broadcast_to(cx: &NodeCx<'_>) -> Result<Built> {
 /// `edge`: whether the outermost element is repeated (SYMMETRIC) or not (REFLECT).
 pub(super) fn mirror_pad(cx: &NodeCx<'_>, edge: bool) -> Result<Built> {
     let (input, size) = copied(cx)?;
-    let (before, shape) = frame(input, cx.input(1)?)?;
+    let (before, shape) = frame(input.shape, cx.input(1)?)?;
     check_tables(cx, &shape)?;
     let mut tables = Tables::default();
     let away = usize::from(!edge);

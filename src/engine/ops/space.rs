@@ -62,11 +62,7 @@ pub(super) fn space_to_batch_nd(cx: &NodeCx<'_>) -> Result<Built> {
     let input = copied(cx)?;
     let (by, amounts) = blocks(cx, input)?;
     let spatial = by.len();
-    let inner = Operand {
-        shape: &input.shape[1..=spatial],
-        ..input
-    };
-    let (front, framed) = frame(inner, amounts)?;
+    let (front, framed) = frame(&input.shape[1..=spatial], amounts)?;
     let mut padded = input.shape.to_vec();
     padded[1..=spatial].copy_from_slice(&framed);
     cx.output_bytes(0, &padded)?;
