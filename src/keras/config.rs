@@ -169,7 +169,11 @@ impl Config {
             return Ok(None);
         };
         match items(value) {
-            Some(list) => list.iter().map(|v| integer(key, v)).collect::<Result<_>>().map(Some),
+            Some(list) => list
+                .iter()
+                .map(|v| integer(key, v))
+                .collect::<Result<_>>()
+                .map(Some),
             None => Ok(Some(vec![integer(key, value)?])),
         }
     }
@@ -177,12 +181,18 @@ impl Config {
 
 /// A whole number that fits 32 bits.
 fn integer(key: &str, value: &Value) -> Result<i64> {
-    let whole = value
-        .as_i64()
-        .or_else(|| value.as_f64().filter(|x| x.fract() == 0.0).map(|x| x as i64));
+    let whole = value.as_i64().or_else(|| {
+        value
+            .as_f64()
+            .filter(|x| x.fract() == 0.0)
+            .map(|x| x as i64)
+    });
     match whole {
         Some(n) if i32::try_from(n).is_ok() => Ok(n),
-        _ => malformed!("its {key} holds {}, not a whole number of 32 bits", short(value)),
+        _ => malformed!(
+            "its {key} holds {}, not a whole number of 32 bits",
+            short(value)
+        ),
     }
 }
 
@@ -320,7 +330,8 @@ fn layer(index: usize, value: &Value, left: &mut usize) -> Result<Layer> {
     let module = object.get("module").and_then(Value::as_str);
     Ok(Layer {
         model: model(&class, object, left)?,
-        is_operation: module.is_some_and(|m| m.starts_with("keras.src.ops") || m.starts_with("keras.ops")),
+        is_operation: module
+            .is_some_and(|m| m.starts_with("keras.src.ops") || m.starts_with("keras.ops")),
         is_builtin: module.is_none_or(|m| m.split('.').next() == Some("keras")),
         name,
         class,
@@ -334,7 +345,11 @@ fn call(value: &Value) -> Result<Call> {
     match value {
         Value::Object(o) => {
             let args = match o.get("args") {
-                Some(args) => items(args).unwrap_or_default().iter().map(argument).collect(),
+                Some(args) => items(args)
+                    .unwrap_or_default()
+                    .iter()
+                    .map(argument)
+                    .collect(),
                 None => Ok(vec![]),
             };
             let kwargs = match o.get("kwargs") {
@@ -459,12 +474,21 @@ fn sequential_calls(
         let inner = first.and_then(|l| l.model.as_ref()).and_then(|m| {
             let source = m.inputs.first()?;
             let layer = m.layers.iter().find(|l| l.name == source.layer)?;
-            layer.config.get("batch_shape").or(layer.config.get("batch_input_shape"))
+            layer
+                .config
+                .get("batch_shape")
+                .or(layer.config.get("batch_input_shape"))
         });
         let shape = first
-            .and_then(|l| l.config.get("batch_input_shape").or(l.config.get("batch_shape")))
+            .and_then(|l| {
+                l.config
+                    .get("batch_input_shape")
+                    .or(l.config.get("batch_shape"))
+            })
             .or(settings.and_then(|s| s.get("build_input_shape")))
-            .or(object.get("build_config").and_then(|b| b.get("input_shape")))
+            .or(object
+                .get("build_config")
+                .and_then(|b| b.get("input_shape")))
             .or(inner)
             .filter(|v| v.is_array());
         let Some(shape) = shape else {

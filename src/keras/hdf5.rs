@@ -61,9 +61,9 @@ impl Hdf5 {
     }
 
     fn attributes(&self, path: &str) -> Result<HashMap<String, AttrValue>> {
-        self.group(path)?.attrs().or_else(|e| {
-            malformed!("The attributes of the HDF5 group '{path}' are damaged: {e}")
-        })
+        self.group(path)?
+            .attrs()
+            .or_else(|e| malformed!("The attributes of the HDF5 group '{path}' are damaged: {e}"))
     }
 
     /// A text attribute of a group; `None` if it has none of this name.
@@ -101,7 +101,9 @@ impl Hdf5 {
     /// Malformed if it is missing or damaged or larger than this file can hold; Unsupported if it holds no numbers.
     pub fn array(&self, path: &str) -> Result<Array> {
         let wrong = |e: hdf5_pure::Error| {
-            Error::Malformed(format!("The HDF5 array '{path}' is missing, damaged or cut off: {e}"))
+            Error::Malformed(format!(
+                "The HDF5 array '{path}' is missing, damaged or cut off: {e}"
+            ))
         };
         let dataset = self.file.dataset(path).map_err(wrong)?;
         let extents = dataset.shape().map_err(wrong)?;
@@ -134,7 +136,9 @@ impl Hdf5 {
                         .map(|&b| half::f16::from_le_bytes(b).to_f32())
                         .collect()
                 }
-                _ => return unsupported!("The HDF5 array '{path}' holds no numbers of a known type"),
+                _ => {
+                    return unsupported!("The HDF5 array '{path}' holds no numbers of a known type");
+                }
             },
             other => return unsupported!("The HDF5 array '{path}' holds {other}, not numbers"),
         };

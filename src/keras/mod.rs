@@ -71,7 +71,9 @@ pub fn read(bytes: Bytes) -> Result<Graph> {
         }
         None => return malformed!("This is no Keras file: it is neither HDF5 nor a zip archive"),
     };
-    let root = ["model_weights", ""].into_iter().find(|g| file.has_group(g));
+    let root = ["model_weights", ""]
+        .into_iter()
+        .find(|g| file.has_group(g));
     let weights = match (file.has_group("layers"), root) {
         (false, Some(root)) if file.texts(root, "layer_names")?.is_some() => {
             Weights::of_h5(&file, root)

@@ -99,7 +99,10 @@ impl<'a> Weights<'a> {
                 .iter()
                 .map(|l| self.listed(root, &l.name).map(Place::Listed))
                 .collect::<Result<_>>()?,
-            Place::Listed(list) => shares(model, list)?.into_iter().map(Place::Listed).collect(),
+            Place::Listed(list) => shares(model, list)?
+                .into_iter()
+                .map(Place::Listed)
+                .collect(),
         };
         Ok(places
             .into_iter()
@@ -196,7 +199,11 @@ fn owner(model: &Model, name: &[String]) -> Option<(usize, usize)> {
         scopes.iter().enumerate().find_map(|(i, scope)| {
             let layer = model.layers.iter().position(|l| same(l, scope))?;
             // A nested model finds its own layers in what is left of the name.
-            let rest = if model.layers[layer].model.is_some() { i + 1 } else { i };
+            let rest = if model.layers[layer].model.is_some() {
+                i + 1
+            } else {
+                i
+            };
             Some((layer, rest))
         })
     };
@@ -211,7 +218,9 @@ fn owner(model: &Model, name: &[String]) -> Option<(usize, usize)> {
     // TensorFlow 1 numbered scopes that were entered again: `conv2d_1` becomes `conv2d_1_1`.
     let numbered = || {
         matching(&|l, scope| {
-            let number = scope.strip_prefix(l.name.as_str()).and_then(|r| r.strip_prefix('_'));
+            let number = scope
+                .strip_prefix(l.name.as_str())
+                .and_then(|r| r.strip_prefix('_'));
             number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
         })
     };
@@ -221,7 +230,10 @@ fn owner(model: &Model, name: &[String]) -> Option<(usize, usize)> {
 /// `BatchNormalization` → `batch_normalization`, `Conv2D` → `conv2d`: a word begins at a capital that follows a small letter or
 /// comes before one.
 fn snake_case(class: &str) -> String {
-    let kept: Vec<char> = class.chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
+    let kept: Vec<char> = class
+        .chars()
+        .filter(|c| c.is_alphanumeric() || *c == '_')
+        .collect();
     let mut out = String::new();
     for (i, &c) in kept.iter().enumerate() {
         let before = i.checked_sub(1).and_then(|j| kept.get(j));

@@ -30,7 +30,10 @@ pub(super) fn of_value(b: &mut Builder, value: Option<&Value>, x: TensorId) -> R
         Value::Object(object) => object,
         _ => return malformed!("its activation is {}", short(value)),
     };
-    let class = object.get("class_name").and_then(Value::as_str).unwrap_or("");
+    let class = object
+        .get("class_name")
+        .and_then(Value::as_str)
+        .unwrap_or("");
     match object.get("config") {
         Some(Value::String(name)) => of_name(b, name, x),
         Some(Value::Object(config)) => of_settings(b, class, &Config(config.clone()), x),
@@ -54,7 +57,12 @@ pub(super) fn of_name(b: &mut Builder, name: &str, x: TensorId) -> Result<Tensor
             let y = b.node(Op::Logistic, &[x], shape);
             merge::mul(b, x, y)
         }
-        other => return unsupported!("its activation '{}' is not known here", other.escape_debug()),
+        other => {
+            return unsupported!(
+                "its activation '{}' is not known here",
+                other.escape_debug()
+            );
+        }
     })
 }
 
@@ -86,7 +94,10 @@ pub(super) fn of_class(
 
 /// ReLU with an upper limit, a slope below the threshold, and the threshold.
 fn relu(b: &mut Builder, c: &Config, x: TensorId) -> Result<TensorId> {
-    let most = c.get("max_value").map(|_| c.number("max_value", 0.0)).transpose()?;
+    let most = c
+        .get("max_value")
+        .map(|_| c.number("max_value", 0.0))
+        .transpose()?;
     let slope = c.number("negative_slope", 0.0)?;
     let threshold = c.number("threshold", 0.0)?;
     let shape = b.shape(x).to_vec();

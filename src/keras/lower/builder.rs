@@ -132,7 +132,9 @@ impl Builder {
     ) -> TensorId {
         let name = format!("{}/{}", self.scope, op.name().to_lowercase());
         let output = self.computed(name, dtype, shape);
-        self.subgraph.nodes.push(Node::new(op, inputs, vec![output]));
+        self.subgraph
+            .nodes
+            .push(Node::new(op, inputs, vec![output]));
         output
     }
 
@@ -148,7 +150,9 @@ impl Builder {
             .into_iter()
             .map(|(dtype, shape)| self.computed(name.clone(), dtype, shape))
             .collect();
-        self.subgraph.nodes.push(Node::new(op, inputs, outputs.clone()));
+        self.subgraph
+            .nodes
+            .push(Node::new(op, inputs, outputs.clone()));
         outputs
     }
 

@@ -29,7 +29,13 @@ pub(super) fn padding(c: &Config) -> Result<Padding> {
 }
 
 /// Extent after a window has passed over it.
-pub(super) fn window(extent: Dim, padding: Padding, size: i32, stride: i32, dilation: i32) -> Result<Dim> {
+pub(super) fn window(
+    extent: Dim,
+    padding: Padding,
+    size: i32,
+    stride: i32,
+    dilation: i32,
+) -> Result<Dim> {
     let Some(extent) = extent else {
         return Ok(None);
     };
@@ -111,7 +117,13 @@ impl Geometry {
 
     fn output(&self, [n, h, w]: [Dim; 3], channels: usize) -> Result<Vec<Dim>> {
         let along = |extent, i: usize| {
-            window(extent, self.padding, self.kernel[i], self.stride[i], self.dilation[i])
+            window(
+                extent,
+                self.padding,
+                self.kernel[i],
+                self.stride[i],
+                self.dilation[i],
+            )
         };
         Ok(vec![n, along(h, 0)?, along(w, 1)?, Some(channels)])
     }
@@ -139,13 +151,20 @@ pub(super) fn output_first(kernel: &[f32], outputs: usize) -> Vec<f32> {
 }
 
 /// Conv2D, grouped ones included.
-pub(super) fn conv2d(b: &mut Builder, c: &Config, weights: &Weights<'_>, x: TensorId) -> Result<TensorId> {
+pub(super) fn conv2d(
+    b: &mut Builder,
+    c: &Config,
+    weights: &Weights<'_>,
+    x: TensorId,
+) -> Result<TensorId> {
     let g = Geometry::of(c)?;
     let (extents, channels) = image(b, x)?;
     let filters = c.size("filters", 1)?;
     let groups = c.integer("groups")?.unwrap_or(1).max(1) as usize;
     if channels % groups != 0 || filters % groups != 0 {
-        return malformed!("its {groups} groups divide neither {channels} channels nor {filters} filters");
+        return malformed!(
+            "its {groups} groups divide neither {channels} channels nor {filters} filters"
+        );
     }
     let [h, w] = g.kernel_shape();
     let inputs = channels / groups;
@@ -153,7 +172,14 @@ pub(super) fn conv2d(b: &mut Builder, c: &Config, weights: &Weights<'_>, x: Tens
     let kernel = take(&mut arrays, "kernel", &[h, w, inputs, filters])?;
     let bias = bias(c, &mut arrays, filters)?;
     let kernel = output_first(&kernel, filters);
-    let y = conv_node(b, &g, x, ("kernel", &kernel, [filters, h, w, inputs]), &bias, extents)?;
+    let y = conv_node(
+        b,
+        &g,
+        x,
+        ("kernel", &kernel, [filters, h, w, inputs]),
+        &bias,
+        extents,
+    )?;
     activation::of_config(b, c, y)
 }
 
@@ -241,7 +267,11 @@ pub(super) fn separable_conv2d(
     let [h, w] = g.kernel_shape();
     let between = elements(&[channels, multiplier])?;
     let mut arrays = weights.arrays(&[])?.into_iter();
-    let kernel = take(&mut arrays, "depthwise_kernel", &[h, w, channels, multiplier])?;
+    let kernel = take(
+        &mut arrays,
+        "depthwise_kernel",
+        &[h, w, channels, multiplier],
+    )?;
     let pointwise = take(&mut arrays, "pointwise_kernel", &[1, 1, between, filters])?;
     let bias = bias(c, &mut arrays, filters)?;
     let y = depthwise(b, &g, x, (&kernel, multiplier), &vec![0.0; between])?;
@@ -254,6 +284,13 @@ pub(super) fn separable_conv2d(
     let (extents, _) = image(b, y)?;
     let pointwise = output_first(&pointwise, filters);
     let shape = [filters, 1, 1, between];
-    let y = conv_node(b, &point, y, ("pointwise_kernel", &pointwise, shape), &bias, extents)?;
+    let y = conv_node(
+        b,
+        &point,
+        y,
+        ("pointwise_kernel", &pointwise, shape),
+        &bias,
+        extents,
+    )?;
     activation::of_config(b, c, y)
 }

@@ -10,7 +10,12 @@ use crate::graph::{FullyConnected, Op, TensorId};
 use crate::malformed;
 
 /// Dense, over the last axis of any rank.
-pub(super) fn dense(b: &mut Builder, c: &Config, weights: &Weights<'_>, x: TensorId) -> Result<TensorId> {
+pub(super) fn dense(
+    b: &mut Builder,
+    c: &Config,
+    weights: &Weights<'_>,
+    x: TensorId,
+) -> Result<TensorId> {
     let units = c.size("units", 1)?;
     let Some(&Some(inputs)) = b.shape(x).last() else {
         return malformed!("it takes a last axis of known extent");

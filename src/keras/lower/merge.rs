@@ -64,7 +64,12 @@ pub(super) fn float(b: &mut Builder, x: TensorId) -> TensorId {
 }
 
 /// The merge layers.
-pub(super) fn layer(b: &mut Builder, class: &str, c: &Config, inputs: &[TensorId]) -> Result<TensorId> {
+pub(super) fn layer(
+    b: &mut Builder,
+    class: &str,
+    c: &Config,
+    inputs: &[TensorId],
+) -> Result<TensorId> {
     let Some((&first, rest)) = inputs.split_first() else {
         return malformed!("it is called without a tensor");
     };

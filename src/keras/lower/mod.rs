@@ -57,7 +57,9 @@ fn signature(model: &Model, inputs: &[TensorId], outputs: &[TensorId]) -> Signat
         }
     };
     let named_inputs = model.inputs.iter().zip(inputs);
-    let inputs = named_inputs.map(|(s, &id)| (unique(&s.layer), id)).collect();
+    let inputs = named_inputs
+        .map(|(s, &id)| (unique(&s.layer), id))
+        .collect();
     used.clear();
     let mut unique = |name: &str| {
         let n = used.entry(name.to_owned()).or_default();
@@ -278,7 +280,13 @@ fn lower_layer(
         "ReLU" | "ThresholdedReLU" | "LeakyReLU" | "PReLU" | "ELU" | "Softmax"
             if !layer.is_operation =>
         {
-            one(activation::of_class(b, &layer.class, c, weights, call.tensor()?)?)
+            one(activation::of_class(
+                b,
+                &layer.class,
+                c,
+                weights,
+                call.tensor()?,
+            )?)
         }
         "MaxPooling2D" | "MaxPool2D" => one(pool::max2d(b, c, call.tensor()?)?),
         "AveragePooling2D" | "AvgPool2D" => one(pool::average2d(b, c, call.tensor()?)?),
@@ -291,9 +299,16 @@ fn lower_layer(
         "Add" | "Multiply" | "Subtract" | "Concatenate" if !layer.is_operation => {
             one(merge::layer(b, &layer.class, c, &call.tensors())?)
         }
-        "Dropout" | "SpatialDropout1D" | "SpatialDropout2D" | "SpatialDropout3D"
-        | "AlphaDropout" | "GaussianDropout" | "GaussianNoise" | "ActivityRegularization"
-        | "Identity" | "StochasticDepth" => one(call.tensor()?),
+        "Dropout"
+        | "SpatialDropout1D"
+        | "SpatialDropout2D"
+        | "SpatialDropout3D"
+        | "AlphaDropout"
+        | "GaussianDropout"
+        | "GaussianNoise"
+        | "ActivityRegularization"
+        | "Identity"
+        | "StochasticDepth" => one(call.tensor()?),
         "Lambda" => unsupported!(
             "it runs Python code that only TensorFlow can run; replace it by Keras' own layers, or export the model with TensorFlow's converter to .tflite"
         ),

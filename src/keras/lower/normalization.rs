@@ -21,7 +21,12 @@ pub(super) fn axis(axis: i64, rank: usize) -> Result<usize> {
 }
 
 /// BatchNormalization: γ (x − mean) / √(variance + ε) + β along one axis, as x · scale + shift.
-pub(super) fn batch(b: &mut Builder, c: &Config, weights: &Weights<'_>, x: TensorId) -> Result<TensorId> {
+pub(super) fn batch(
+    b: &mut Builder,
+    c: &Config,
+    weights: &Weights<'_>,
+    x: TensorId,
+) -> Result<TensorId> {
     let rank = b.shape(x).len();
     let axes = c.integers("axis")?.unwrap_or_else(|| vec![-1]);
     let [axis_of] = axes[..] else {
@@ -54,7 +59,13 @@ pub(super) fn batch(b: &mut Builder, c: &Config, weights: &Weights<'_>, x: Tenso
 }
 
 /// x · scale + shift along one axis.
-fn scale_shift(b: &mut Builder, x: TensorId, axis: usize, scale: &[f64], shift: &[f64]) -> TensorId {
+fn scale_shift(
+    b: &mut Builder,
+    x: TensorId,
+    axis: usize,
+    scale: &[f64],
+    shift: &[f64],
+) -> TensorId {
     // The last axis broadcasts by itself.
     let mut shape = vec![1; b.shape(x).len() - axis];
     shape[0] = scale.len();
@@ -95,9 +106,9 @@ fn spread(key: &str, c: &Config, default: f64, count: usize) -> Result<Vec<f64>>
 /// Rescaling: x · scale + offset.
 pub(super) fn rescaling(b: &mut Builder, c: &Config, x: TensorId) -> Result<TensorId> {
     let x = merge::float(b, x);
-    let several = ["scale", "offset"].iter().any(|k| {
-        c.get(k).is_some_and(|v| unwrap_array(v).as_f64().is_none())
-    });
+    let several = ["scale", "offset"]
+        .iter()
+        .any(|k| c.get(k).is_some_and(|v| unwrap_array(v).as_f64().is_none()));
     let rank = b.shape(x).len();
     let channels = match b.shape(x).last() {
         Some(&Some(n)) if several => n,
@@ -133,14 +144,20 @@ pub(super) fn normalization(
         _ => return unsupported!("it normalizes along several axes"),
     };
     let (mean, variance) = if c.get("mean").is_some() {
-        (spread("mean", c, 0.0, count)?, spread("variance", c, 1.0, count)?)
+        (
+            spread("mean", c, 0.0, count)?,
+            spread("variance", c, 1.0, count)?,
+        )
     } else {
         let mut arrays = weights.arrays(&[])?.into_iter();
         let mut next = |what: &str| match arrays.next() {
             Some(array) if array.data.len() == count => {
                 Ok(array.data.into_iter().map(f64::from).collect::<Vec<f64>>())
             }
-            Some(array) => malformed!("its {what} has the shape {:?}, not {count} numbers", array.shape),
+            Some(array) => malformed!(
+                "its {what} has the shape {:?}, not {count} numbers",
+                array.shape
+            ),
             None => malformed!(
                 "it has no statistics; call its adapt() on data (or give it a mean and a variance) and save the model again"
             ),
@@ -151,7 +168,9 @@ pub(super) fn normalization(
     let deviation: Vec<f64> = variance.iter().map(|v| v.sqrt().max(1e-7)).collect();
     let (scale, shift): (Vec<f64>, Vec<f64>) = match c.flag("invert", false) {
         true => (deviation, mean),
-        false => (mean.iter().zip(&deviation)).map(|(m, d)| (1.0 / d, -m / d)).unzip(),
+        false => (mean.iter().zip(&deviation))
+            .map(|(m, d)| (1.0 / d, -m / d))
+            .unzip(),
     };
     Ok(scale_shift(b, x, along, &scale, &shift))
 }

@@ -82,7 +82,10 @@ pub(super) fn reshape_layer(b: &mut Builder, c: &Config, x: TensorId) -> Result<
         }
         None => None,
     };
-    if target.len() == 1 + target.iter().filter(|&&d| d != -1).count() || free == Some(1) || free.is_none() {
+    if target.len() == 1 + target.iter().filter(|&&d| d != -1).count()
+        || free == Some(1)
+        || free.is_none()
+    {
         let mut shape = vec![batch];
         shape.extend(target.iter().map(|&d| match d {
             -1 => free,

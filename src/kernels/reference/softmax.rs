@@ -107,7 +107,9 @@ impl Softmax16 {
         Self {
             multiplier: Multiplier::from_real(real),
             exp: table_i16_f64((10.0 / range, 32767), (2.0 / range, 0), f64::exp),
-            one_over_one_plus: table_i16_f64((1.0 / range, -32768), (2.0 / range, 0), |x| 1.0 / (1.0 + x)),
+            one_over_one_plus: table_i16_f64((1.0 / range, -32768), (2.0 / range, 0), |x| {
+                1.0 / (1.0 + x)
+            }),
         }
     }
 }
