@@ -5,9 +5,13 @@ mod builder;
 mod call;
 mod conv;
 mod dense;
+mod functions;
 mod input;
 mod merge;
 mod normalization;
+mod operation;
+mod ops;
+mod package;
 mod pool;
 mod reshape;
 
@@ -284,7 +288,7 @@ fn lower_layer(
                 b,
                 &layer.class,
                 c,
-                weights,
+                Some(weights),
                 call.tensor()?,
             )?)
         }
@@ -309,6 +313,16 @@ fn lower_layer(
         | "ActivityRegularization"
         | "Identity"
         | "StochasticDepth" => one(call.tensor()?),
+        "LayerScale" => one(package::layer_scale(b, weights, call.tensor()?)?),
+        "CustomScaleLayer" => one(package::scaled_sum(b, c, &call.tensors())?),
+        "MultiScaleTemporalConvolution" => one(package::temporal_convolution(
+            b,
+            c,
+            weights,
+            call.tensor()?,
+        )?),
+        "TFOpLambda" => one(operation::of_tensorflow(b, c, call)?),
+        _ if layer.is_operation => one(operation::of_keras(b, layer, call)?),
         "Lambda" => unsupported!(
             "it runs Python code that only TensorFlow can run; replace it by Keras' own layers, or export the model with TensorFlow's converter to .tflite"
         ),
