@@ -293,7 +293,7 @@ fn lower_layer(
         "MaxPooling2D" | "MaxPool2D" => one(pool::max2d(b, c, call.tensor()?)?),
         "AveragePooling2D" | "AvgPool2D" => one(pool::average2d(b, c, call.tensor()?)?),
         "GlobalAveragePooling2D" | "GlobalAvgPool2D" => {
-            one(pool::global_average2d(b, c, call.tensor()?)?)
+            one(pool::global(b, c, call.tensor()?, 2, false)?)
         }
         "ZeroPadding2D" => one(reshape::zero_padding2d(b, c, call.tensor()?)?),
         "Flatten" => one(reshape::flatten(b, c, call.tensor()?)?),
