@@ -9,7 +9,9 @@ mod functions;
 mod input;
 mod merge;
 mod normalization;
+mod operation;
 mod ops;
+mod package;
 mod pool;
 mod reshape;
 
@@ -311,6 +313,16 @@ fn lower_layer(
         | "ActivityRegularization"
         | "Identity"
         | "StochasticDepth" => one(call.tensor()?),
+        "LayerScale" => one(package::layer_scale(b, weights, call.tensor()?)?),
+        "CustomScaleLayer" => one(package::scaled_sum(b, c, &call.tensors())?),
+        "MultiScaleTemporalConvolution" => one(package::temporal_convolution(
+            b,
+            c,
+            weights,
+            call.tensor()?,
+        )?),
+        "TFOpLambda" => one(operation::of_tensorflow(b, c, call)?),
+        _ if layer.is_operation => one(operation::of_keras(b, layer, call)?),
         "Lambda" => unsupported!(
             "it runs Python code that only TensorFlow can run; replace it by Keras' own layers, or export the model with TensorFlow's converter to .tflite"
         ),
