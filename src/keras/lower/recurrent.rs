@@ -152,7 +152,13 @@ fn run(
     }
     let [n, _, _] = line(b, x)?;
     let initial = match (initial, n) {
-        (Some(initial), _) => initial,
+        (Some(initial), _) => {
+            let fits = |&id: &TensorId| matches!(*b.shape(id), [_, Some(k)] if k == cell.units);
+            if !initial.iter().all(fits) {
+                return malformed!("its initial states are not [batch, {}]", cell.units);
+            }
+            initial
+        }
         (None, Some(n)) => {
             let zeros = vec![0.0; n.saturating_mul(cell.units)];
             let zero = b.f32s("initial_state", &[n, cell.units], &zeros);
