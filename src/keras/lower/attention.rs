@@ -27,7 +27,10 @@ fn query_value_key(call: &Call) -> Result<[TensorId; 3]> {
     match list.tensors()[..] {
         [q, v] => Ok([q, v, v]),
         [q, v, k] => Ok([q, v, k]),
-        ref other => malformed!("it takes query, value and key, but is given {} tensors", other.len()),
+        ref other => malformed!(
+            "it takes query, value and key, but is given {} tensors",
+            other.len()
+        ),
     }
 }
 
@@ -55,7 +58,9 @@ fn refuse_masks(call: &Call) -> Result<()> {
 /// Scores without those of later steps.
 fn causal(b: &mut Builder, scores: TensorId) -> Result<TensorId> {
     let &[.., Some(rows), Some(columns)] = b.shape(scores) else {
-        return unsupported!("its causal mask needs a known number of steps; save the model with a fixed input shape");
+        return unsupported!(
+            "its causal mask needs a known number of steps; save the model with a fixed input shape"
+        );
     };
     let mut mask = vec![0.0; elements(&[rows, columns])?];
     for (r, row) in mask.chunks_mut(columns.max(1)).enumerate() {
@@ -92,14 +97,18 @@ pub(super) fn attention(
     let [q, v, k] = query_value_key(call)?;
     for id in [q, v, k] {
         if b.shape(id).len() != 3 {
-            return malformed!("it takes [batch, steps, features], but is given {} axes", b.shape(id).len());
+            return malformed!(
+                "it takes [batch, steps, features], but is given {} axes",
+                b.shape(id).len()
+            );
         }
     }
     let Some(&Some(features)) = b.shape(q).last() else {
         return malformed!("it takes a known number of features");
     };
     let mut arrays = weights.arrays(&[])?.into_iter();
-    let mut single = |what: &str| -> Result<f64> { Ok(f64::from(take(&mut arrays, what, &[])?[0])) };
+    let mut single =
+        |what: &str| -> Result<f64> { Ok(f64::from(take(&mut arrays, what, &[])?[0])) };
     let scores = if additive {
         let y = sums(b, q, k, None)?;
         let y = match c.flag("use_scale", true) {
@@ -196,7 +205,10 @@ fn steps(b: &mut Builder, x: TensorId) -> Result<TensorId> {
             let steps = product(middle)?;
             reshape(b, x, vec![n, steps, f])
         }
-        _ => malformed!("it takes [batch, steps, features], but is given {} axes", shape.len()),
+        _ => malformed!(
+            "it takes [batch, steps, features], but is given {} axes",
+            shape.len()
+        ),
     }
 }
 
@@ -227,12 +239,18 @@ pub(super) fn multi_head(
             query: count,
             shared: count,
             key_size: size,
-            value_size: c.integer("value_dim")?.map_or(Ok(size), |_| c.size("value_dim", 1))?,
+            value_size: c
+                .integer("value_dim")?
+                .map_or(Ok(size), |_| c.size("value_dim", 1))?,
             bias: c.flag("use_bias", true),
         }
     };
     if heads.query % heads.shared != 0 {
-        return malformed!("its {} query heads do not share {} heads of keys", heads.query, heads.shared);
+        return malformed!(
+            "its {} query heads do not share {} heads of keys",
+            heads.query,
+            heads.shared
+        );
     }
     let tensor = |position, name| match call.argument(position, name) {
         Some(Arg::Tensor(id)) => Some(*id),
@@ -247,22 +265,51 @@ pub(super) fn multi_head(
     if let Some(axes) = c.integers("attention_axes")?
         && !axes.iter().copied().eq(1..rank as i64 - 1)
     {
-        return unsupported!("its attention_axes are {axes:?}; all axes between batch and features are known");
+        return unsupported!(
+            "its attention_axes are {axes:?}; all axes between batch and features are known"
+        );
     }
     let outer = b.shape(query).to_vec();
     let (query, value, key) = (steps(b, query)?, steps(b, value)?, steps(b, key)?);
 
     let mut arrays = weights
         .arrays(&[
-            "query_dense", "_query_dense", "key_dense", "_key_dense", "value_dense", "_value_dense",
-            "output_dense", "_output_dense",
+            "query_dense",
+            "_query_dense",
+            "key_dense",
+            "_key_dense",
+            "value_dense",
+            "_value_dense",
+            "output_dense",
+            "_output_dense",
         ])?
         .into_iter();
     let arrays = &mut arrays;
     let factor = 1.0 / (heads.key_size as f32).sqrt();
-    let q = project(b, arrays, query, ("query", heads.query, heads.key_size), heads.bias, factor)?;
-    let k = project(b, arrays, key, ("key", heads.shared, heads.key_size), heads.bias, 1.0)?;
-    let v = project(b, arrays, value, ("value", heads.shared, heads.value_size), heads.bias, 1.0)?;
+    let q = project(
+        b,
+        arrays,
+        query,
+        ("query", heads.query, heads.key_size),
+        heads.bias,
+        factor,
+    )?;
+    let k = project(
+        b,
+        arrays,
+        key,
+        ("key", heads.shared, heads.key_size),
+        heads.bias,
+        1.0,
+    )?;
+    let v = project(
+        b,
+        arrays,
+        value,
+        ("value", heads.shared, heads.value_size),
+        heads.bias,
+        1.0,
+    )?;
     let (n, t) = (b.shape(q)[0], b.shape(q)[1]);
     let mut q = apart(b, q, heads.query, heads.key_size)?;
     let k = apart(b, k, heads.shared, heads.key_size)?;
@@ -272,7 +319,9 @@ pub(super) fn multi_head(
     let (mask, wants_scores) = (asks("use_causal_mask"), asks("return_attention_scores"));
     if group > 1 {
         if mask || wants_scores {
-            return unsupported!("a causal mask or the scores of grouped queries are not known here");
+            return unsupported!(
+                "a causal mask or the scores of grouped queries are not known here"
+            );
         }
         // The queries that share a key follow one another: they are more steps of one head.
         let more: Dim = t.map(|t| t * group);
@@ -302,12 +351,21 @@ pub(super) fn multi_head(
         Some(&[f]) if f > 0 => f as usize,
         Some(other) => return unsupported!("its output_shape is {other:?}; one axis is known"),
     };
-    let kernel = take(arrays, "output kernel", &[heads.query, heads.value_size, features])?;
+    let kernel = take(
+        arrays,
+        "output kernel",
+        &[heads.query, heads.value_size, features],
+    )?;
     let bias = match heads.bias {
         true => Some(take(arrays, "output bias", &[features])?),
         false => None,
     };
-    y = affine(b, y, ("output", &output_first(&kernel, features)), bias.as_deref());
+    y = affine(
+        b,
+        y,
+        ("output", &output_first(&kernel, features)),
+        bias.as_deref(),
+    );
     let mut shape = outer;
     if let Some(last) = shape.last_mut() {
         *last = Some(features);

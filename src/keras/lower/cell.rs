@@ -81,7 +81,10 @@ impl Cell {
         let (mut bias, mut recurrent_bias) = (vec![0.0; wide], None);
         if c.flag("use_bias", true) {
             // Files from before the setting tell by the shape of the bias.
-            let two = arrays.as_slice().first().is_some_and(|a| a.shape == [2, wide]);
+            let two = arrays
+                .as_slice()
+                .first()
+                .is_some_and(|a| a.shape == [2, wide]);
             if kind == Kind::Gru && (two || reset_after) {
                 reset_after = true;
                 bias = take(arrays, "bias", &[2, wide])?;

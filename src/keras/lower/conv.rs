@@ -182,7 +182,17 @@ pub(super) fn conv2d(
     weights: &Weights<'_>,
     x: TensorId,
 ) -> Result<TensorId> {
-    let g = Geometry::of(c)?;
+    conv(b, c, weights, &Geometry::of(c)?, x)
+}
+
+/// A convolution over an image.
+pub(super) fn conv(
+    b: &mut Builder,
+    c: &Config,
+    weights: &Weights<'_>,
+    g: &Geometry,
+    x: TensorId,
+) -> Result<TensorId> {
     let (extents, channels) = image(b, x)?;
     let filters = c.size("filters", 1)?;
     let groups = c.integer("groups")?.unwrap_or(1).max(1) as usize;
@@ -199,7 +209,7 @@ pub(super) fn conv2d(
     let kernel = output_first(&kernel, filters);
     let y = conv_node(
         b,
-        &g,
+        g,
         x,
         ("kernel", &kernel, [filters, h, w, inputs]),
         &bias,

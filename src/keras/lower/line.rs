@@ -15,7 +15,10 @@ use crate::malformed;
 pub(super) fn line(b: &Builder, x: TensorId) -> Result<[Dim; 3]> {
     match *b.shape(x) {
         [n, t, c] => Ok([n, t, c]),
-        ref other => malformed!("it takes [batch, steps, channels], but is given {} axes", other.len()),
+        ref other => malformed!(
+            "it takes [batch, steps, channels], but is given {} axes",
+            other.len()
+        ),
     }
 }
 
@@ -149,7 +152,12 @@ pub(super) fn up_sampling(b: &mut Builder, c: &Config, x: TensorId) -> Result<Te
 
 /// x several times along each axis.
 pub(super) fn tile(b: &mut Builder, x: TensorId, counts: &[usize]) -> TensorId {
-    let shape = b.shape(x).iter().zip(counts).map(|(d, &n)| d.map(|d| d * n)).collect();
+    let shape = b
+        .shape(x)
+        .iter()
+        .zip(counts)
+        .map(|(d, &n)| d.map(|d| d * n))
+        .collect();
     let counts: Vec<i32> = counts.iter().map(|&n| n as i32).collect();
     let counts = b.i32s("multiples", &[counts.len()], &counts);
     b.node(Op::Tile, &[x, counts], shape)
@@ -159,7 +167,10 @@ pub(super) fn tile(b: &mut Builder, x: TensorId, counts: &[usize]) -> TensorId {
 pub(super) fn repeat_vector(b: &mut Builder, c: &Config, x: TensorId) -> Result<TensorId> {
     let count = c.size("n", 1)?;
     let &[n, channels] = b.shape(x) else {
-        return malformed!("it takes [batch, channels], but is given {} axes", b.shape(x).len());
+        return malformed!(
+            "it takes [batch, channels], but is given {} axes",
+            b.shape(x).len()
+        );
     };
     let x = reshape(b, x, vec![n, Some(1), channels])?;
     Ok(tile(b, x, &[1, count, 1]))
@@ -172,8 +183,13 @@ pub(super) fn permute(b: &mut Builder, c: &Config, x: TensorId) -> Result<Tensor
     let mut seen: Vec<i64> = dims.clone();
     seen.sort_unstable();
     if !seen.iter().copied().eq(1..rank as i64) {
-        return malformed!("its dims {dims:?} are no order of the {} axes behind the batch", rank - 1);
+        return malformed!(
+            "its dims {dims:?} are no order of the {} axes behind the batch",
+            rank - 1
+        );
     }
-    let order: Vec<usize> = std::iter::once(0).chain(dims.iter().map(|&d| d as usize)).collect();
+    let order: Vec<usize> = std::iter::once(0)
+        .chain(dims.iter().map(|&d| d as usize))
+        .collect();
     Ok(ops::transpose(b, x, &order))
 }

@@ -31,7 +31,9 @@ pub(super) fn over_steps(
         return malformed!("it takes [batch, steps, features] and a state");
     };
     let Some(count) = t.and_then(|t| i32::try_from(t).ok()) else {
-        return unsupported!("it reads an unknown number of steps; save the model with a fixed input shape");
+        return unsupported!(
+            "it reads an unknown number of steps; save the model with a fixed input shape"
+        );
     };
     let units = b.shape(first).last().copied().flatten();
     let zero = b.i32s("first_step", &[], &[0]);
@@ -93,11 +95,18 @@ pub(super) fn over_steps(
         };
         let place = body.node(place, &[origin, at, origin], vec![Some(3)]);
         let all = inputs[inputs.len() - 1];
-        results.push(body.node(Op::DynamicUpdateSlice, &[all, row, place], vec![n, t, units]));
+        results.push(body.node(
+            Op::DynamicUpdateSlice,
+            &[all, row, place],
+            vec![n, t, units],
+        ));
     }
     let body = b.subgraph(body, "body", results);
 
-    let outputs = carried.iter().map(|&id| (b.dtype(id), b.shape(id).to_vec())).collect();
+    let outputs = carried
+        .iter()
+        .map(|&id| (b.dtype(id), b.shape(id).to_vec()))
+        .collect();
     let inputs = carried.iter().map(|&id| Some(id)).collect();
     let made = b.several(Op::While { condition, body }, inputs, outputs);
     let last = made[2..2 + initial.len()].to_vec();
@@ -115,5 +124,10 @@ fn room(b: &mut Builder, shape: &[Dim]) -> Result<TensorId> {
     }
     let dims = b.i32s("sequence_shape", &[extents.len()], &extents);
     let zero = b.scalar("zero", 0.0);
-    Ok(b.typed(Op::Fill, vec![Some(dims), Some(zero)], DType::Float32, shape.to_vec()))
+    Ok(b.typed(
+        Op::Fill,
+        vec![Some(dims), Some(zero)],
+        DType::Float32,
+        shape.to_vec(),
+    ))
 }

@@ -48,8 +48,17 @@ pub(super) fn hand_on(
         return Ok(());
     };
     match layer.class.as_str() {
-        "GlobalAveragePooling1D" | "GlobalAvgPool1D" | "Attention" | "AdditiveAttention" | "MultiHeadAttention"
-        | "GroupQueryAttention" | "TimeDistributed" | "Softmax" | "Concatenate" | "ConvLSTM1D" | "ConvLSTM2D" => {
+        "GlobalAveragePooling1D"
+        | "GlobalAvgPool1D"
+        | "Attention"
+        | "AdditiveAttention"
+        | "MultiHeadAttention"
+        | "GroupQueryAttention"
+        | "TimeDistributed"
+        | "Softmax"
+        | "Concatenate"
+        | "ConvLSTM1D"
+        | "ConvLSTM2D" => {
             unsupported!(
                 "it reads a sequence of which some steps are masked (Masking, or Embedding with mask_zero), and would leave those out, which is not known here for this layer; save the model with mask_zero=False, or without Masking"
             )
@@ -63,10 +72,30 @@ pub(super) fn hand_on(
             }
             Ok(())
         }
-        "Dense" | "Activation" | "ReLU" | "LeakyReLU" | "PReLU" | "ELU" | "ThresholdedReLU" | "Dropout"
-        | "SpatialDropout1D" | "AlphaDropout" | "GaussianDropout" | "GaussianNoise" | "ActivityRegularization"
-        | "BatchNormalization" | "LayerNormalization" | "UnitNormalization" | "GroupNormalization" | "Identity"
-        | "Add" | "Subtract" | "Multiply" | "Average" | "Maximum" | "Minimum" => {
+        "Dense"
+        | "Activation"
+        | "ReLU"
+        | "LeakyReLU"
+        | "PReLU"
+        | "ELU"
+        | "ThresholdedReLU"
+        | "Dropout"
+        | "SpatialDropout1D"
+        | "AlphaDropout"
+        | "GaussianDropout"
+        | "GaussianNoise"
+        | "ActivityRegularization"
+        | "BatchNormalization"
+        | "LayerNormalization"
+        | "UnitNormalization"
+        | "GroupNormalization"
+        | "Identity"
+        | "Add"
+        | "Subtract"
+        | "Multiply"
+        | "Average"
+        | "Maximum"
+        | "Minimum" => {
             for &id in outputs {
                 b.masks.entry(id).or_insert(mask);
             }

@@ -99,7 +99,11 @@ pub(super) fn layer(
 
 /// Inputs with as many axes as the one that has most: Keras puts axes of 1 behind the batch.
 fn aligned(b: &mut Builder, inputs: &[TensorId]) -> Result<Vec<TensorId>> {
-    let most = inputs.iter().map(|&id| b.shape(id).len()).max().unwrap_or(0);
+    let most = inputs
+        .iter()
+        .map(|&id| b.shape(id).len())
+        .max()
+        .unwrap_or(0);
     let mut out = vec![];
     for &id in inputs {
         let mut shape = b.shape(id).to_vec();
@@ -127,7 +131,9 @@ pub(super) fn dot(b: &mut Builder, c: &Config, inputs: &[TensorId]) -> Result<Te
     let (rank_x, rank_y) = (b.shape(x).len(), b.shape(y).len());
     let along = [axis(axes[0], rank_x)?, axis(axes[1], rank_y)?];
     if along.contains(&0) || ![2, 3].contains(&rank_x) || ![2, 3].contains(&rank_y) {
-        return unsupported!("it sums along the axes {axes:?} of {rank_x} and {rank_y} axes; two or three axes, the batch left out, are known");
+        return unsupported!(
+            "it sums along the axes {axes:?} of {rank_x} and {rank_y} axes; two or three axes, the batch left out, are known"
+        );
     }
     if c.flag("normalize", false) {
         x = unit_over(b, x, &[along[0]])?;

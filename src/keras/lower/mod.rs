@@ -66,7 +66,15 @@ pub(super) fn graph(model: &Model, weights: Weights<'_>, keras: u32) -> Result<G
 fn needs_one_sample(model: &Model) -> bool {
     model.layers.iter().any(|l| {
         let class = l.class.as_str();
-        let ties = ["LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "TimeDistributed"].contains(&class)
+        let ties = [
+            "LSTM",
+            "GRU",
+            "SimpleRNN",
+            "RNN",
+            "Bidirectional",
+            "TimeDistributed",
+        ]
+        .contains(&class)
             || class.ends_with("DTranspose");
         ties || l.model.as_ref().is_some_and(needs_one_sample)
     })
@@ -350,11 +358,27 @@ fn lower_layer(
         )?),
         "TFOpLambda" => one(operation::of_tensorflow(b, c, call)?),
         _ if layer.is_operation => one(operation::of_keras(b, layer, call)?),
-        "Conv1D" | "Convolution1D" => one(line::conv1d(b, line::Kind::Plain, c, weights, call.tensor()?)?),
-        "DepthwiseConv1D" => one(line::conv1d(b, line::Kind::Depthwise, c, weights, call.tensor()?)?),
-        "SeparableConv1D" | "SeparableConvolution1D" => {
-            one(line::conv1d(b, line::Kind::Separable, c, weights, call.tensor()?)?)
-        }
+        "Conv1D" | "Convolution1D" => one(line::conv1d(
+            b,
+            line::Kind::Plain,
+            c,
+            weights,
+            call.tensor()?,
+        )?),
+        "DepthwiseConv1D" => one(line::conv1d(
+            b,
+            line::Kind::Depthwise,
+            c,
+            weights,
+            call.tensor()?,
+        )?),
+        "SeparableConv1D" | "SeparableConvolution1D" => one(line::conv1d(
+            b,
+            line::Kind::Separable,
+            c,
+            weights,
+            call.tensor()?,
+        )?),
         "Conv2DTranspose" | "Convolution2DTranspose" => {
             one(transpose_conv::plane(b, c, weights, call.tensor()?)?)
         }
@@ -370,8 +394,12 @@ fn lower_layer(
         "GlobalAveragePooling1D" | "GlobalAvgPool1D" => {
             one(pool::global(b, c, call.tensor()?, 1, false)?)
         }
-        "GlobalMaxPooling1D" | "GlobalMaxPool1D" => one(pool::global(b, c, call.tensor()?, 1, true)?),
-        "GlobalMaxPooling2D" | "GlobalMaxPool2D" => one(pool::global(b, c, call.tensor()?, 2, true)?),
+        "GlobalMaxPooling1D" | "GlobalMaxPool1D" => {
+            one(pool::global(b, c, call.tensor()?, 1, true)?)
+        }
+        "GlobalMaxPooling2D" | "GlobalMaxPool2D" => {
+            one(pool::global(b, c, call.tensor()?, 2, true)?)
+        }
         "ZeroPadding1D" => one(line::zero_padding(b, c, call.tensor()?)?),
         "Cropping1D" => one(line::cropping(b, c, call.tensor()?)?),
         "Cropping2D" => one(resize::cropping(b, c, call.tensor()?)?),
@@ -381,7 +409,9 @@ fn lower_layer(
         "CenterCrop" => one(resize::center_crop(b, c, call.tensor()?)?),
         "Permute" => one(line::permute(b, c, call.tensor()?)?),
         "RepeatVector" => one(line::repeat_vector(b, c, call.tensor()?)?),
-        "Average" | "Maximum" | "Minimum" => one(merge::layer(b, &layer.class, c, &call.tensors())?),
+        "Average" | "Maximum" | "Minimum" => {
+            one(merge::layer(b, &layer.class, c, &call.tensors())?)
+        }
         "Dot" => one(merge::dot(b, c, &call.tensors())?),
         "Embedding" => one(embedding::embedding(b, c, weights, call.tensor()?)?),
         "Masking" => one(masks::masking(b, c, call.tensor()?)?),
@@ -391,14 +421,34 @@ fn lower_layer(
         "Attention" => attention::attention(b, false, c, weights, call),
         "AdditiveAttention" => attention::attention(b, true, c, weights, call),
         "MultiHeadAttention" => attention::multi_head(b, false, c, weights, call),
-        "GroupQueryAttention" | "GroupedQueryAttention" => attention::multi_head(b, true, c, weights, call),
-        "RandomFlip" | "RandomRotation" | "RandomZoom" | "RandomContrast" | "RandomTranslation"
-        | "RandomBrightness" | "RandomHeight" | "RandomWidth" | "RandomShear" | "RandomColorJitter"
-        | "RandomHue" | "RandomSaturation" | "RandomSharpness" | "RandomGrayscale" | "RandomErasing"
-        | "RandomInvert" | "RandomPosterization" | "RandomColorDegeneration" | "RandomGaussianBlur"
-        | "RandomPerspective" | "RandomElasticTransform" | "CutMix" | "MixUp" | "RandAugment" | "AugMix" => {
-            one(call.tensor()?)
+        "GroupQueryAttention" | "GroupedQueryAttention" => {
+            attention::multi_head(b, true, c, weights, call)
         }
+        "RandomFlip"
+        | "RandomRotation"
+        | "RandomZoom"
+        | "RandomContrast"
+        | "RandomTranslation"
+        | "RandomBrightness"
+        | "RandomHeight"
+        | "RandomWidth"
+        | "RandomShear"
+        | "RandomColorJitter"
+        | "RandomHue"
+        | "RandomSaturation"
+        | "RandomSharpness"
+        | "RandomGrayscale"
+        | "RandomErasing"
+        | "RandomInvert"
+        | "RandomPosterization"
+        | "RandomColorDegeneration"
+        | "RandomGaussianBlur"
+        | "RandomPerspective"
+        | "RandomElasticTransform"
+        | "CutMix"
+        | "MixUp"
+        | "RandAugment"
+        | "AugMix" => one(call.tensor()?),
         "Lambda" => unsupported!(
             "it runs Python code that only TensorFlow can run; replace it by Keras' own layers, or export the model with TensorFlow's converter to .tflite"
         ),

@@ -35,7 +35,9 @@ impl Options {
             );
         }
         if c.flag("time_major", false) {
-            return unsupported!("its input has the steps in front (time_major); use batches in front");
+            return unsupported!(
+                "its input has the steps in front (time_major); use batches in front"
+            );
         }
         Ok(Self {
             sequences: c.flag("return_sequences", false),
@@ -51,13 +53,20 @@ fn kind_of(class: &str, c: &Config) -> Result<(Kind, Config)> {
     if class != "RNN" {
         return match Kind::of(class) {
             Some(kind) => Ok((kind, c.clone())),
-            None => unsupported!("this recurrent layer is not known here; use LSTM, GRU or SimpleRNN"),
+            None => {
+                unsupported!("this recurrent layer is not known here; use LSTM, GRU or SimpleRNN")
+            }
         };
     }
     let cell = c.get("cell").and_then(Value::as_object);
-    let name = cell.and_then(|o| o.get("class_name")).and_then(Value::as_str).unwrap_or("");
+    let name = cell
+        .and_then(|o| o.get("class_name"))
+        .and_then(Value::as_str)
+        .unwrap_or("");
     let name = name.rsplit('>').next().unwrap_or(name);
-    let settings = cell.and_then(|o| o.get("config")).and_then(Value::as_object);
+    let settings = cell
+        .and_then(|o| o.get("config"))
+        .and_then(Value::as_object);
     match (Kind::of(name), settings) {
         (Some(kind), Some(settings)) => Ok((kind, Config(settings.clone()))),
         _ => unsupported!(
@@ -82,10 +91,17 @@ fn arguments(call: &Call, kind: Kind) -> Result<(TensorId, Option<Vec<TensorId>>
     };
     // Keras 2 lists the states after the sequence.
     if let Some(Arg::List(items)) = call.args.first() {
-        items.iter().skip(1).for_each(|a| given(Some(a), &mut states));
+        items
+            .iter()
+            .skip(1)
+            .for_each(|a| given(Some(a), &mut states));
     }
     given(call.argument(1, "initial_state"), &mut states);
-    if call.kwargs.iter().any(|(k, a)| k == "mask" && matches!(a, Arg::Tensor(_))) {
+    if call
+        .kwargs
+        .iter()
+        .any(|(k, a)| k == "mask" && matches!(a, Arg::Tensor(_)))
+    {
         return unsupported!("it is called with a mask of its own, which is not known here");
     }
     match states.len() {
@@ -202,7 +218,11 @@ fn fused(b: &mut Builder, cell: &Cell, options: Options, x: TensorId) -> Result<
     let op = match cell.kind {
         Kind::Simple => {
             tensors.push(Some(b.f32s("kernel", &[units, inputs], &cell.kernel)));
-            tensors.push(Some(b.f32s("recurrent_kernel", &[units, units], &cell.recurrent)));
+            tensors.push(Some(b.f32s(
+                "recurrent_kernel",
+                &[units, units],
+                &cell.recurrent,
+            )));
             tensors.push(Some(b.f32s("bias", &[units], &cell.bias)));
             tensors.push(Some(b.variable("state", &[n, units])));
             Op::UnidirectionalSequenceRnn(SequenceRnn {
@@ -220,11 +240,19 @@ fn fused(b: &mut Builder, cell: &Cell, options: Options, x: TensorId) -> Result<
             let names = ["input", "forget", "cell", "output"];
             for (i, name) in names.iter().enumerate() {
                 let name = format!("{name}_kernel");
-                tensors.push(Some(b.f32s(&name, &[units, inputs], &part(&cell.kernel, i))));
+                tensors.push(Some(b.f32s(
+                    &name,
+                    &[units, inputs],
+                    &part(&cell.kernel, i),
+                )));
             }
             for (i, name) in names.iter().enumerate() {
                 let name = format!("{name}_recurrent_kernel");
-                tensors.push(Some(b.f32s(&name, &[units, units], &part(&cell.recurrent, i))));
+                tensors.push(Some(b.f32s(
+                    &name,
+                    &[units, units],
+                    &part(&cell.recurrent, i),
+                )));
             }
             // No peepholes.
             tensors.extend([None; 3]);
@@ -286,7 +314,12 @@ pub(super) fn bidirectional(
     let x = call.tensor()?;
     let inputs = features(b, x)?;
     let mut arrays = weights
-        .arrays(&["forward_layer", "forward_layer/cell", "backward_layer", "backward_layer/cell"])?
+        .arrays(&[
+            "forward_layer",
+            "forward_layer/cell",
+            "backward_layer",
+            "backward_layer/cell",
+        ])?
         .into_iter();
     let arrays: &mut std::vec::IntoIter<Array> = &mut arrays;
     let mut read = |class: &str, c: &Config| {

@@ -17,12 +17,19 @@ const MAX_EXTENT: usize = 1 << 20;
 fn extents(b: &Builder, x: TensorId) -> Result<[usize; 2]> {
     match image(b, x)? {
         ([_, Some(h), Some(w)], _) => Ok([h, w]),
-        _ => unsupported!("it takes an image of unknown extents; save the model with a fixed input shape"),
+        _ => unsupported!(
+            "it takes an image of unknown extents; save the model with a fixed input shape"
+        ),
     }
 }
 
 /// The image in another size; pixels are half a step from the edge, as in Keras.
-fn resize(b: &mut Builder, x: TensorId, [h, w]: [usize; 2], interpolation: &str) -> Result<TensorId> {
+fn resize(
+    b: &mut Builder,
+    x: TensorId,
+    [h, w]: [usize; 2],
+    interpolation: &str,
+) -> Result<TensorId> {
     let ([n, ..], channels) = image(b, x)?;
     if h > MAX_EXTENT || w > MAX_EXTENT {
         return malformed!("it makes an image of {h}×{w}");
@@ -47,12 +54,21 @@ fn resize(b: &mut Builder, x: TensorId, [h, w]: [usize; 2], interpolation: &str)
 }
 
 /// A part of an image: first row and column, rows and columns.
-fn crop(b: &mut Builder, x: TensorId, [top, left]: [usize; 2], [h, w]: [usize; 2]) -> Result<TensorId> {
+fn crop(
+    b: &mut Builder,
+    x: TensorId,
+    [top, left]: [usize; 2],
+    [h, w]: [usize; 2],
+) -> Result<TensorId> {
     if extents(b, x)? == [h, w] {
         return Ok(x);
     }
     let range = |from: usize, count: usize| Part::range(from as i32, (from + count) as i32);
-    Ok(ops::slice(b, x, &[Part::ALL, range(top, h), range(left, w), Part::ALL]))
+    Ok(ops::slice(
+        b,
+        x,
+        &[Part::ALL, range(top, h), range(left, w), Part::ALL],
+    ))
 }
 
 /// Cropping2D.
@@ -63,7 +79,12 @@ pub(super) fn cropping(b: &mut Builder, c: &Config, x: TensorId) -> Result<Tenso
     if rows == [0, 0] && columns == [0, 0] {
         return Ok(x);
     }
-    let parts = [Part::ALL, cropped(h, rows)?, cropped(w, columns)?, Part::ALL];
+    let parts = [
+        Part::ALL,
+        cropped(h, rows)?,
+        cropped(w, columns)?,
+        Part::ALL,
+    ];
     Ok(ops::slice(b, x, &parts))
 }
 
@@ -80,7 +101,9 @@ pub(super) fn up_sampling(b: &mut Builder, c: &Config, x: TensorId) -> Result<Te
 pub(super) fn resizing(b: &mut Builder, c: &Config, x: TensorId) -> Result<TensorId> {
     channels_last(c)?;
     if c.flag("pad_to_aspect_ratio", false) {
-        return unsupported!("its pad_to_aspect_ratio is not known here; pad with ZeroPadding2D instead");
+        return unsupported!(
+            "its pad_to_aspect_ratio is not known here; pad with ZeroPadding2D instead"
+        );
     }
     let size = [c.size("height", 1)?, c.size("width", 1)?];
     let interpolation = c.text("interpolation").unwrap_or("bilinear");
@@ -99,7 +122,10 @@ fn fill(b: &mut Builder, x: TensorId, [h, w]: [usize; 2], interpolation: &str) -
         ratio.min(have).max(1)
     };
     let part = [along(have_h, have_w, h, w), along(have_w, have_h, w, h)];
-    let corner = [(have_h - part[0].min(have_h)) / 2, (have_w - part[1].min(have_w)) / 2];
+    let corner = [
+        (have_h - part[0].min(have_h)) / 2,
+        (have_w - part[1].min(have_w)) / 2,
+    ];
     let x = crop(b, x, corner, part)?;
     resize(b, x, [h, w], interpolation)
 }

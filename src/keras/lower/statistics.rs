@@ -16,7 +16,10 @@ use crate::{malformed, unsupported};
 /// The axes a setting names; −1 if it names none.
 fn axes(c: &Config, rank: usize) -> Result<Vec<usize>> {
     let axes = c.integers("axis")?.unwrap_or_else(|| vec![-1]);
-    let mut axes = axes.iter().map(|&a| axis(a, rank)).collect::<Result<Vec<_>>>()?;
+    let mut axes = axes
+        .iter()
+        .map(|&a| axis(a, rank))
+        .collect::<Result<Vec<_>>>()?;
     axes.sort_unstable();
     axes.dedup();
     match axes.first() {
@@ -81,7 +84,12 @@ fn standardize(b: &mut Builder, x: TensorId, axes: &[usize], epsilon: f64) -> Re
 }
 
 /// LayerNormalization.
-pub(super) fn layer(b: &mut Builder, c: &Config, weights: &Weights<'_>, x: TensorId) -> Result<TensorId> {
+pub(super) fn layer(
+    b: &mut Builder,
+    c: &Config,
+    weights: &Weights<'_>,
+    x: TensorId,
+) -> Result<TensorId> {
     if c.flag("rms_scaling", false) {
         return unsupported!("its rms_scaling is not known here; use RMSNormalization");
     }
@@ -89,11 +97,23 @@ pub(super) fn layer(b: &mut Builder, c: &Config, weights: &Weights<'_>, x: Tenso
     let axes = axes(c, shape.len())?;
     let stored = extents(&shape, &axes)?;
     let y = standardize(b, x, &axes, c.number("epsilon", 1e-3)?)?;
-    scale_center(b, c, weights, y, &stored, &spread(&axes, &stored, shape.len()))
+    scale_center(
+        b,
+        c,
+        weights,
+        y,
+        &stored,
+        &spread(&axes, &stored, shape.len()),
+    )
 }
 
 /// RMSNormalization: x / √(mean of x² + ε) · scale.
-pub(super) fn rms(b: &mut Builder, c: &Config, weights: &Weights<'_>, x: TensorId) -> Result<TensorId> {
+pub(super) fn rms(
+    b: &mut Builder,
+    c: &Config,
+    weights: &Weights<'_>,
+    x: TensorId,
+) -> Result<TensorId> {
     let shape = b.shape(x).to_vec();
     let axes = axes(c, shape.len())?;
     let stored = extents(&shape, &axes)?;
@@ -109,7 +129,12 @@ pub(super) fn rms(b: &mut Builder, c: &Config, weights: &Weights<'_>, x: TensorI
 }
 
 /// GroupNormalization: the channels in groups, each normalized with all other axes.
-pub(super) fn group(b: &mut Builder, c: &Config, weights: &Weights<'_>, x: TensorId) -> Result<TensorId> {
+pub(super) fn group(
+    b: &mut Builder,
+    c: &Config,
+    weights: &Weights<'_>,
+    x: TensorId,
+) -> Result<TensorId> {
     let shape = b.shape(x).to_vec();
     let rank = shape.len();
     let along = axis(c.integer("axis")?.unwrap_or(-1), rank)?;
@@ -122,7 +147,9 @@ pub(super) fn group(b: &mut Builder, c: &Config, weights: &Weights<'_>, x: Tenso
         n => return malformed!("its groups are {n}"),
     };
     if along == 0 || channels % groups != 0 {
-        return malformed!("its {groups} groups do not divide the {channels} channels of axis {along}");
+        return malformed!(
+            "its {groups} groups do not divide the {channels} channels of axis {along}"
+        );
     }
     let epsilon = c.number("epsilon", 1e-3)?;
     let y = if groups == channels && rank > 2 {

@@ -21,7 +21,12 @@ struct Geometry {
 }
 
 /// Conv2DTranspose.
-pub(super) fn plane(b: &mut Builder, c: &Config, weights: &Weights<'_>, x: TensorId) -> Result<TensorId> {
+pub(super) fn plane(
+    b: &mut Builder,
+    c: &Config,
+    weights: &Weights<'_>,
+    x: TensorId,
+) -> Result<TensorId> {
     let extra = c.integers("output_padding")?;
     let extra = match extra.as_deref() {
         None => None,
@@ -41,7 +46,12 @@ pub(super) fn plane(b: &mut Builder, c: &Config, weights: &Weights<'_>, x: Tenso
 }
 
 /// Conv1DTranspose.
-pub(super) fn line(b: &mut Builder, c: &Config, weights: &Weights<'_>, x: TensorId) -> Result<TensorId> {
+pub(super) fn line(
+    b: &mut Builder,
+    c: &Config,
+    weights: &Weights<'_>,
+    x: TensorId,
+) -> Result<TensorId> {
     let extra = match c.integers("output_padding")?.as_deref() {
         None => None,
         Some(&[n]) => Some([0, n as i32]),
@@ -62,14 +72,22 @@ pub(super) fn line(b: &mut Builder, c: &Config, weights: &Weights<'_>, x: Tensor
 impl Geometry {
     /// Extent of the output along one axis, as Keras computes it.
     fn extent(&self, extent: usize, i: usize) -> Result<usize> {
-        let (extent, kernel, stride) = (extent as i64, i64::from(self.kernel[i]), i64::from(self.stride[i]));
+        let (extent, kernel, stride) = (
+            extent as i64,
+            i64::from(self.kernel[i]),
+            i64::from(self.stride[i]),
+        );
         let out = match (self.extra, self.padding) {
             (None, Padding::Same) => extent.checked_mul(stride),
-            (None, Padding::Valid) => {
-                extent.checked_mul(stride).and_then(|n| n.checked_add((kernel - stride).max(0)))
-            }
+            (None, Padding::Valid) => extent
+                .checked_mul(stride)
+                .and_then(|n| n.checked_add((kernel - stride).max(0))),
             (Some(extra), padding) => {
-                let pad = if padding == Padding::Same { kernel / 2 } else { 0 };
+                let pad = if padding == Padding::Same {
+                    kernel / 2
+                } else {
+                    0
+                };
                 (extent - 1)
                     .checked_mul(stride)
                     .map(|n| n + kernel - 2 * pad + i64::from(extra[i]))
@@ -101,7 +119,9 @@ fn transposed(
 ) -> Result<TensorId> {
     channels_last(c)?;
     let ([n, Some(h), Some(w)], channels) = image(b, x)? else {
-        return unsupported!("it takes an image of unknown extents; save the model with a fixed input shape");
+        return unsupported!(
+            "it takes an image of unknown extents; save the model with a fixed input shape"
+        );
     };
     if g.dilation != [1, 1] {
         return unsupported!(
@@ -136,7 +156,12 @@ fn transposed(
     let kernel = b.f32s("kernel", &[filters, kernel_h, kernel_w, channels], &turned);
     let bias = b.f32s("bias", &[filters], &bias);
     // The runtime takes the batch from here, so that it is fixed where it was not.
-    let shape: Vec<Dim> = vec![Some(n.unwrap_or(1)), Some(height), Some(width), Some(filters)];
+    let shape: Vec<Dim> = vec![
+        Some(n.unwrap_or(1)),
+        Some(height),
+        Some(width),
+        Some(filters),
+    ];
     let extents: Vec<i32> = shape.iter().map(|d| d.unwrap_or(1) as i32).collect();
     let output = b.i32s("output_shape", &[4], &extents);
     let op = Op::TransposeConv(TransposeConv {

@@ -23,7 +23,10 @@ pub(super) fn time_distributed(
     let x = call.tensor()?;
     let shape = b.shape(x).to_vec();
     let [n, t, ref rest @ ..] = shape[..] else {
-        return malformed!("it takes [batch, steps, …], but is given {} axes", shape.len());
+        return malformed!(
+            "it takes [batch, steps, …], but is given {} axes",
+            shape.len()
+        );
     };
     // These work on the last axis of any rank.
     if matches!(inner.class.as_str(), "Dense" | "Activation" | "Dropout") && !rest.is_empty() {
