@@ -9,6 +9,7 @@ mod engine_damage;
 mod engine_flow;
 mod engine_golden;
 mod engine_golden_layout;
+mod engine_golden_windows;
 mod engine_run;
 mod evaluate_demo;
 mod evaluate_models;

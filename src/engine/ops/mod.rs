@@ -2,8 +2,10 @@
 
 mod activation;
 mod arithmetic;
+mod batch_matmul;
 mod control;
 mod conv;
+mod conv3d;
 mod fully_connected;
 mod gather;
 mod layout;
@@ -15,6 +17,7 @@ mod select;
 mod shape;
 mod space;
 mod split;
+mod transpose_conv;
 mod window;
 
 use super::node::{Built, NodeCx};
@@ -144,15 +147,15 @@ pub(super) fn build(cx: &NodeCx<'_>) -> Result<Built> {
         Op::EmbeddingLookup => gather::embedding_lookup(cx),
         Op::ResizeBilinear(o) => resize::bilinear(cx, o),
         Op::ResizeNearestNeighbor(o) => resize::nearest(cx, o),
-        Op::Rfft2d
-        | Op::Densify
-        | Op::NonMaxSuppressionV4
-        | Op::NonMaxSuppressionV5
-        | Op::TransposeConv(_)
-        | Op::Conv3d(_)
-        | Op::Conv3dTranspose(_)
-        | Op::BatchMatMul(_)
-        | Op::L2Pool2d(_) => unsupported!("this operator cannot run yet"),
+        Op::Densify => shape::densify(cx),
+        Op::TransposeConv(o) => transpose_conv::build(cx, o),
+        Op::Conv3d(o) => conv3d::conv(cx, o),
+        Op::Conv3dTranspose(o) => conv3d::transposed(cx, o),
+        Op::BatchMatMul(o) => batch_matmul::build(cx, o),
+        Op::L2Pool2d(o) => reduce::l2_pool(cx, o),
+        Op::Rfft2d | Op::NonMaxSuppressionV4 | Op::NonMaxSuppressionV5 => {
+            unsupported!("this operator cannot run yet")
+        }
 
         // Recurrence, state and control flow.
         Op::Svdf(_)
