@@ -228,6 +228,83 @@ pub fn reciprocal(x: i32, integer_bits: i32) -> (i32, i32) {
     (one_over_one_plus(minus_one), integer_bits - headroom as i32)
 }
 
+/// 1 / √x for x ≥ 0 as a Q0.31 mantissa and a left shift; 0 counts as 1. Source: `GetInvSqrtQuantizedMultiplierExp`.
+pub fn inverse_sqrt(x: i32) -> Multiplier {
+    const HALF_SQRT_2: i32 = 1518500250;
+    const THREE_HALVES: i32 = (1 << 28) + (1 << 27);
+    if x <= 1 {
+        return Multiplier {
+            mantissa: i32::MAX,
+            shift: 0,
+        };
+    }
+    let (mut x, mut shift) = (x, 11);
+    while x >= 1 << 29 {
+        x /= 4;
+        shift += 1;
+    }
+    // Brought to [2²⁷, 2²⁹), which is [¼, 1) in Q3.28 after the halving.
+    let pairs = (x.leading_zeros() as i32 - 1) / 2 - 1;
+    shift -= pairs;
+    let half = (x << (2 * pairs)) >> 1;
+    let quarter = rounding_divide_by_pot(half, 1);
+    let mut y = 1 << 28;
+    for _ in 0..5 {
+        let cube = saturating_shl(doubling_high_mul(doubling_high_mul(y, y), y), 6);
+        let next =
+            doubling_high_mul(THREE_HALVES, y).wrapping_sub(doubling_high_mul(quarter, cube));
+        y = saturating_shl(next, 3);
+    }
+    let mantissa = doubling_high_mul(y, HALF_SQRT_2);
+    if shift < 0 {
+        return Multiplier {
+            mantissa: mantissa << -shift,
+            shift: 0,
+        };
+    }
+    Multiplier {
+        mantissa,
+        shift: -shift,
+    }
+}
+
+/// The natural logarithm of x ≥ 1 in Q12.19, in Q5.26: a rational approximation around √½. Source:
+/// `log_x_for_x_greater_than_or_equal_to_1_impl`.
+pub fn log_of_at_least_one(x: i32) -> i32 {
+    const LOG_2: i32 = 1488522236;
+    const SQRT_SQRT_HALF: i32 = 1805811301;
+    const SQRT_HALF: i32 = 1518500250;
+    const ALPHA_N: i32 = 117049297;
+    const ALPHA_D: i32 = 127690142;
+    const ALPHA_I: i32 = 1057819769;
+    const ALPHA_F: i32 = 638450708;
+    const INPUT_INTEGER_BITS: i32 = 12;
+    /// ¼ in Q6.25.
+    const QUARTER: i32 = 1 << 23;
+    let mul = doubling_high_mul;
+    let exponent = |bits: i32| saturating_shl(bits, 25);
+    let headroom = x.leading_zeros();
+    let r_a = mul(saturating_shl(x, headroom.saturating_sub(1)), SQRT_HALF);
+    let r_a = saturating_shl(r_a, 1);
+    let power_a = exponent(INPUT_INTEGER_BITS - headroom as i32).saturating_add(QUARTER);
+    let headroom = mul(x, SQRT_HALF).leading_zeros().saturating_sub(1);
+    let r_b = saturating_shl(x, headroom);
+    let power_b = exponent(INPUT_INTEGER_BITS - headroom as i32).saturating_sub(QUARTER);
+    let (r, power) = (r_a.min(r_b), power_a.max(power_b));
+    let sum = i64::from(r) + i64::from(SQRT_SQRT_HALF);
+    let p = ((sum + if sum >= 0 { 1 } else { -1 }) / 2) as i32;
+    let q = r.wrapping_sub(SQRT_SQRT_HALF).wrapping_mul(2);
+    let square = mul(q, q);
+    let numerator = mul(q, r).wrapping_add(mul(mul(q, square), ALPHA_N));
+    let inner = ALPHA_I.wrapping_add(q).wrapping_add(mul(ALPHA_D, square));
+    let denominator = mul(p, inner).wrapping_add(mul(ALPHA_F, q));
+    let fraction = mul(
+        rounding_divide_by_pot(numerator, 6),
+        one_over_one_plus(denominator),
+    );
+    saturating_shl(mul(power, LOG_2).wrapping_add(fraction), 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,6 +377,36 @@ mod tests {
                 (got / real - 1.0).abs() < 1e-6,
                 "1/{x} gave {got}, not {real}"
             );
+        }
+    }
+
+    #[test]
+    fn inverse_root_and_logarithm_are_close_to_the_real_functions() {
+        for x in [
+            1,
+            2,
+            3,
+            4,
+            17,
+            255,
+            65_025,
+            1 << 20,
+            (1 << 29) - 1,
+            1 << 29,
+            i32::MAX,
+        ] {
+            let m = inverse_sqrt(x);
+            let got = f64::from(m.mantissa) * 2f64.powi(m.shift - 31);
+            let real = 1.0 / f64::from(x).sqrt();
+            assert!(
+                (got / real - 1.0).abs() < 1e-6,
+                "1/√{x} gave {got}, not {real}"
+            );
+        }
+        for real in [1.0, 1.5, 2.0, 3.75, 100.0, 4095.0] {
+            let got = f64::from(log_of_at_least_one((real * f64::from(1 << 19)) as i32))
+                / f64::from(1 << 26);
+            assert!((got - real.ln()).abs() < 1e-6, "ln {real} gave {got}");
         }
     }
 }

@@ -4,9 +4,16 @@ mod activation;
 mod arithmetic;
 mod conv;
 mod fully_connected;
+mod gather;
 mod layout;
 mod quantize;
 mod reduce;
+mod repeat;
+mod resize;
+mod select;
+mod shape;
+mod space;
+mod split;
 mod window;
 
 use super::node::{Built, NodeCx};

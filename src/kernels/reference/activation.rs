@@ -85,31 +85,50 @@ impl Table16 {
     }
 }
 
-/// Tabulates `f` for inputs of `input_scale` and `input_zero_point`, outputs of `output_scale` and zero point 0; each
-/// sample is shifted by half the error that interpolation makes in the middle of its piece.
-pub fn table_i16(
-    input_scale: f64,
-    input_zero_point: i32,
-    output_scale: f64,
-    f: impl Fn(f64) -> f64,
-) -> Table16 {
-    const PIECES: usize = 512;
-    let real = |q: i32| input_scale * f64::from(q - input_zero_point);
-    let (low, high) = (real(-32768), real(32767));
-    let step = (high - low) / PIECES as f64;
-    let inverse = 65536.0 / (output_scale * 32767.0 - output_scale * -32768.0);
-    let clamp = |v: f64| v.clamp(-32768.0, 32767.0) as i16;
-    let mut table = Box::new([0i16; PIECES + 1]);
-    for (i, t) in table.iter_mut().take(PIECES).enumerate() {
-        let x = low + i as f64 * step;
-        let here = (f(x) * inverse).round();
-        let next = f(low + (i + 1) as f64 * step) * inverse;
-        let middle = (f(x + step / 2.0) * inverse).round();
-        let error = ((next + here) / 2.0).round() - middle;
-        *t = clamp(here - (error / 2.0).round());
+macro_rules! table_i16 {
+    ($(#[$doc:meta])* $name:ident, $float:ty) => {
+        $(#[$doc])*
+        pub fn $name(
+            input: ($float, i32),
+            output: ($float, i32),
+            f: impl Fn($float) -> $float,
+        ) -> Table16 {
+            const PIECES: usize = 512;
+            let real = |scale: $float, q: i32, zero_point: i32| scale * (q - zero_point) as $float;
+            let (low, high) = (real(input.0, -32768, input.1), real(input.0, 32767, input.1));
+            let step = (high - low) / PIECES as $float;
+            let inverse = 65536.0 / (real(output.0, 32767, output.1) - real(output.0, -32768, output.1));
+            let clamp = |v: $float| v.clamp(-32768.0, 32767.0) as i16;
+            let mut table = Box::new([0i16; PIECES + 1]);
+            for (i, t) in table.iter_mut().take(PIECES).enumerate() {
+                let x = low + i as $float * step;
+                let here = (f(x) * inverse).round();
+                let next = f(low + (i + 1) as $float * step) * inverse;
+                let middle = (f(x + step / 2.0) * inverse).round();
+                let error = ((next + here) / 2.0).round() - middle;
+                *t = clamp(here - (error / 2.0).round());
+            }
+            table[PIECES] = clamp((f(high) * inverse).round());
+            Table16(table)
+        }
+    };
+}
+
+table_i16!(
+    /// Tabulates `f` between two int16 quantizations, each a scale and a zero point (the table ignores the output's); each
+    /// sample is shifted by half the error that interpolation makes in the middle of its piece.
+    table_i16_f64, f64
+);
+table_i16!(
+    /// The same, computed in float32 as LiteRT does for all operators but SOFTMAX.
+    table_i16_f32, f32
+);
+
+/// Looks up every step in a table of int16.
+pub fn lookup_16bit(input: &[i16], table: &Table16, out: &mut [i16]) {
+    for (o, &v) in out.iter_mut().zip(input) {
+        *o = table.interpolate(v);
     }
-    table[PIECES] = clamp((f(high) * inverse).round());
-    Table16(table)
 }
 
 /// How an int16 input of LOGISTIC or TANH is brought to steps of 1 / (3 · 4096) before the sigmoid table:

@@ -5,7 +5,9 @@
 
 pub mod activation;
 pub mod arithmetic;
+pub mod batch_matmul;
 pub mod conv;
+pub mod conv3d;
 pub mod fully_connected;
 pub mod layout;
 pub mod lookup;
@@ -15,3 +17,4 @@ pub mod requantize;
 pub mod resize;
 pub mod select;
 pub mod softmax;
+pub mod transpose_conv;

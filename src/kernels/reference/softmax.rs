@@ -2,7 +2,7 @@
 //!
 //! Sources: `internal/reference/softmax.h`, `activations.cc` `SoftmaxPrepare`.
 
-use super::activation::{Table16, table_i16};
+use super::activation::{Table16, table_i16_f64};
 use crate::kernels::fixed_point::{
     EXP_INTEGER_BITS, Multiplier, doubling_high_mul, exp_on_negative, reciprocal,
     rounding_divide_by_pot,
@@ -106,8 +106,10 @@ impl Softmax16 {
         let real = f64::from(scale * beta) / (10.0 / range);
         Self {
             multiplier: Multiplier::from_real(real),
-            exp: table_i16(10.0 / range, 32767, 2.0 / range, f64::exp),
-            one_over_one_plus: table_i16(1.0 / range, -32768, 2.0 / range, |x| 1.0 / (1.0 + x)),
+            exp: table_i16_f64((10.0 / range, 32767), (2.0 / range, 0), f64::exp),
+            one_over_one_plus: table_i16_f64((1.0 / range, -32768), (2.0 / range, 0), |x| {
+                1.0 / (1.0 + x)
+            }),
         }
     }
 }
