@@ -6,6 +6,7 @@ mod cli;
 mod data_errors;
 mod data_files;
 mod engine_damage;
+mod engine_flow;
 mod engine_golden;
 mod engine_run;
 mod evaluate_demo;
