@@ -9,7 +9,7 @@ use super::buffer::{Buffer, typed};
 pub(super) use super::built::Built;
 use super::shared::{Shared, byte_size};
 use crate::error::Result;
-use crate::graph::{Activation, DType, Node, Tensor, TensorId};
+use crate::graph::{Activation, DType, Node, Op, Tensor, TensorId};
 use crate::kernels::fixed_point::Multiplier;
 use crate::kernels::quantize::quantize_value;
 use crate::kernels::{Isa, Scratch};
@@ -21,8 +21,8 @@ pub(super) struct Operand<'a> {
     pub id: TensorId,
     pub tensor: &'a Tensor,
     pub shape: &'a [usize],
-    known: Option<&'a Arc<Buffer>>,
-    wanted: &'a Cell<Option<TensorId>>,
+    pub known: Option<&'a Arc<Buffer>>,
+    pub wanted: &'a Cell<Option<TensorId>>,
 }
 
 /// A node that is being prepared.
@@ -75,6 +75,16 @@ impl<'a> NodeCx<'a> {
         let Some(Some(shape)) = self.shapes.get(id) else {
             return malformed!("{} is read before it is computed", label(id, tensor));
         };
+        if tensor.extra.is_some()
+            && tensor.is_constant()
+            && !matches!(self.node.op, Op::Densify)
+            && tensor.data.as_ref().map(|d| d.len()) != Some(byte_size(id, tensor, shape)?)
+        {
+            return unsupported!(
+                "{} is sparse, which only DENSIFY can read",
+                label(id, tensor)
+            );
+        }
         Ok(Some(Operand {
             id,
             tensor,
@@ -118,6 +128,12 @@ impl<'a> NodeCx<'a> {
     pub fn expect_output(&self, dtype: DType) -> Result<()> {
         self.output()?;
         self.expect_outputs(dtype)
+    }
+
+    /// Bytes of output `i` with this shape; an error if they are more than a run may use.
+    pub fn output_bytes(&self, i: usize, shape: &[usize]) -> Result<usize> {
+        let (id, tensor) = self.output_at(i)?;
+        byte_size(id, tensor, shape)
     }
 
     /// Scale and zero point of the output.
