@@ -15,7 +15,6 @@ mod evaluate_tensors;
 mod folder;
 mod golden_file;
 mod golden_replay;
-mod k2_dump;
 mod keras_layers;
 mod kernels_fast;
 mod kernels_fast_depthwise;
