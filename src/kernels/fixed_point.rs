@@ -251,7 +251,8 @@ pub fn inverse_sqrt(x: i32) -> Multiplier {
     let mut y = 1 << 28;
     for _ in 0..5 {
         let cube = saturating_shl(doubling_high_mul(doubling_high_mul(y, y), y), 6);
-        let next = doubling_high_mul(THREE_HALVES, y).wrapping_sub(doubling_high_mul(quarter, cube));
+        let next =
+            doubling_high_mul(THREE_HALVES, y).wrapping_sub(doubling_high_mul(quarter, cube));
         y = saturating_shl(next, 3);
     }
     let mantissa = doubling_high_mul(y, HALF_SQRT_2);
@@ -297,7 +298,10 @@ pub fn log_of_at_least_one(x: i32) -> i32 {
     let numerator = mul(q, r).wrapping_add(mul(mul(q, square), ALPHA_N));
     let inner = ALPHA_I.wrapping_add(q).wrapping_add(mul(ALPHA_D, square));
     let denominator = mul(p, inner).wrapping_add(mul(ALPHA_F, q));
-    let fraction = mul(rounding_divide_by_pot(numerator, 6), one_over_one_plus(denominator));
+    let fraction = mul(
+        rounding_divide_by_pot(numerator, 6),
+        one_over_one_plus(denominator),
+    );
     saturating_shl(mul(power, LOG_2).wrapping_add(fraction), 1)
 }
 
@@ -378,14 +382,30 @@ mod tests {
 
     #[test]
     fn inverse_root_and_logarithm_are_close_to_the_real_functions() {
-        for x in [1, 2, 3, 4, 17, 255, 65_025, 1 << 20, (1 << 29) - 1, 1 << 29, i32::MAX] {
+        for x in [
+            1,
+            2,
+            3,
+            4,
+            17,
+            255,
+            65_025,
+            1 << 20,
+            (1 << 29) - 1,
+            1 << 29,
+            i32::MAX,
+        ] {
             let m = inverse_sqrt(x);
             let got = f64::from(m.mantissa) * 2f64.powi(m.shift - 31);
             let real = 1.0 / f64::from(x).sqrt();
-            assert!((got / real - 1.0).abs() < 1e-6, "1/√{x} gave {got}, not {real}");
+            assert!(
+                (got / real - 1.0).abs() < 1e-6,
+                "1/√{x} gave {got}, not {real}"
+            );
         }
         for real in [1.0, 1.5, 2.0, 3.75, 100.0, 4095.0] {
-            let got = f64::from(log_of_at_least_one((real * f64::from(1 << 19)) as i32)) / f64::from(1 << 26);
+            let got = f64::from(log_of_at_least_one((real * f64::from(1 << 19)) as i32))
+                / f64::from(1 << 26);
             assert!((got - real.ln()).abs() < 1e-6, "ln {real} gave {got}");
         }
     }

@@ -7,6 +7,7 @@ mod data_errors;
 mod data_files;
 mod engine_damage;
 mod engine_golden;
+mod engine_golden_elementwise;
 mod engine_run;
 mod evaluate_demo;
 mod evaluate_models;

@@ -5,13 +5,20 @@
 
 pub mod activation;
 pub mod arithmetic;
+pub mod binary;
+pub mod cast;
+pub mod choose;
+pub mod compare;
 pub mod conv;
 pub mod fully_connected;
 pub mod layout;
 pub mod lookup;
 pub mod mean;
+pub mod normalize;
 pub mod pool;
+pub mod reduce;
 pub mod requantize;
 pub mod resize;
 pub mod select;
 pub mod softmax;
+pub mod unary;

@@ -51,15 +51,24 @@ impl Softmax8 {
     }
 
     /// The exponential of a difference to the maximum in Q0.31, `None` if it counts as 0.
-    fn exp(self, diff: i32) -> Option<i32> {
-        if diff < self.diff_min {
-            return None;
-        }
+    pub(super) fn exp(self, diff: i32) -> Option<i32> {
+        (diff >= self.diff_min).then(|| exp_on_negative(self.scaled(diff)))
+    }
+
+    /// A difference to the maximum in Q5.26.
+    pub(super) fn scaled(self, diff: i32) -> i32 {
         let shifted = diff.wrapping_mul(1i32.wrapping_shl(self.multiplier.shift as u32));
-        Some(exp_on_negative(doubling_high_mul(
-            shifted,
-            self.multiplier.mantissa,
-        )))
+        doubling_high_mul(shifted, self.multiplier.mantissa)
+    }
+
+    /// The factor of [`Softmax8::scaled`].
+    pub(super) fn multiplier(self) -> Multiplier {
+        self.multiplier
+    }
+
+    /// Differences to the maximum below this count as −∞.
+    pub(super) fn diff_min(self) -> i32 {
+        self.diff_min
     }
 }
 
@@ -107,7 +116,9 @@ impl Softmax16 {
         Self {
             multiplier: Multiplier::from_real(real),
             exp: table_i16_f64((10.0 / range, 32767), (2.0 / range, 0), f64::exp),
-            one_over_one_plus: table_i16_f64((1.0 / range, -32768), (2.0 / range, 0), |x| 1.0 / (1.0 + x)),
+            one_over_one_plus: table_i16_f64((1.0 / range, -32768), (2.0 / range, 0), |x| {
+                1.0 / (1.0 + x)
+            }),
         }
     }
 }
