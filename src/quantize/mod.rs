@@ -6,6 +6,7 @@
 mod activations;
 mod apply;
 mod constants;
+mod islands;
 mod limits;
 mod params;
 mod plan;

@@ -125,6 +125,34 @@ pub enum NodePlan {
     Float(String),
 }
 
+/// Says how `node` sees its `input`: in the tensor's plan if that is still open or says the same, else as a use of its own.
+pub(super) fn assign(
+    plan: &mut QuantPlan,
+    node: usize,
+    input: usize,
+    t: TensorId,
+    dtype: DType,
+    quantization: Quantization,
+    reason: Reason,
+) {
+    let tensor = &mut plan.tensors[t];
+    match &tensor.quantization {
+        Some(q) if *q == quantization && tensor.dtype == dtype => {}
+        Some(_) => plan.uses.push(UsePlan {
+            node,
+            input,
+            dtype,
+            quantization,
+            reason,
+        }),
+        None => {
+            tensor.dtype = dtype;
+            tensor.quantization = Some(quantization);
+            tensor.reason = reason;
+        }
+    }
+}
+
 /// Decides how `graph` is quantized by `recipe`. `calibration` is needed by int8 and int16x8 and ignored by the others.
 ///
 /// Fails with `Invalid` if the model is quantized already, if mode and input/output type do not go together, if the

@@ -3,6 +3,7 @@
 mod activation;
 mod arithmetic;
 mod batch_matmul;
+mod control;
 mod conv;
 mod conv3d;
 mod fully_connected;
@@ -163,18 +164,17 @@ pub(super) fn build(cx: &NodeCx<'_>) -> Result<Built> {
         | Op::BidirectionalSequenceLstm(_)
         | Op::Rnn(_)
         | Op::UnidirectionalSequenceRnn(_)
-        | Op::BidirectionalSequenceRnn(_)
-        | Op::If { .. }
-        | Op::While { .. }
-        | Op::CallOnce { .. }
-        | Op::VarHandle { .. }
-        | Op::ReadVariable
-        | Op::AssignVariable
-        | Op::Hashtable(_)
-        | Op::HashtableFind
-        | Op::HashtableImport
-        | Op::HashtableSize
-        | Op::StablehloComposite(_) => unsupported!("this operator cannot run yet"),
+        | Op::BidirectionalSequenceRnn(_) => unsupported!("this operator cannot run yet"),
+        Op::If { then, otherwise } => control::branch(cx, *then, *otherwise),
+        Op::While { condition, body } => control::repeat(cx, *condition, *body),
+        Op::CallOnce { subgraph } => control::call_once(cx, *subgraph),
+        Op::VarHandle { .. } => control::variable_handle(cx),
+        Op::ReadVariable => control::read_variable(cx),
+        Op::AssignVariable => control::assign_variable(cx),
+        Op::StablehloComposite(o) => control::composite(cx, o.decomposition),
+        Op::Hashtable(_) | Op::HashtableFind | Op::HashtableImport | Op::HashtableSize => {
+            unsupported!("this operator cannot run yet")
+        }
 
         Op::Other(_) | Op::Custom(_) => unsupported!("this operator cannot run yet"),
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::super::config::{Config, short};
 use super::super::weights::Weights;
 use super::builder::Builder;
-use super::merge;
+use super::{functions, merge};
 use crate::error::Result;
 use crate::graph::{Op, TensorId};
 use crate::{malformed, unsupported};
@@ -36,8 +36,8 @@ pub(super) fn of_value(b: &mut Builder, value: Option<&Value>, x: TensorId) -> R
         .unwrap_or("");
     match object.get("config") {
         Some(Value::String(name)) => of_name(b, name, x),
-        Some(Value::Object(config)) => of_settings(b, class, &Config(config.clone()), x),
-        _ => of_settings(b, class, &Config(Map::new()), x),
+        Some(Value::Object(config)) => of_class(b, class, &Config(config.clone()), None, x),
+        _ => of_class(b, class, &Config(Map::new()), None, x),
     }
 }
 
@@ -57,28 +57,16 @@ pub(super) fn of_name(b: &mut Builder, name: &str, x: TensorId) -> Result<Tensor
             let y = b.node(Op::Logistic, &[x], shape);
             merge::mul(b, x, y)
         }
-        other => {
-            return unsupported!(
-                "its activation '{}' is not known here",
-                other.escape_debug()
-            );
-        }
-    })
-}
-
-fn of_settings(b: &mut Builder, class: &str, c: &Config, x: TensorId) -> Result<TensorId> {
-    let shape = b.shape(x).to_vec();
-    match class {
-        "ReLU" => relu(b, c, x),
-        "Softmax" => match c.integers("axis")?.as_deref() {
-            None | Some([-1]) => Ok(b.node(Op::Softmax { beta: 1.0 }, &[x], shape)),
-            Some(axis) if *axis == [shape.len() as i64 - 1] => {
-                Ok(b.node(Op::Softmax { beta: 1.0 }, &[x], shape))
+        other => match functions::of_name(b, other, x)? {
+            Some(y) => y,
+            None => {
+                let name = other.escape_debug();
+                return unsupported!(
+                    "its activation '{name}' is none of Keras' own; replace it by one of those, or export the model with TensorFlow's converter to .tflite"
+                );
             }
-            Some(axis) => unsupported!("its axis is {axis:?}; only the last is known here"),
         },
-        other => unsupported!("its activation {} is not known here", other.escape_debug()),
-    }
+    })
 }
 
 /// A layer that is an activation.
@@ -86,24 +74,14 @@ pub(super) fn of_class(
     b: &mut Builder,
     class: &str,
     c: &Config,
-    _weights: &Weights<'_>,
+    weights: Option<&Weights<'_>>,
     x: TensorId,
 ) -> Result<TensorId> {
-    of_settings(b, class, c, x)
-}
-
-/// ReLU with an upper limit, a slope below the threshold, and the threshold.
-fn relu(b: &mut Builder, c: &Config, x: TensorId) -> Result<TensorId> {
-    let most = c
-        .get("max_value")
-        .map(|_| c.number("max_value", 0.0))
-        .transpose()?;
-    let slope = c.number("negative_slope", 0.0)?;
-    let threshold = c.number("threshold", 0.0)?;
-    let shape = b.shape(x).to_vec();
-    match (most, slope, threshold) {
-        (None, 0.0, 0.0) => Ok(b.node(Op::Relu, &[x], shape)),
-        (Some(6.0), 0.0, 0.0) => Ok(b.node(Op::Relu6, &[x], shape)),
-        _ => unsupported!("its max_value, negative_slope or threshold is not known here"),
+    match functions::of_class(b, class, c, weights, x)? {
+        Some(y) => Ok(y),
+        None => unsupported!(
+            "its activation is a {}, which is not known here",
+            class.escape_debug()
+        ),
     }
 }

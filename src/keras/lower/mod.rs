@@ -5,9 +5,11 @@ mod builder;
 mod call;
 mod conv;
 mod dense;
+mod functions;
 mod input;
 mod merge;
 mod normalization;
+mod ops;
 mod pool;
 mod reshape;
 
@@ -284,7 +286,7 @@ fn lower_layer(
                 b,
                 &layer.class,
                 c,
-                weights,
+                Some(weights),
                 call.tensor()?,
             )?)
         }
