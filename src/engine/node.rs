@@ -126,6 +126,12 @@ impl<'a> NodeCx<'a> {
         self.expect_outputs(dtype)
     }
 
+    /// Bytes of output `i` with this shape; an error if they are more than a run may use.
+    pub fn output_bytes(&self, i: usize, shape: &[usize]) -> Result<usize> {
+        let (id, tensor) = self.output_at(i)?;
+        byte_size(id, tensor, shape)
+    }
+
     /// Scale and zero point of the output.
     pub fn output_quantization(&self) -> Result<(f32, i32)> {
         let (id, tensor) = self.output()?;

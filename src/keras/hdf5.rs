@@ -137,7 +137,9 @@ impl Hdf5 {
                         .collect()
                 }
                 _ => {
-                    return unsupported!("The HDF5 array '{path}' holds no numbers of a known type");
+                    return unsupported!(
+                        "The HDF5 array '{path}' holds no numbers of a known type"
+                    );
                 }
             },
             other => return unsupported!("The HDF5 array '{path}' holds {other}, not numbers"),

@@ -1,5 +1,6 @@
 //! The modes that only make weights smaller: dynamic (int8) and float16.
 
+use super::fold::is_left_behind;
 use super::params::{Channels, channel_peaks, finite_range, weight_scales};
 use super::plan::{NodePlan, QuantPlan, Reason, TensorPlan, assign};
 use super::rules::{Hybrid, HybridWeight, hybrid_rule};
@@ -44,6 +45,7 @@ pub fn float16(main: &Subgraph, plan: &mut QuantPlan) {
             .iter()
             .flatten()
             .any(|&t| smaller.get(t) == Some(&true))
+            && !is_left_behind(main, node)
         {
             *decision = NodePlan::SmallerWeights;
         }

@@ -24,6 +24,7 @@ mod kernels_fast_depthwise;
 mod kernels_fast_elementwise;
 mod quantize_files;
 mod quantize_models;
+mod quantize_operators;
 mod quantize_random;
 mod quantize_static;
 mod quantize_weights;

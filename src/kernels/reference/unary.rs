@@ -65,12 +65,7 @@ pub fn abs_quantized<T: QuantInt>(
 }
 
 /// int8 RSQRT of a step that is not below its zero point; `multiplier` is 1 / (√input scale · output scale).
-pub fn rsqrt_i8(
-    v: i8,
-    multiplier: Multiplier,
-    input_zero_point: i32,
-    output_zero_point: i32,
-) -> i8 {
+pub fn rsqrt_i8(v: i8, multiplier: Multiplier, input_zero_point: i32, output_zero_point: i32) -> i8 {
     /// Spare bits of the intermediate integer.
     const SPARE: i32 = 20;
     let value = i32::from(v) - input_zero_point;
@@ -155,8 +150,7 @@ impl Prelu {
         let scaled = if value >= 0 {
             self.identity.apply(value)
         } else {
-            self.slope
-                .apply(value.wrapping_mul(alpha.to_i32() - self.zero_points[1]))
+            self.slope.apply(value.wrapping_mul(alpha.to_i32() - self.zero_points[1]))
         };
         T::saturate(i64::from(scaled) + i64::from(self.zero_points[2]))
     }
