@@ -103,12 +103,6 @@ impl<'a> NodeCx<'a> {
         }
     }
 
-    /// Bytes of output `i` with this shape; an error if they are more than a run may use.
-    pub fn output_bytes(&self, i: usize, shape: &[usize]) -> Result<usize> {
-        let (id, tensor) = self.output_at(i)?;
-        byte_size(id, tensor, shape)
-    }
-
     /// Fails unless all outputs have this type.
     pub fn expect_outputs(&self, dtype: DType) -> Result<()> {
         for i in 0..self.node.outputs.len() {
