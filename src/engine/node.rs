@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytemuck::Pod;
 
 use super::buffer::{Buffer, typed};
-pub(super) use super::built::Built;
+pub(super) use super::built::{Built, Inputs};
 use super::shared::{Shared, byte_size};
 use crate::error::Result;
 use crate::graph::{Activation, DType, Node, Op, Tensor, TensorId};

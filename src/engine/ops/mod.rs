@@ -10,6 +10,7 @@ mod fully_connected;
 mod gather;
 mod layout;
 mod quantize;
+mod recurrent;
 mod reduce;
 mod repeat;
 mod resize;
@@ -158,13 +159,13 @@ pub(super) fn build(cx: &NodeCx<'_>) -> Result<Built> {
         }
 
         // Recurrence, state and control flow.
-        Op::Svdf(_)
-        | Op::Lstm(_)
-        | Op::UnidirectionalSequenceLstm(_)
-        | Op::BidirectionalSequenceLstm(_)
-        | Op::Rnn(_)
-        | Op::UnidirectionalSequenceRnn(_)
-        | Op::BidirectionalSequenceRnn(_) => unsupported!("this operator cannot run yet"),
+        Op::Svdf(o) => recurrent::svdf(cx, o),
+        Op::Lstm(o) => recurrent::lstm(cx, o),
+        Op::UnidirectionalSequenceLstm(o) => recurrent::sequence_lstm(cx, o),
+        Op::BidirectionalSequenceLstm(o) => recurrent::bidirectional_lstm(cx, o),
+        Op::Rnn(o) => recurrent::rnn(cx, o),
+        Op::UnidirectionalSequenceRnn(o) => recurrent::sequence_rnn(cx, o),
+        Op::BidirectionalSequenceRnn(o) => recurrent::bidirectional_rnn(cx, o),
         Op::If { then, otherwise } => control::branch(cx, *then, *otherwise),
         Op::While { condition, body } => control::repeat(cx, *condition, *body),
         Op::CallOnce { subgraph } => control::call_once(cx, *subgraph),

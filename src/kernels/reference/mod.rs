@@ -13,6 +13,7 @@ pub mod layout;
 pub mod lookup;
 pub mod mean;
 pub mod pool;
+pub mod recurrent;
 pub mod requantize;
 pub mod resize;
 pub mod select;
