@@ -30,117 +30,173 @@ const NONE: Runs = types(false, false, false);
 /// The types in which the engine runs `op`, whatever its options.
 pub fn runs(op: &Op) -> Runs {
     match op {
-        Op::Conv2d(_)
-        | Op::DepthwiseConv2d(_)
-        | Op::FullyConnected(_)
-        | Op::MaxPool2d(_)
+        Op::Add { .. }
         | Op::AveragePool2d(_)
-        | Op::Mean { .. }
-        | Op::Add { .. }
-        | Op::Sub { .. }
-        | Op::Mul { .. }
-        | Op::Relu
-        | Op::Relu6
-        | Op::Logistic
-        | Op::Tanh
-        | Op::Softmax { .. }
-        | Op::Pad
+        | Op::BatchMatMul(_)
+        | Op::BatchToSpaceNd
+        | Op::Binary(Binary::BitwiseXor)
+        | Op::Binary(Binary::FloorDiv)
+        | Op::Binary(Binary::FloorMod)
+        | Op::Binary(Binary::Maximum)
+        | Op::Binary(Binary::Minimum)
+        | Op::Binary(Binary::RightShift)
+        | Op::Bitcast
+        | Op::BroadcastTo
+        | Op::Cast { .. }
+        | Op::Compare(Comparison::Equal)
+        | Op::Compare(Comparison::Greater)
+        | Op::Compare(Comparison::GreaterEqual)
+        | Op::Compare(Comparison::Less)
+        | Op::Compare(Comparison::LessEqual)
+        | Op::Compare(Comparison::NotEqual)
         | Op::Concatenation { .. }
-        | Op::Reshape { .. }
-        | Op::Shape { .. }
-        | Op::StridedSlice(_)
-        | Op::Pack { .. }
-        | Op::Transpose
-        | Op::Quantize
-        | Op::Dequantize => ALL,
-        Op::HardSwish => FLOAT_INT8,
-        Op::Rfft2d
-        | Op::PadV2
-        | Op::MirrorPad { .. }
+        | Op::Conv2d(_)
+        | Op::DepthwiseConv2d(_)
+        | Op::Dequantize
+        | Op::Dilate
+        | Op::Div { .. }
+        | Op::DynamicUpdateSlice
+        | Op::EmbeddingLookup
         | Op::ExpandDims
-        | Op::Squeeze { .. }
-        | Op::Slice
-        | Op::Split { .. }
-        | Op::SplitV { .. }
-        | Op::Unpack { .. }
+        | Op::Fill
+        | Op::FullyConnected(_)
         | Op::Gather { .. }
         | Op::GatherNd
-        | Op::ScatterNd
-        | Op::Tile
-        | Op::BroadcastTo
-        | Op::BroadcastArgs
-        | Op::Fill
-        | Op::Range
-        | Op::Rank
-        | Op::ReverseV2
-        | Op::ReverseSequence { .. }
-        | Op::SpaceToDepth { .. }
-        | Op::DepthToSpace { .. }
-        | Op::SpaceToBatchNd
-        | Op::BatchToSpaceNd
-        | Op::OneHot { .. }
-        | Op::Where
-        | Op::TopKV2
-        | Op::Unique { .. }
-        | Op::SparseToDense { .. }
+        | Op::Gelu { .. }
+        | Op::LeakyRelu { .. }
+        | Op::Logistic
         | Op::MatrixDiag
         | Op::MatrixSetDiag
-        | Op::DynamicUpdateSlice
-        | Op::SegmentSum
-        | Op::Dilate
-        | Op::EmbeddingLookup
-        | Op::Densify
-        | Op::NonMaxSuppressionV4
-        | Op::NonMaxSuppressionV5
-        | Op::TransposeConv(_)
-        | Op::Conv3d(_)
-        | Op::Conv3dTranspose(_)
-        | Op::BatchMatMul(_)
+        | Op::MaxPool2d(_)
+        | Op::Mean { .. }
+        | Op::MirrorPad { .. }
+        | Op::Mul { .. }
+        | Op::Pack { .. }
+        | Op::Pad
+        | Op::PadV2
+        | Op::Prelu
+        | Op::Quantize
+        | Op::Rank
+        | Op::Reduce {
+            kind: Reduction::Max,
+            ..
+        }
+        | Op::Reduce {
+            kind: Reduction::Min,
+            ..
+        }
+        | Op::Reduce {
+            kind: Reduction::Prod,
+            ..
+        }
+        | Op::Reduce {
+            kind: Reduction::Sum,
+            ..
+        }
+        | Op::Relu
+        | Op::Relu6
+        | Op::Reshape { .. }
         | Op::ResizeBilinear(_)
         | Op::ResizeNearestNeighbor(_)
-        | Op::L2Pool2d(_)
-        | Op::UnsortedSegment(_) => ALL,
-        Op::Unary(_)
-        | Op::Binary(_)
-        | Op::Compare(_)
-        | Op::Div { .. }
-        | Op::AddN
-        | Op::Reduce { .. }
-        | Op::ArgMax { .. }
-        | Op::ArgMin { .. }
-        | Op::Cumsum { .. }
-        | Op::Cast { .. }
-        | Op::Bitcast
-        | Op::LogSoftmax
-        | Op::LeakyRelu { .. }
-        | Op::Prelu
-        | Op::Gelu { .. }
-        | Op::L2Normalization { .. }
-        | Op::LocalResponseNormalization(_)
-        | Op::FakeQuant(_)
-        | Op::Real
-        | Op::Imag
-        | Op::ComplexAbs
+        | Op::ReverseV2
         | Op::Select
-        | Op::SelectV2 => ALL,
-        Op::Svdf(_)
-        | Op::Lstm(_)
-        | Op::UnidirectionalSequenceLstm(_)
-        | Op::BidirectionalSequenceLstm(_)
-        | Op::Rnn(_)
-        | Op::UnidirectionalSequenceRnn(_)
-        | Op::BidirectionalSequenceRnn(_)
-        | Op::If { .. }
-        | Op::While { .. }
-        | Op::CallOnce { .. }
-        | Op::VarHandle { .. }
-        | Op::ReadVariable
+        | Op::SelectV2
+        | Op::Shape { .. }
+        | Op::Slice
+        | Op::Softmax { .. }
+        | Op::SpaceToBatchNd
+        | Op::Split { .. }
+        | Op::SplitV { .. }
+        | Op::Squeeze { .. }
+        | Op::StridedSlice(_)
+        | Op::Sub { .. }
+        | Op::Tanh
+        | Op::Tile
+        | Op::TopKV2
+        | Op::Transpose
+        | Op::TransposeConv(_)
+        | Op::Unary(Unary::Abs)
+        | Op::Unary(Unary::Exp)
+        | Op::Unary(Unary::Log)
+        | Op::Unary(Unary::Neg)
+        | Op::Unary(Unary::Rsqrt)
+        | Op::Unary(Unary::Sqrt)
+        | Op::Unique { .. }
+        | Op::Unpack { .. } => ALL,
+        Op::AddN
         | Op::AssignVariable
+        | Op::BidirectionalSequenceLstm(_)
+        | Op::BidirectionalSequenceRnn(_)
+        | Op::Binary(Binary::Atan2)
+        | Op::Binary(Binary::LogicalAnd)
+        | Op::Binary(Binary::LogicalOr)
+        | Op::Binary(Binary::Pow)
+        | Op::BroadcastArgs
+        | Op::CallOnce { .. }
+        | Op::Conv3d(_)
+        | Op::Conv3dTranspose(_)
+        | Op::Cumsum { .. }
+        | Op::FakeQuant(_)
+        | Op::If { .. }
+        | Op::L2Pool2d(_)
+        | Op::LocalResponseNormalization(_)
+        | Op::Lstm(_)
+        | Op::Range
+        | Op::ReadVariable
+        | Op::Reduce {
+            kind: Reduction::All,
+            ..
+        }
+        | Op::Reduce {
+            kind: Reduction::Any,
+            ..
+        }
+        | Op::Rnn(_)
+        | Op::SegmentSum
+        | Op::StablehloComposite(_)
+        | Op::Unary(Unary::Ceil)
+        | Op::Unary(Unary::Cos)
+        | Op::Unary(Unary::Floor)
+        | Op::Unary(Unary::LogicalNot)
+        | Op::Unary(Unary::Round)
+        | Op::Unary(Unary::Sign)
+        | Op::Unary(Unary::Sin)
+        | Op::Unary(Unary::Square)
+        | Op::Unary(Unary::ZerosLike)
+        | Op::UnidirectionalSequenceLstm(_)
+        | Op::UnidirectionalSequenceRnn(_)
+        | Op::UnsortedSegment(_)
+        | Op::VarHandle { .. }
+        | Op::While { .. } => FLOAT,
+        Op::ArgMax { .. }
+        | Op::ArgMin { .. }
+        | Op::Binary(Binary::SquaredDifference)
+        | Op::Densify
+        | Op::DepthToSpace { .. }
+        | Op::HardSwish
+        | Op::L2Normalization { .. }
+        | Op::LogSoftmax
+        | Op::OneHot { .. }
+        | Op::ScatterNd
+        | Op::SpaceToDepth { .. }
+        | Op::SparseToDense { .. }
+        | Op::Svdf(_)
+        | Op::Unary(Unary::Elu)
+        | Op::Unary(Unary::Relu0To1)
+        | Op::Unary(Unary::ReluN1To1)
+        | Op::Where => FLOAT_INT8,
+        Op::ReverseSequence { .. } => FLOAT_INT16,
+        Op::ComplexAbs
         | Op::Hashtable(_)
         | Op::HashtableFind
         | Op::HashtableImport
         | Op::HashtableSize
-        | Op::StablehloComposite(_) => FLOAT,
-        Op::Other(_) | Op::Custom(_) => NONE,
+        | Op::Imag
+        | Op::NonMaxSuppressionV4
+        | Op::NonMaxSuppressionV5
+        | Op::Real
+        | Op::Rfft2d
+        | Op::Other(_)
+        | Op::Custom(_) => NONE,
     }
 }

@@ -18,7 +18,9 @@ fn it_opens_from_the_bar_filters_and_closes() {
     window.get_by_label("Operators").click();
     window.run();
     assert!(
-        rows(&window).iter().any(|r| r.starts_with("ABS: runs in float32")),
+        rows(&window)
+            .iter()
+            .any(|r| r.starts_with("ABS: runs in float32")),
         "{:?}",
         rows(&window)
     );
@@ -31,7 +33,7 @@ fn it_opens_from_the_bar_filters_and_closes() {
         rows(&window),
         ["HARD_SWISH: runs in float32, int8; quantized in int8"]
     );
-    harness::save(&mut window, "operators");
+    harness::screenshot(&mut window, "operators");
     window.get_by_label("Close the table").click();
     window.run();
     assert!(window.state().state.operators.is_none());
