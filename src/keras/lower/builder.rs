@@ -20,6 +20,8 @@ pub(crate) struct Builder {
     names: HashMap<String, usize>,
     /// The layer that is being lowered, by path.
     pub scope: String,
+    /// Calls of layers so far.
+    pub calls: usize,
     /// Keras' major version: a few functions changed between 2 and 3.
     pub keras: u32,
 }
@@ -35,6 +37,7 @@ impl Builder {
             constants: HashMap::new(),
             names: HashMap::new(),
             scope: String::new(),
+            calls: 0,
             keras,
         }
     }

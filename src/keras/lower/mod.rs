@@ -25,8 +25,8 @@ use crate::{malformed, unsupported};
 use builder::Builder;
 use call::{Arg, Call};
 
-/// Nodes a model may have: nested models that are called again and again must not unfold without end.
-const MAX_NODES: usize = 1_000_000;
+/// Calls and operators a model may unfold to: nested models that are called again and again must not do so without end.
+const MAX_STEPS: usize = 300_000;
 
 /// Lowers the whole model; `keras` is the major version that wrote it.
 pub(super) fn graph(model: &Model, weights: Weights<'_>, keras: u32) -> Result<Graph> {
@@ -167,8 +167,9 @@ fn lower_model(
             .and_then(|call| lower_layer(b, layer, &weights[step.0], &call, path))
             .map_err(|e| e.at(place(path, layer)))?;
         b.scope = outer;
-        if b.len() > MAX_NODES {
-            return unsupported!("This model unfolds to more than {MAX_NODES} operators");
+        b.calls += 1;
+        if b.len() + b.calls > MAX_STEPS {
+            return unsupported!("This model unfolds to more than {MAX_STEPS} calls and operators");
         }
         results.insert(step, made);
         for next in waiting.remove(&step).unwrap_or_default() {
