@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytemuck::Pod;
 
 use super::buffer::{Buffer, typed};
-pub(super) use super::built::Built;
+pub(super) use super::built::{Built, Inputs};
 use super::shared::{Shared, byte_size};
 use crate::error::Result;
 use crate::graph::{Activation, DType, Node, Tensor, TensorId};
@@ -21,8 +21,8 @@ pub(super) struct Operand<'a> {
     pub id: TensorId,
     pub tensor: &'a Tensor,
     pub shape: &'a [usize],
-    known: Option<&'a Arc<Buffer>>,
-    wanted: &'a Cell<Option<TensorId>>,
+    pub known: Option<&'a Arc<Buffer>>,
+    pub wanted: &'a Cell<Option<TensorId>>,
 }
 
 /// A node that is being prepared.
@@ -118,6 +118,12 @@ impl<'a> NodeCx<'a> {
     pub fn expect_output(&self, dtype: DType) -> Result<()> {
         self.output()?;
         self.expect_outputs(dtype)
+    }
+
+    /// Bytes of output `i` with this shape; an error if they are more than a run may use.
+    pub fn output_bytes(&self, i: usize, shape: &[usize]) -> Result<usize> {
+        let (id, tensor) = self.output_at(i)?;
+        byte_size(id, tensor, shape)
     }
 
     /// Scale and zero point of the output.

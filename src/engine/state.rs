@@ -89,6 +89,14 @@ impl State {
         self.variables.get(&handle)
     }
 
+    /// The memory of a variable that is about to be assigned.
+    pub fn take_variable(&mut self, handle: u64) -> Buffer {
+        self.variables
+            .remove(&handle)
+            .map(|v| v.data)
+            .unwrap_or_default()
+    }
+
     /// Assigns a variable.
     pub fn assign(&mut self, handle: u64, value: Variable) {
         self.variables.insert(handle, value);

@@ -299,6 +299,17 @@ fn model(class: &str, object: &Map<String, Value>, left: &mut usize) -> Result<O
     Ok(Some(model))
 }
 
+/// The layer that a wrapper keeps under `key` of its settings.
+///
+/// # Errors
+/// Malformed if there is none.
+pub(crate) fn inner_layer(c: &Config, key: &str) -> Result<Layer> {
+    match c.get(key) {
+        Some(value) => layer(0, value, &mut MAX_LAYERS.clone()),
+        None => malformed!("it wraps no layer"),
+    }
+}
+
 fn layer(index: usize, value: &Value, left: &mut usize) -> Result<Layer> {
     let Some(object) = value.as_object() else {
         return malformed!("layer {index} is no JSON object");

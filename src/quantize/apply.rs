@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::constants::{half_constant, quantized_constant};
+use super::fold::unpacked;
 use super::plan::{NodePlan, QuantPlan, at_border, check_indices};
 use super::recipe::Mode;
 use super::rules::{Hybrid, hybrid_rule, is_pure};
@@ -25,6 +26,7 @@ pub fn apply(graph: &Graph, plan: &QuantPlan, progress: &Progress) -> Result<Gra
     if plan.recipe.mode == Mode::Float32 {
         return Ok(graph.clone());
     }
+    let main = &*unpacked(main)?;
     let mut build = Build::new(main, plan, progress);
     let live = live_nodes(main, plan);
     build.inputs(main)?;

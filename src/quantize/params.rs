@@ -185,6 +185,12 @@ pub fn to_f16(v: f32) -> f16 {
     f16::from_f32(v.clamp(-65504.0, 65504.0))
 }
 
+/// The reals that little-endian float16 bytes stand for.
+pub fn from_f16(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
+    let (pairs, _) = bytes.as_chunks::<2>();
+    pairs.iter().map(|&b| f16::from_le_bytes(b).to_f32())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

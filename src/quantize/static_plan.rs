@@ -1,6 +1,7 @@
 //! The modes that compute on integers, int8 and int16x8: which operators can, and the parameters of all they touch.
 
 use super::activations::{self, Activation, real_outputs};
+use super::fold::is_left_behind;
 use super::islands;
 use super::limits::{Refusal, Seen, refusal};
 use super::params::{
@@ -97,6 +98,7 @@ fn finite(t: &Tensor, seen: Option<Range>) -> Option<Range> {
 /// Whether an operator works on float32 values at all (some only look at extents).
 fn computes_reals(main: &Subgraph, node: &Node) -> bool {
     !computes_no_reals(&node.op)
+        && !is_left_behind(main, node)
         && node
             .inputs
             .iter()
@@ -128,7 +130,7 @@ fn integer_rule(
                 tensor.name
             ));
         }
-        if tensor.extra.is_some() {
+        if tensor.extra.is_some() || tensor.sparsity.is_some() {
             return Err(format!("its tensor {t} ({:?}) is sparse", tensor.name));
         }
         if ranges[t].is_some() {

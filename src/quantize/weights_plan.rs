@@ -1,5 +1,6 @@
 //! The modes that only make weights smaller: dynamic (int8) and float16.
 
+use super::fold::is_left_behind;
 use super::params::{Channels, channel_peaks, finite_range, weight_scales};
 use super::plan::{NodePlan, QuantPlan, Reason, TensorPlan, assign};
 use super::rules::{Hybrid, HybridWeight, hybrid_rule};
@@ -11,7 +12,10 @@ pub fn float16(main: &Subgraph, plan: &mut QuantPlan) {
     let mut smaller = vec![false; main.tensors.len()];
     let mut clipped = vec![];
     for (id, t) in main.tensors.iter().enumerate() {
-        let Some(values) = t.f32s().filter(|_| t.extra.is_none()) else {
+        let Some(values) = t
+            .f32s()
+            .filter(|_| t.extra.is_none() && t.sparsity.is_none())
+        else {
             continue;
         };
         let readers = || main.nodes.iter().filter(|n| n.inputs.contains(&Some(id)));
@@ -44,6 +48,7 @@ pub fn float16(main: &Subgraph, plan: &mut QuantPlan) {
             .iter()
             .flatten()
             .any(|&t| smaller.get(t) == Some(&true))
+            && !is_left_behind(main, node)
         {
             *decision = NodePlan::SmallerWeights;
         }
@@ -189,7 +194,7 @@ fn hybrid_weight(
     id: TensorId,
     t: &Tensor,
 ) -> Result<Quantization, Stays> {
-    if t.extra.is_some() {
+    if t.extra.is_some() || t.sparsity.is_some() {
         return Err(Stays::Float("its weights are sparse".into()));
     }
     if main.outputs.contains(&id) {

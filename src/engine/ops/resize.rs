@@ -5,13 +5,13 @@ use super::with_quantized;
 use crate::engine::buffer::typed_mut;
 use crate::engine::node::{Built, NodeCx, Operand};
 use crate::error::Result;
-use crate::graph::DType;
+use crate::graph::{DType, Resize as Options};
 use crate::kernels::reference::layout::{Tables, strides};
 use crate::kernels::reference::resize::Resize;
 use crate::malformed;
 
 /// The geometry and shape of a resized input 0.
-fn geometry<'a>(cx: &NodeCx<'a>, corners: bool, centers: bool) -> Result<(Operand<'a>, Resize)> {
+fn geometry<'a>(cx: &NodeCx<'a>, o: &Options) -> Result<(Operand<'a>, Resize)> {
     let (input, size) = (cx.input(0)?, cx.input(1)?);
     cx.expect_output(input.dtype())?;
     expect_same_scale(cx, input)?;
@@ -34,14 +34,14 @@ fn geometry<'a>(cx: &NodeCx<'a>, corners: bool, centers: bool) -> Result<(Operan
         out_h,
         out_w,
         channels,
-        align_corners: corners,
-        half_pixel_centers: centers,
+        align_corners: o.align_corners,
+        half_pixel_centers: o.half_pixel_centers,
     };
     Ok((input, by))
 }
 
-pub(super) fn nearest(cx: &NodeCx<'_>, corners: bool, centers: bool) -> Result<Built> {
-    let (input, by) = geometry(cx, corners, centers)?;
+pub(super) fn nearest(cx: &NodeCx<'_>, o: &Options) -> Result<Built> {
+    let (input, by) = geometry(cx, o)?;
     let steps = strides(input.shape);
     let table = |input: usize, output: usize, step: usize| -> Vec<usize> {
         by.nearest(input, output)
@@ -62,11 +62,11 @@ pub(super) fn nearest(cx: &NodeCx<'_>, corners: bool, centers: bool) -> Result<B
     })
 }
 
-pub(super) fn bilinear(cx: &NodeCx<'_>, corners: bool, centers: bool) -> Result<Built> {
-    if corners && centers {
+pub(super) fn bilinear(cx: &NodeCx<'_>, o: &Options) -> Result<Built> {
+    if o.align_corners && o.half_pixel_centers {
         return malformed!("it wants both corners aligned and centres of pixels");
     }
-    let (input, by) = geometry(cx, corners, centers)?;
+    let (input, by) = geometry(cx, o)?;
     let shape = vec![by.batches, by.out_h, by.out_w, by.channels];
     match input.dtype() {
         DType::Float32 => Built::kernel(shape, move |io, out| {

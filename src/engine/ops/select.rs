@@ -8,7 +8,7 @@ use super::with_quantized;
 use crate::engine::buffer::typed_mut;
 use crate::engine::node::{Built, NodeCx, Operand, label};
 use crate::error::Result;
-use crate::graph::DType;
+use crate::graph::{DType, Segment};
 use crate::kernels::reference::select::{self, Ordered};
 use crate::malformed;
 
@@ -107,15 +107,6 @@ fn unique_of<T: Ordered + Pod>(cx: &NodeCx<'_>, input: Operand<'_>) -> Result<Bu
     }, cx.no_kernel(format_args!("{to} places")))
 }
 
-/// How the elements of a segment are joined.
-#[derive(Clone, Copy)]
-pub(super) enum Join {
-    Sum,
-    Prod,
-    Max,
-    Min,
-}
-
 pub(super) fn segment_sum(cx: &NodeCx<'_>) -> Result<Built> {
     let ids = cx.input(1)?;
     ids.expect(DType::Int32)?;
@@ -125,15 +116,15 @@ pub(super) fn segment_sum(cx: &NodeCx<'_>) -> Result<Built> {
         return malformed!("{ids} is not in ascending order from 0");
     }
     let count = known.last().map_or(0, |&id| id as usize + 1);
-    segments(cx, count, Join::Sum)
+    segments(cx, count, Segment::Sum)
 }
 
-pub(super) fn unsorted_segment(cx: &NodeCx<'_>, join: Join) -> Result<Built> {
+pub(super) fn unsorted_segment(cx: &NodeCx<'_>, join: Segment) -> Result<Built> {
     let count = extent_of(cx.input(2)?, "number of segments")?;
     segments(cx, count, join)
 }
 
-fn segments(cx: &NodeCx<'_>, count: usize, join: Join) -> Result<Built> {
+fn segments(cx: &NodeCx<'_>, count: usize, join: Segment) -> Result<Built> {
     let (input, ids) = (cx.input(0)?, cx.input(1)?);
     cx.expect_output(input.dtype())?;
     expect_same_scale(cx, input)?;
@@ -157,14 +148,14 @@ fn segments(cx: &NodeCx<'_>, count: usize, join: Join) -> Result<Built> {
         };
     }
     match (input.dtype(), join) {
-        (DType::Float32, Join::Sum) => joining!(f32, 0.0, |a, b| a + b),
-        (DType::Float32, Join::Prod) => joining!(f32, 1.0, |a, b| a * b),
-        (DType::Float32, Join::Max) => joining!(f32, f32::MIN, f32::max),
-        (DType::Float32, Join::Min) => joining!(f32, f32::MAX, f32::min),
-        (DType::Int32, Join::Sum) => joining!(i32, 0, i32::wrapping_add),
-        (DType::Int32, Join::Prod) => joining!(i32, 1, i32::wrapping_mul),
-        (DType::Int32, Join::Max) => joining!(i32, i32::MIN, i32::max),
-        (DType::Int32, Join::Min) => joining!(i32, i32::MAX, i32::min),
+        (DType::Float32, Segment::Sum) => joining!(f32, 0.0, |a, b| a + b),
+        (DType::Float32, Segment::Prod) => joining!(f32, 1.0, |a, b| a * b),
+        (DType::Float32, Segment::Max) => joining!(f32, f32::MIN, f32::max),
+        (DType::Float32, Segment::Min) => joining!(f32, f32::MAX, f32::min),
+        (DType::Int32, Segment::Sum) => joining!(i32, 0, i32::wrapping_add),
+        (DType::Int32, Segment::Prod) => joining!(i32, 1, i32::wrapping_mul),
+        (DType::Int32, Segment::Max) => joining!(i32, i32::MIN, i32::max),
+        (DType::Int32, Segment::Min) => joining!(i32, i32::MAX, i32::min),
         (other, _) => cx.no_kernel(other),
     }
 }

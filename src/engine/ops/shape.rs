@@ -1,4 +1,4 @@
-//! Builders of operators on shapes: EXPAND_DIMS, SQUEEZE, RANK, BROADCAST_ARGS, FILL and RANGE.
+//! Builders of operators on shapes: EXPAND_DIMS, SQUEEZE, RANK, BROADCAST_ARGS, FILL, RANGE and DENSIFY.
 
 use super::layout::{expect_same_scale, extents};
 use super::reduce::resolve_axis;
@@ -38,6 +38,13 @@ pub(super) fn squeeze(cx: &NodeCx<'_>, axes: &[i32]) -> Result<Built> {
     }
     let kept = |(extent, gone): (&usize, bool)| (*extent != 1 || !gone).then_some(*extent);
     Built::alias(input.shape.iter().zip(gone).filter_map(kept).collect())
+}
+
+/// Sparse constants are dense from the start of preparing.
+pub(super) fn densify(cx: &NodeCx<'_>) -> Result<Built> {
+    let input = cx.input(0)?;
+    cx.expect_output(input.dtype())?;
+    Built::alias(input.shape.to_vec())
 }
 
 pub(super) fn rank(cx: &NodeCx<'_>) -> Result<Built> {

@@ -9,6 +9,15 @@ use crate::graph::{DType, Node, Op, Subgraph, Tensor, TensorId};
 /// An extent; `None` where only the data will tell (the batch).
 pub(crate) type Dim = Option<usize>;
 
+/// Which steps of a sequence count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mask {
+    /// Those that this bool tensor [batch, steps, 1] says.
+    Steps(TensorId),
+    /// Those whose index in this tensor [batch, steps] is not 0.
+    NotZero(TensorId),
+}
+
 /// Collects tensors and nodes in execution order.
 pub(crate) struct Builder {
     subgraph: Subgraph,
@@ -18,6 +27,12 @@ pub(crate) struct Builder {
     constants: HashMap<(DType, Vec<usize>, Bytes), TensorId>,
     /// How often a name was given.
     names: HashMap<String, usize>,
+    /// Subgraphs that nodes call, numbered from 1.
+    called: Vec<Subgraph>,
+    /// Masks of tensors that have one.
+    pub masks: HashMap<TensorId, Mask>,
+    /// Whether an unknown batch is taken as 1.
+    pub one_sample: bool,
     /// The layer that is being lowered, by path.
     pub scope: String,
     /// Calls of layers so far.
@@ -36,6 +51,9 @@ impl Builder {
             shapes: vec![],
             constants: HashMap::new(),
             names: HashMap::new(),
+            called: vec![],
+            masks: HashMap::new(),
+            one_sample: false,
             scope: String::new(),
             calls: 0,
             keras,
@@ -82,8 +100,29 @@ impl Builder {
         self.push(Tensor::new(name, dtype, known), shape)
     }
 
+    /// The builder of a subgraph that a node of this one calls.
+    pub fn inner(&self) -> Self {
+        Self {
+            scope: self.scope.clone(),
+            ..Self::new(self.keras)
+        }
+    }
+
+    /// Adds a subgraph that [`Builder::inner`] began; its number.
+    pub fn subgraph(&mut self, inner: Self, name: &str, outputs: Vec<TensorId>) -> usize {
+        let mut subgraphs = inner.finish(outputs);
+        if let Some(first) = subgraphs.first_mut() {
+            first.name = Some(format!("{}/{name}", self.scope));
+        }
+        self.called.append(&mut subgraphs);
+        self.called.len()
+    }
+
     /// An input of the model.
-    pub fn input(&mut self, name: &str, dtype: DType, shape: Vec<Dim>) -> TensorId {
+    pub fn input(&mut self, name: &str, dtype: DType, mut shape: Vec<Dim>) -> TensorId {
+        if let (true, Some(batch @ None)) = (self.one_sample, shape.first_mut()) {
+            *batch = Some(1);
+        }
         let id = self.computed(name.to_owned(), dtype, shape);
         self.subgraph.inputs.push(id);
         id
@@ -169,9 +208,11 @@ impl Builder {
         self.push(tensor, shape.iter().map(|&d| Some(d)).collect())
     }
 
-    /// The finished subgraph with these results.
-    pub fn finish(mut self, outputs: Vec<TensorId>) -> Subgraph {
+    /// The finished subgraph with these results, then those that it calls.
+    pub fn finish(mut self, outputs: Vec<TensorId>) -> Vec<Subgraph> {
         self.subgraph.outputs = outputs;
-        self.subgraph
+        let mut all = vec![self.subgraph];
+        all.append(&mut self.called);
+        all
     }
 }

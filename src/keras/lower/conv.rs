@@ -92,15 +92,18 @@ pub(super) fn bias(
     }
 }
 
-/// Geometry that all convolutions share.
-struct Geometry {
+/// Geometry that all convolutions share; one along a line is one over an image of height 1.
+pub(super) struct Geometry {
     padding: Padding,
     kernel: [i32; 2],
     stride: [i32; 2],
     dilation: [i32; 2],
+    /// Whether kernels are stored with one axis instead of two.
+    line: bool,
 }
 
 impl Geometry {
+    /// Of a layer over images.
     fn of(c: &Config) -> Result<Self> {
         channels_last(c)?;
         Ok(Self {
@@ -108,11 +111,33 @@ impl Geometry {
             kernel: c.sizes("kernel_size", None)?,
             stride: c.sizes("strides", Some([1, 1]))?,
             dilation: c.sizes("dilation_rate", Some([1, 1]))?,
+            line: false,
+        })
+    }
+
+    /// Of a layer along a line, whose padding is found already.
+    pub fn of_line(c: &Config, padding: Padding) -> Result<Self> {
+        channels_last(c)?;
+        let wide = |[n]: [i32; 1]| [1, n];
+        Ok(Self {
+            padding,
+            kernel: wide(c.sizes("kernel_size", None)?),
+            stride: wide(c.sizes("strides", Some([1]))?),
+            dilation: wide(c.sizes("dilation_rate", Some([1]))?),
+            line: true,
         })
     }
 
     fn kernel_shape(&self) -> [usize; 2] {
         self.kernel.map(|k| k as usize)
+    }
+
+    /// Shape of a kernel in the file.
+    fn stored(&self, [h, w]: [usize; 2], inputs: usize, outputs: usize) -> Vec<usize> {
+        match self.line {
+            true => vec![w, inputs, outputs],
+            false => vec![h, w, inputs, outputs],
+        }
     }
 
     fn output(&self, [n, h, w]: [Dim; 3], channels: usize) -> Result<Vec<Dim>> {
@@ -157,7 +182,17 @@ pub(super) fn conv2d(
     weights: &Weights<'_>,
     x: TensorId,
 ) -> Result<TensorId> {
-    let g = Geometry::of(c)?;
+    conv(b, c, weights, &Geometry::of(c)?, x)
+}
+
+/// A convolution over an image.
+pub(super) fn conv(
+    b: &mut Builder,
+    c: &Config,
+    weights: &Weights<'_>,
+    g: &Geometry,
+    x: TensorId,
+) -> Result<TensorId> {
     let (extents, channels) = image(b, x)?;
     let filters = c.size("filters", 1)?;
     let groups = c.integer("groups")?.unwrap_or(1).max(1) as usize;
@@ -169,12 +204,12 @@ pub(super) fn conv2d(
     let [h, w] = g.kernel_shape();
     let inputs = channels / groups;
     let mut arrays = weights.arrays(&[])?.into_iter();
-    let kernel = take(&mut arrays, "kernel", &[h, w, inputs, filters])?;
+    let kernel = take(&mut arrays, "kernel", &g.stored([h, w], inputs, filters))?;
     let bias = bias(c, &mut arrays, filters)?;
     let kernel = output_first(&kernel, filters);
     let y = conv_node(
         b,
-        &g,
+        g,
         x,
         ("kernel", &kernel, [filters, h, w, inputs]),
         &bias,
@@ -242,14 +277,24 @@ pub(super) fn depthwise_conv2d(
     weights: &Weights<'_>,
     x: TensorId,
 ) -> Result<TensorId> {
-    let g = Geometry::of(c)?;
+    depthwise_conv(b, c, weights, &Geometry::of(c)?, x)
+}
+
+/// A depthwise convolution over an image.
+pub(super) fn depthwise_conv(
+    b: &mut Builder,
+    c: &Config,
+    weights: &Weights<'_>,
+    g: &Geometry,
+    x: TensorId,
+) -> Result<TensorId> {
     let (_, channels) = image(b, x)?;
     let multiplier = multiplier(c)?;
-    let [h, w] = g.kernel_shape();
     let mut arrays = weights.arrays(&[])?.into_iter();
-    let kernel = take(&mut arrays, "kernel", &[h, w, channels, multiplier])?;
+    let shape = g.stored(g.kernel_shape(), channels, multiplier);
+    let kernel = take(&mut arrays, "kernel", &shape)?;
     let bias = bias(c, &mut arrays, elements(&[channels, multiplier])?)?;
-    let y = depthwise(b, &g, x, (&kernel, multiplier), &bias)?;
+    let y = depthwise(b, g, x, (&kernel, multiplier), &bias)?;
     activation::of_config(b, c, y)
 }
 
@@ -260,26 +305,40 @@ pub(super) fn separable_conv2d(
     weights: &Weights<'_>,
     x: TensorId,
 ) -> Result<TensorId> {
-    let g = Geometry::of(c)?;
+    separable_conv(b, c, weights, &Geometry::of(c)?, x)
+}
+
+/// A separable convolution over an image.
+pub(super) fn separable_conv(
+    b: &mut Builder,
+    c: &Config,
+    weights: &Weights<'_>,
+    g: &Geometry,
+    x: TensorId,
+) -> Result<TensorId> {
     let (_, channels) = image(b, x)?;
     let multiplier = multiplier(c)?;
     let filters = c.size("filters", 1)?;
-    let [h, w] = g.kernel_shape();
     let between = elements(&[channels, multiplier])?;
     let mut arrays = weights.arrays(&[])?.into_iter();
     let kernel = take(
         &mut arrays,
         "depthwise_kernel",
-        &[h, w, channels, multiplier],
+        &g.stored(g.kernel_shape(), channels, multiplier),
     )?;
-    let pointwise = take(&mut arrays, "pointwise_kernel", &[1, 1, between, filters])?;
+    let pointwise = take(
+        &mut arrays,
+        "pointwise_kernel",
+        &g.stored([1, 1], between, filters),
+    )?;
     let bias = bias(c, &mut arrays, filters)?;
-    let y = depthwise(b, &g, x, (&kernel, multiplier), &vec![0.0; between])?;
+    let y = depthwise(b, g, x, (&kernel, multiplier), &vec![0.0; between])?;
     let point = Geometry {
         padding: Padding::Valid,
         kernel: [1, 1],
         stride: [1, 1],
         dilation: [1, 1],
+        line: false,
     };
     let (extents, _) = image(b, y)?;
     let pointwise = output_first(&pointwise, filters);

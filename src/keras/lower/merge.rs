@@ -2,9 +2,13 @@
 
 use super::super::config::Config;
 use super::builder::{Builder, Dim};
+use super::functions::times;
 use super::normalization::axis;
+use super::ops;
+use super::reshape::{fitting, reshape};
+use super::statistics::unit_over;
 use crate::error::Result;
-use crate::graph::{Activation, DType, Op, TensorId};
+use crate::graph::{Activation, Binary, DType, Op, Reduction, TensorId};
 use crate::{malformed, unsupported};
 
 /// The shape of an element-wise operation on shapes aligned at their last axes; an unknown extent yields to a known one above 1.
@@ -58,9 +62,7 @@ pub(super) fn mul(b: &mut Builder, x: TensorId, y: TensorId) -> TensorId {
 
 /// x as float32.
 pub(super) fn float(b: &mut Builder, x: TensorId) -> TensorId {
-    let _ = DType::Float32;
-    let _ = &b;
-    x
+    ops::cast(b, x, DType::Float32)
 }
 
 /// The merge layers.
@@ -70,23 +72,97 @@ pub(super) fn layer(
     c: &Config,
     inputs: &[TensorId],
 ) -> Result<TensorId> {
-    let Some((&first, rest)) = inputs.split_first() else {
+    if inputs.is_empty() {
         return malformed!("it is called without a tensor");
-    };
+    }
     if class == "Concatenate" {
         return concatenate(b, c, inputs);
     }
-    let mut sum = first;
-    for &next in rest {
+    let inputs = aligned(b, inputs)?;
+    let mut sum = inputs[0];
+    for &next in &inputs[1..] {
         broadcast(b.shape(sum), b.shape(next))?;
         sum = match class {
-            "Add" => add(b, sum, next),
+            "Add" | "Average" => add(b, sum, next),
             "Multiply" => mul(b, sum, next),
             "Subtract" => sub(b, sum, next),
+            "Maximum" => ops::binary(b, Binary::Maximum, sum, next)?,
+            "Minimum" => ops::binary(b, Binary::Minimum, sum, next)?,
             _ => return unsupported!("this merge is not known"),
         };
     }
-    Ok(sum)
+    Ok(match class {
+        "Average" => times(b, sum, 1.0 / inputs.len() as f64),
+        _ => sum,
+    })
+}
+
+/// Inputs with as many axes as the one that has most: Keras puts axes of 1 behind the batch.
+fn aligned(b: &mut Builder, inputs: &[TensorId]) -> Result<Vec<TensorId>> {
+    let most = inputs
+        .iter()
+        .map(|&id| b.shape(id).len())
+        .max()
+        .unwrap_or(0);
+    let mut out = vec![];
+    for &id in inputs {
+        let mut shape = b.shape(id).to_vec();
+        out.push(match most - shape.len() {
+            missing if missing > 0 && !shape.is_empty() => {
+                shape.splice(1..1, vec![Some(1); missing]);
+                fitting(b, id, shape)?
+            }
+            _ => id,
+        });
+    }
+    Ok(out)
+}
+
+/// Dot: sums of products along one axis of each input.
+pub(super) fn dot(b: &mut Builder, c: &Config, inputs: &[TensorId]) -> Result<TensorId> {
+    let &[mut x, mut y] = inputs else {
+        return malformed!("it takes two tensors, but is given {}", inputs.len());
+    };
+    let axes = match c.integers("axes")?.as_deref() {
+        Some(&[a]) => [a, a],
+        Some(&[a, b]) => [a, b],
+        other => return malformed!("its axes are {other:?}"),
+    };
+    let (rank_x, rank_y) = (b.shape(x).len(), b.shape(y).len());
+    let along = [axis(axes[0], rank_x)?, axis(axes[1], rank_y)?];
+    if along.contains(&0) || ![2, 3].contains(&rank_x) || ![2, 3].contains(&rank_y) {
+        return unsupported!(
+            "it sums along the axes {axes:?} of {rank_x} and {rank_y} axes; two or three axes, the batch left out, are known"
+        );
+    }
+    if c.flag("normalize", false) {
+        x = unit_over(b, x, &[along[0]])?;
+        y = unit_over(b, y, &[along[1]])?;
+    }
+    if rank_x == 2 && rank_y == 2 {
+        broadcast(b.shape(x), b.shape(y))?;
+        let product = mul(b, x, y);
+        return Ok(ops::reduce(b, Reduction::Sum, product, &[1], true));
+    }
+    // A vector is a matrix of one row or column; its axis goes again afterwards.
+    let mut shape: Vec<Dim> = vec![];
+    let mut kept = |id: TensorId, along: usize, b: &Builder| match *b.shape(id) {
+        [_, p, q] => shape.push(if along == 1 { q } else { p }),
+        _ => {}
+    };
+    kept(x, along[0], b);
+    kept(y, along[1], b);
+    shape.insert(0, b.shape(x)[0]);
+    let vector = |b: &mut Builder, id: TensorId, row: bool| match *b.shape(id) {
+        [n, k] if row => reshape(b, id, vec![n, Some(1), k]),
+        [n, k] => reshape(b, id, vec![n, k, Some(1)]),
+        _ => Ok(id),
+    };
+    let turned = [rank_x == 3 && along[0] == 1, rank_y == 3 && along[1] == 2];
+    x = vector(b, x, true)?;
+    y = vector(b, y, false)?;
+    let product = ops::matmul(b, x, y, turned)?;
+    reshape(b, product, shape)
 }
 
 fn concatenate(b: &mut Builder, c: &Config, inputs: &[TensorId]) -> Result<TensorId> {

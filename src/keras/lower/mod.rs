@@ -1,19 +1,30 @@
 //! Layers to operators: walks the calls in execution order and hands each layer to the function of its family.
 
 mod activation;
+mod attention;
 mod builder;
 mod call;
+mod cell;
 mod conv;
 mod dense;
+mod embedding;
 mod functions;
 mod input;
+mod line;
+mod loops;
+mod masks;
 mod merge;
 mod normalization;
 mod operation;
 mod ops;
 mod package;
 mod pool;
+mod recurrent;
 mod reshape;
+mod resize;
+mod statistics;
+mod transpose_conv;
+mod wrappers;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -31,6 +42,7 @@ const MAX_STEPS: usize = 300_000;
 /// Lowers the whole model; `keras` is the major version that wrote it.
 pub(super) fn graph(model: &Model, weights: Weights<'_>, keras: u32) -> Result<Graph> {
     let mut b = Builder::new(keras);
+    b.one_sample = needs_one_sample(model);
     let mut inputs = vec![];
     for source in &model.inputs {
         let Some(layer) = model.layers.iter().find(|l| l.name == source.layer) else {
@@ -43,9 +55,28 @@ pub(super) fn graph(model: &Model, weights: Weights<'_>, keras: u32) -> Result<G
     let signature = signature(model, &inputs, &outputs);
     Ok(Graph {
         description: None,
-        subgraphs: vec![b.finish(outputs)],
+        subgraphs: b.finish(outputs),
         signatures: vec![signature],
         ..Graph::default()
+    })
+}
+
+/// Whether a layer ties the file to one sample at a time: the runtime keeps the states of recurrent layers, and the output shape
+/// of transposed convolutions, for a batch that is known beforehand.
+fn needs_one_sample(model: &Model) -> bool {
+    model.layers.iter().any(|l| {
+        let class = l.class.as_str();
+        let ties = [
+            "LSTM",
+            "GRU",
+            "SimpleRNN",
+            "RNN",
+            "Bidirectional",
+            "TimeDistributed",
+        ]
+        .contains(&class)
+            || class.ends_with("DTranspose");
+        ties || l.model.as_ref().is_some_and(needs_one_sample)
     })
 }
 
@@ -164,7 +195,11 @@ fn lower_model(
         let layer = &model.layers[step.0];
         let outer = std::mem::replace(&mut b.scope, format!("{path}{}", layer.name));
         let made = resolve(layer, step.1, &index, &results)
-            .and_then(|call| lower_layer(b, layer, &weights[step.0], &call, path))
+            .and_then(|call| {
+                let made = lower_layer(b, layer, &weights[step.0], &call, path)?;
+                masks::hand_on(b, layer, &call.tensors(), &made)?;
+                Ok(made)
+            })
             .map_err(|e| e.at(place(path, layer)))?;
         b.scope = outer;
         b.calls += 1;
@@ -296,7 +331,7 @@ fn lower_layer(
         "MaxPooling2D" | "MaxPool2D" => one(pool::max2d(b, c, call.tensor()?)?),
         "AveragePooling2D" | "AvgPool2D" => one(pool::average2d(b, c, call.tensor()?)?),
         "GlobalAveragePooling2D" | "GlobalAvgPool2D" => {
-            one(pool::global_average2d(b, c, call.tensor()?)?)
+            one(pool::global(b, c, call.tensor()?, 2, false)?)
         }
         "ZeroPadding2D" => one(reshape::zero_padding2d(b, c, call.tensor()?)?),
         "Flatten" => one(reshape::flatten(b, c, call.tensor()?)?),
@@ -324,6 +359,97 @@ fn lower_layer(
         )?),
         "TFOpLambda" => one(operation::of_tensorflow(b, c, call)?),
         _ if layer.is_operation => one(operation::of_keras(b, layer, call)?),
+        "Conv1D" | "Convolution1D" => one(line::conv1d(
+            b,
+            line::Kind::Plain,
+            c,
+            weights,
+            call.tensor()?,
+        )?),
+        "DepthwiseConv1D" => one(line::conv1d(
+            b,
+            line::Kind::Depthwise,
+            c,
+            weights,
+            call.tensor()?,
+        )?),
+        "SeparableConv1D" | "SeparableConvolution1D" => one(line::conv1d(
+            b,
+            line::Kind::Separable,
+            c,
+            weights,
+            call.tensor()?,
+        )?),
+        "Conv2DTranspose" | "Convolution2DTranspose" => {
+            one(transpose_conv::plane(b, c, weights, call.tensor()?)?)
+        }
+        "Conv1DTranspose" | "Convolution1DTranspose" => {
+            one(transpose_conv::line(b, c, weights, call.tensor()?)?)
+        }
+        "LayerNormalization" => one(statistics::layer(b, c, weights, call.tensor()?)?),
+        "RMSNormalization" => one(statistics::rms(b, c, weights, call.tensor()?)?),
+        "GroupNormalization" => one(statistics::group(b, c, weights, call.tensor()?)?),
+        "UnitNormalization" => one(statistics::unit(b, c, call.tensor()?)?),
+        "MaxPooling1D" | "MaxPool1D" => one(line::pool1d(b, c, call.tensor()?, true)?),
+        "AveragePooling1D" | "AvgPool1D" => one(line::pool1d(b, c, call.tensor()?, false)?),
+        "GlobalAveragePooling1D" | "GlobalAvgPool1D" => {
+            one(pool::global(b, c, call.tensor()?, 1, false)?)
+        }
+        "GlobalMaxPooling1D" | "GlobalMaxPool1D" => {
+            one(pool::global(b, c, call.tensor()?, 1, true)?)
+        }
+        "GlobalMaxPooling2D" | "GlobalMaxPool2D" => {
+            one(pool::global(b, c, call.tensor()?, 2, true)?)
+        }
+        "ZeroPadding1D" => one(line::zero_padding(b, c, call.tensor()?)?),
+        "Cropping1D" => one(line::cropping(b, c, call.tensor()?)?),
+        "Cropping2D" => one(resize::cropping(b, c, call.tensor()?)?),
+        "UpSampling1D" => one(line::up_sampling(b, c, call.tensor()?)?),
+        "UpSampling2D" => one(resize::up_sampling(b, c, call.tensor()?)?),
+        "Resizing" => one(resize::resizing(b, c, call.tensor()?)?),
+        "CenterCrop" => one(resize::center_crop(b, c, call.tensor()?)?),
+        "Permute" => one(line::permute(b, c, call.tensor()?)?),
+        "RepeatVector" => one(line::repeat_vector(b, c, call.tensor()?)?),
+        "Average" | "Maximum" | "Minimum" => {
+            one(merge::layer(b, &layer.class, c, &call.tensors())?)
+        }
+        "Dot" => one(merge::dot(b, c, &call.tensors())?),
+        "Embedding" => one(embedding::embedding(b, c, weights, call.tensor()?)?),
+        "Masking" => one(masks::masking(b, c, call.tensor()?)?),
+        "LSTM" | "GRU" | "SimpleRNN" | "RNN" => recurrent::layer(b, &layer.class, c, weights, call),
+        "Bidirectional" => recurrent::bidirectional(b, c, weights, call),
+        "TimeDistributed" => wrappers::time_distributed(b, layer, weights, call, path),
+        "Attention" => attention::attention(b, false, c, weights, call),
+        "AdditiveAttention" => attention::attention(b, true, c, weights, call),
+        "MultiHeadAttention" => attention::multi_head(b, false, c, weights, call),
+        "GroupQueryAttention" | "GroupedQueryAttention" => {
+            attention::multi_head(b, true, c, weights, call)
+        }
+        "RandomFlip"
+        | "RandomRotation"
+        | "RandomZoom"
+        | "RandomContrast"
+        | "RandomTranslation"
+        | "RandomBrightness"
+        | "RandomHeight"
+        | "RandomWidth"
+        | "RandomShear"
+        | "RandomColorJitter"
+        | "RandomHue"
+        | "RandomSaturation"
+        | "RandomSharpness"
+        | "RandomGrayscale"
+        | "RandomErasing"
+        | "RandomInvert"
+        | "RandomPosterization"
+        | "RandomColorDegeneration"
+        | "RandomGaussianBlur"
+        | "RandomPerspective"
+        | "RandomElasticTransform"
+        | "CutMix"
+        | "MixUp"
+        | "RandAugment"
+        | "AugMix" => one(call.tensor()?),
         "Lambda" => unsupported!(
             "it runs Python code that only TensorFlow can run; replace it by Keras' own layers, or export the model with TensorFlow's converter to .tflite"
         ),

@@ -34,6 +34,17 @@ pub(super) fn reshape(b: &mut Builder, x: TensorId, shape: Vec<Dim>) -> Result<T
     Ok(b.node(op, &[x, target], shape))
 }
 
+/// x in a shape that puts extents of 1 between or before its own, for an operand of an element-wise operator: where that is all
+/// in front, broadcasting does it.
+pub(super) fn fitting(b: &mut Builder, x: TensorId, shape: Vec<Dim>) -> Result<TensorId> {
+    let inner = |s: &[Dim]| s.iter().position(|&d| d != Some(1)).unwrap_or(s.len());
+    let have = b.shape(x);
+    if have[inner(have)..] == shape[inner(&shape)..] {
+        return Ok(x);
+    }
+    reshape(b, x, shape)
+}
+
 /// The product of extents, unknown if one is.
 pub(super) fn product(shape: &[Dim]) -> Result<Dim> {
     let mut all = 1usize;

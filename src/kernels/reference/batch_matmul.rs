@@ -82,6 +82,38 @@ impl MatMul {
         self.products(left, right, mac, finish, out);
     }
 
+    /// The same in a form that vectorises: both operands less their zero points as int16, row by row along k, in `work`.
+    pub fn i8_widened(
+        &self,
+        left: &[i8],
+        right: &[i8],
+        q: &Steps,
+        work: &mut (Vec<i16>, Vec<i16>),
+        out: &mut [i8],
+    ) {
+        let [a_zero, b_zero, zero] = q.zero_points;
+        let (m, k, n) = (self.rows, self.depth, self.columns);
+        widen(left, (m, k), self.left_transposed, a_zero, &mut work.0);
+        widen(right, (n, k), !self.right_transposed, b_zero, &mut work.1);
+        let mut out = out.iter_mut();
+        for &(l, r) in &self.pairs {
+            for i in 0..m {
+                let a = &work.0[(l * m + i) * k..(l * m + i + 1) * k];
+                for j in 0..n {
+                    let b = &work.1[(r * n + j) * k..(r * n + j + 1) * k];
+                    let pairs = a.iter().zip(b);
+                    let sum = pairs.fold(0i32, |sum, (&a, &b)| {
+                        sum.wrapping_add(i32::from(a) * i32::from(b))
+                    });
+                    if let Some(o) = out.next() {
+                        let step = i64::from(q.multiplier.apply(sum)) + i64::from(zero);
+                        *o = i8::saturate(step);
+                    }
+                }
+            }
+        }
+    }
+
     /// int8 to the int32 sums of the products of steps; zero points play no part.
     pub fn i8_to_i32(&self, left: &[i8], right: &[i8], out: &mut [i32]) {
         let mac = |sum: i32, a: i8, b: i8, _| sum.wrapping_add(i32::from(a) * i32::from(b));
@@ -142,6 +174,21 @@ impl MatMul {
             rows[row].0 * scale * sum as f32
         };
         self.products(&steps, right, mac, finish, out);
+    }
+}
+
+/// Matrices of `rows` × `k` less `zero_point`, row by row; `turned` if they lie as [k, rows].
+fn widen(x: &[i8], (rows, k): (usize, usize), turned: bool, zero_point: i32, out: &mut Vec<i16>) {
+    let less = |v: i8| (i32::from(v) - zero_point) as i16;
+    out.clear();
+    if !turned {
+        out.extend(x.iter().map(|&v| less(v)));
+        return;
+    }
+    for matrix in x.chunks_exact((rows * k).max(1)) {
+        for row in 0..rows {
+            out.extend(matrix[row..].iter().step_by(rows).map(|&v| less(v)));
+        }
     }
 }
 
