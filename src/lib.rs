@@ -3,13 +3,13 @@
 //! The data flow, and the type that says where in it you stand:
 //!
 //! ```text
-//! bytes ─tflite::read→ Graph ─calibrate→ Calibration ─quantize::plan→ QuantPlan ─quantize::apply→ Graph
+//! bytes ─tflite::read, keras::read→ Graph ─calibrate→ Calibration ─quantize::plan→ QuantPlan ─quantize::apply→ Graph
 //!   ─tflite::write→ bytes ─tflite::read→ Graph ─evaluate→ Evaluation, TensorReport, Latency
 //! ```
 //!
 //! # Who may know whom
 //!
-//! `graph` ← `tflite`; `graph` + `kernels` ← `engine` ← `calibrate`, `evaluate`; `calibrate` ← `quantize`;
+//! `graph` ← `tflite`, `keras`; `graph` + `kernels` ← `engine` ← `calibrate`, `evaluate`; `calibrate` ← `quantize`;
 //! all ← `workbench` ← `gui`, `cli` ← `main`. `kernels` does not know `graph`. Everything above `workbench` takes bytes
 //! and gives bytes: no files, no threads of its own but rayon's inside kernels, no egui. `tests/core/architecture.rs` holds it.
 //!

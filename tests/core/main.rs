@@ -20,6 +20,7 @@ mod evaluate_tensors;
 mod folder;
 mod golden_file;
 mod golden_replay;
+mod keras_files;
 mod keras_layers;
 mod kernels_fast;
 mod kernels_fast_depthwise;

@@ -36,8 +36,8 @@ use crate::{malformed, unsupported};
 use builder::Builder;
 use call::{Arg, Call};
 
-/// Nodes a model may have: nested models that are called again and again must not unfold without end.
-const MAX_NODES: usize = 1_000_000;
+/// Calls and operators a model may unfold to: nested models that are called again and again must not do so without end.
+const MAX_STEPS: usize = 300_000;
 
 /// Lowers the whole model; `keras` is the major version that wrote it.
 pub(super) fn graph(model: &Model, weights: Weights<'_>, keras: u32) -> Result<Graph> {
@@ -202,8 +202,9 @@ fn lower_model(
             })
             .map_err(|e| e.at(place(path, layer)))?;
         b.scope = outer;
-        if b.len() > MAX_NODES {
-            return unsupported!("This model unfolds to more than {MAX_NODES} operators");
+        b.calls += 1;
+        if b.len() + b.calls > MAX_STEPS {
+            return unsupported!("This model unfolds to more than {MAX_STEPS} calls and operators");
         }
         results.insert(step, made);
         for next in waiting.remove(&step).unwrap_or_default() {
