@@ -61,9 +61,13 @@ def seq(group, name, shape, layers, formats=("keras",), **more):
 
 
 def net(group, name, shapes, body, formats=("keras",), **more):
-    """Adds a functional model: body(L, inputs...) gives its output or outputs."""
+    """Adds a functional model: body(L, inputs...) gives its output or outputs; batch is what the saved model says of it.
+
+    With any_batch TensorFlow converts the model as it is saved, batch unknown.
+    """
 
     def build(K, batch):
+        batch = None if more.get("any_batch") else batch or more.get("batch")
         kinds = more.get("dtypes", [None] * len(shapes))
         x = [K.Input(s, batch_size=batch, **({"dtype": d} if d else {})) for s, d in zip(shapes, kinds)]
         y = body(K.layers, *x)
@@ -245,7 +249,8 @@ def merges():
             net(g, f"{n.lower()}_three", [(3, 4)] * 3, lambda L, a, b, c, n=n: getattr(L, n)()([a, b, c]), ("keras", "k2.h5", "old.h5"))
     net(g, "add_broadcast", [(3, 4), (1, 4)], lambda L, a, b: L.Add()([a, b]))
     net(g, "multiply_broadcast", [(3, 2, 4), (1, 1, 4)], lambda L, a, b: L.Multiply()([a, b]))
-    net(g, "multiply_rank", [(3, 4), (4,)], lambda L, a, b: L.Multiply()([a, b]), ("keras",))
+    net(g, "multiply_rank", [(3, 4), (4,)], lambda L, a, b: L.Multiply()([a, b]), ("keras",), batch=1)
+    net(g, "multiply_rank_any_batch", [(3, 4), (4,)], lambda L, a, b: L.Multiply()([a, b]), ("keras",), any_batch=True)
     net(g, "add_relu", [(3, 4), (3, 4)], lambda L, a, b: L.ReLU()(L.Add()([a, b])), ("keras", "k2.h5"))
     for axis in (-1, 1, 2):
         net(g, f"concatenate_{axis}", [(3, 4), (3, 4)], lambda L, a, b, x=axis: L.Concatenate(axis=x)([a, b]), ALL if axis == 1 else ("keras",))
@@ -319,7 +324,7 @@ def merges():
 def recurrent():
     g = "rnn"
     T = (6, 3)
-    seq(g, "embedding", (5,), lambda L: [L.Embedding(7, 4)], ALL + ("old.h5",), ints=7, dtype="int32")
+    seq(g, "embedding", (5,), lambda L: [L.Embedding(7, 4)], ALL, ints=7, dtype="int32")
     seq(g, "embedding_float", (5,), lambda L: [L.Embedding(7, 4), L.GlobalAveragePooling1D()], ("keras", "k2.h5", "old.h5"), ints=7)
     for n in ("SimpleRNN", "GRU", "LSTM"):
         low = n.lower().replace("simplernn", "simple_rnn")
@@ -366,10 +371,11 @@ def attentions():
     A, B = (5, 6), (4, 6)
     for n in ("Attention", "AdditiveAttention"):
         low = "attention" if n == "Attention" else "additive_attention"
-        net(g, low, [A, B], lambda L, q, v, n=n: getattr(L, n)()([q, v]), ALL)
-        net(g, f"{low}_key", [A, B, B], lambda L, q, v, k, n=n: getattr(L, n)()([q, v, k]), ("keras", "k2.h5"))
-        net(g, f"{low}_scale", [A, B], lambda L, q, v, n=n: getattr(L, n)(use_scale=n == "Attention")([q, v]), ("keras", "k2.h5"))
-    net(g, "attention_concat", [A, B], lambda L, q, v: L.Attention(score_mode="concat")([q, v]), ("keras", "k2.h5"))
+        net(g, low, [A, B], lambda L, q, v, n=n: getattr(L, n)()([q, v]), ALL, batch=1)
+        net(g, f"{low}_any_batch", [A, B], lambda L, q, v, n=n: getattr(L, n)()([q, v]), any_batch=True)
+        net(g, f"{low}_key", [A, B, B], lambda L, q, v, k, n=n: getattr(L, n)()([q, v, k]), ("keras", "k2.h5"), batch=1)
+        net(g, f"{low}_scale", [A, B], lambda L, q, v, n=n: getattr(L, n)(use_scale=n == "Attention")([q, v]), ("keras", "k2.h5"), batch=1)
+    net(g, "attention_concat", [A, B], lambda L, q, v: L.Attention(score_mode="concat")([q, v]), ("keras", "k2.h5"), batch=1)
     net(g, "attention_causal", [A, A], lambda L, q, v: L.Attention()([q, v], use_causal_mask=True), ("keras", "k2.h5"))
     net(g, "attention_scores", [A, B], lambda L, q, v: list(L.Attention()([q, v], return_attention_scores=True)), ("keras",))
     net(g, "multi_head_self", [A], lambda L, x: L.MultiHeadAttention(2, 3)(x, x), ALL)

@@ -111,6 +111,8 @@ fn identity(net: &mut Net, i: usize) -> bool {
 struct Weighted {
     kernel: TensorId,
     bias: Option<TensorId>,
+    /// The node's input that is the bias.
+    bias_slot: usize,
     shape: Vec<usize>,
     data: Vec<f32>,
     /// The kernel's axis of output channels.
@@ -122,7 +124,12 @@ fn weighted(net: &Net, node: &Node) -> Option<Weighted> {
     let outputs_last = match &node.op {
         Op::Conv2d(_) | Op::FullyConnected(_) => false,
         Op::DepthwiseConv2d(_) => true,
+        Op::TransposeConv(_) => false,
         _ => return None,
+    };
+    let bias_slot = match node.op {
+        Op::TransposeConv(_) => 3,
+        _ => 2,
     };
     let kernel = node.input(1)?;
     let (shape, data) = net.constant(kernel)?;
@@ -131,7 +138,7 @@ fn weighted(net: &Net, node: &Node) -> Option<Weighted> {
     } else {
         shape.first()
     })?;
-    let bias = node.input(2);
+    let bias = node.input(bias_slot);
     if let Some(bias) = bias {
         // A bias that is not constant cannot take part.
         net.constant(bias)?;
@@ -139,6 +146,7 @@ fn weighted(net: &Net, node: &Node) -> Option<Weighted> {
     Some(Weighted {
         kernel,
         bias,
+        bias_slot,
         shape: shape.to_vec(),
         data,
         outputs_last,
@@ -158,7 +166,7 @@ impl Weighted {
         if let Some(bias) = bias {
             let like = self.bias.unwrap_or(self.kernel);
             let id = net.add_constant(like, vec![self.outputs], &bias);
-            net.set_input(i, 2, id);
+            net.set_input(i, self.bias_slot, id);
         }
     }
 }
@@ -169,7 +177,10 @@ fn product(a: f32, b: f32) -> f32 {
 
 /// Folds node `i` into the convolution or dense layer that computes its operand for it alone.
 fn into_previous(net: &mut Net, i: usize) -> Option<()> {
-    let step = step(net, net.node(i)?)?;
+    // What is fused to the sum or product moves with it.
+    let mut plain = net.node(i)?.clone();
+    let activation = std::mem::take(fused(&mut plain.op)?);
+    let step = step(net, &plain)?;
     let (earlier, node) = net.sole_producer(step.x)?;
     if *fused(&mut node.op.clone())? != Activation::None {
         return None;
@@ -192,6 +203,9 @@ fn into_previous(net: &mut Net, i: usize) -> Option<()> {
         }
     }
     w.store(net, earlier, Some(bias));
+    if let Some(slot) = net.nodes[earlier].as_mut().and_then(|n| fused(&mut n.op)) {
+        *slot = activation;
+    }
     net.absorb(earlier, i);
     Some(())
 }
