@@ -45,9 +45,10 @@ ALL = ("keras", "h5", "k2.h5", "k2.keras")
 GROUPS = {}
 
 
-def case(group, name, build, formats=("keras",), ints=None, refused=False):
-    """Adds a case: build(K, batch) makes its model with module K; ints is the upper bound of integer inputs."""
-    GROUPS.setdefault(group, []).append((name, build, formats, ints, refused))
+def case(group, name, build, formats=("keras",), ints=None, refused=False, zeros=False):
+    """Adds a case: build(K, batch) makes its model with module K; ints is the upper bound of integer inputs, zeros sets every other
+    step of the inputs to 0."""
+    GROUPS.setdefault(group, []).append((name, build, formats, ints, refused, zeros))
 
 
 def seq(group, name, shape, layers, formats=("keras",), **more):
@@ -57,7 +58,7 @@ def seq(group, name, shape, layers, formats=("keras",), **more):
         kind = more.get("dtype")
         return K.Sequential([K.Input(shape, batch_size=batch, **({"dtype": kind} if kind else {})), *layers(K.layers)])
 
-    case(group, name, build, formats, ints=more.get("ints"), refused=more.get("refused", False))
+    case(group, name, build, formats, ints=more.get("ints"), refused=more.get("refused", False), zeros=more.get("zeros", False))
 
 
 def net(group, name, shapes, body, formats=("keras",), **more):
@@ -73,7 +74,7 @@ def net(group, name, shapes, body, formats=("keras",), **more):
         y = body(K.layers, *x)
         return K.Model(x if len(x) > 1 else x[0], y)
 
-    case(group, name, build, formats, ints=more.get("ints"), refused=more.get("refused", False))
+    case(group, name, build, formats, ints=more.get("ints"), refused=more.get("refused", False), zeros=more.get("zeros", False))
 
 
 # ---- the cases -----------------------------------------------------------------------------------------------------
@@ -210,12 +211,12 @@ def activations():
     g = "activation"
     names = ["relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "hard_sigmoid", "hard_silu", "sigmoid", "tanh", "softmax",
              "softplus", "softsign", "exponential", "linear", "mish", "log_softmax", "log_sigmoid", "celu", "glu", "hard_tanh",
-             "hard_shrink", "soft_shrink", "tanh_shrink", "squareplus", "sparse_plus", "sparse_sigmoid", "sparsemax"]
+             "hard_shrink", "soft_shrink", "tanh_shrink", "squareplus", "sparse_plus", "sparse_sigmoid"]
     both = {"relu", "elu", "selu", "gelu", "sigmoid", "tanh", "softmax", "softplus", "softsign", "exponential", "linear", "hard_sigmoid"}
     for a in names:
         formats = ("keras", "k2.h5", "old.h5") if a in both and a != "gelu" else ("keras",)
         seq(g, f"activation_{a}", (3, 8), lambda L, a=a: [L.Activation(a)], formats)
-        if a not in ("glu", "sparsemax"):
+        if a != "glu":
             seq(g, f"dense_{a}", (6,), lambda L, a=a: [L.Dense(5, activation=a), L.Dense(4)], ("keras", "k2.h5") if a in both else ("keras",))
     seq(g, "conv_silu", (5, 5, 2), lambda L: [L.Conv2D(3, 3, activation="silu")])
     seq(g, "conv_hard_silu", (5, 5, 2), lambda L: [L.Conv2D(3, 3, activation="hard_silu")])
@@ -366,6 +367,20 @@ def recurrent():
     seq(g, "text_mask_unused", (8,), lambda L: [L.Embedding(6, 5, mask_zero=True), L.Dense(3), L.Flatten(), L.Dense(2)], ("keras", "k2.h5"), ints=6, dtype="int32")
 
 
+def masked():
+    g = "mask"
+    words = dict(ints=3, dtype="int32")
+    for n in ("SimpleRNN", "GRU", "LSTM"):
+        low = n.lower()
+        seq(g, f"{low}_embedding", (8,), lambda L, n=n: [L.Embedding(3, 5, mask_zero=True), getattr(L, n)(4)], ("keras", "k2.h5"), **words)
+        seq(g, f"{low}_embedding_sequences", (8,), lambda L, n=n: [L.Embedding(3, 5, mask_zero=True), getattr(L, n)(4, return_sequences=True), L.Dense(3), getattr(L, n)(2)], ("keras", "k2.h5"), **words)
+        seq(g, f"{low}_masking", (6, 3), lambda L, n=n: [L.Masking(), L.Dropout(0.1), getattr(L, n)(4, return_sequences=True)], ("keras", "k2.h5"), zeros=True)
+        seq(g, f"{low}_bidirectional", (8,), lambda L, n=n: [L.Embedding(3, 5, mask_zero=True), L.Bidirectional(getattr(L, n)(3))], ("keras", "k2.h5"), **words)
+        seq(g, f"{low}_bidirectional_sequences", (8,), lambda L, n=n: [L.Embedding(3, 5, mask_zero=True), L.Bidirectional(getattr(L, n)(3, return_sequences=True))], ("keras", "k2.h5"), **words)
+    seq(g, "masking_value", (6, 3), lambda L: [L.Masking(mask_value=0.0), L.Dense(4), L.LSTM(2)], ("keras",), zeros=True)
+    seq(g, "ended_by_flatten", (6, 3), lambda L: [L.Masking(), L.Flatten(), L.Dense(4)], ("keras",), zeros=True)
+
+
 def attentions():
     g = "attention"
     A, B = (5, 6), (4, 6)
@@ -421,13 +436,13 @@ def refused():
     seq(g, "custom", (4,), lambda L: [L.Dense(3), custom(L)], ALL, refused=True)
     seq(g, "custom_activation", (4,), lambda L: [L.Dense(3, activation=(my_activation if L is keras.layers else old_activation), name="d")], ("keras", "k2.h5"), refused=True)
     case(g, "stateful", lambda K, b: K.Sequential([K.Input(T, batch_size=1), K.layers.LSTM(4, stateful=True, name="memory")]), ("keras", "k2.h5"), refused=True)
-    seq(g, "masking", T, lambda L: [L.Masking(name="mask"), L.LSTM(4, name="reader")], ("keras", "k2.h5"), refused=True)
     seq(g, "mask_pool", (8,), lambda L: [L.Embedding(6, 5, mask_zero=True, name="words"), L.GlobalAveragePooling1D(name="mean")], ("keras", "k2.h5"), ints=6, refused=True)
-    seq(g, "mask_attention", (8,), lambda L: [L.Embedding(6, 5, mask_zero=True, name="words"), L.Bidirectional(L.GRU(3), name="both")], ("keras",), ints=6, refused=True)
+    net(g, "mask_attention", [(8,)], lambda L, x: (lambda e: L.Attention(name="look")([e, e]))(L.Embedding(6, 5, mask_zero=True, name="words")(x)), ("keras", "k2.h5"), ints=6, refused=True)
+    seq(g, "sparsemax", (4,), lambda L: [L.Activation("sparsemax", name="sparse")], refused=True)
     seq(g, "conv3d", (4, 4, 4, 2), lambda L: [L.Conv3D(2, 2, name="cube")], ("keras",), refused=True)
     seq(g, "conv_lstm", (3, 4, 4, 2), lambda L: [L.ConvLSTM2D(2, 2, name="weather")], ("keras",), refused=True)
     seq(g, "resizing_bicubic", (4, 4, 2), lambda L: [L.Resizing(7, 7, interpolation="bicubic", name="smooth")], ("keras",), refused=True)
-    seq(g, "batch_norm_axis", (4, 4, 2), lambda L: [L.UpSampling2D(2, interpolation="lanczos5", name="sharp")], ("keras",), refused=True)
+    seq(g, "up_sampling_lanczos", (4, 4, 2), lambda L: [L.UpSampling2D(2, interpolation="lanczos5", name="sharp")], ("keras",), refused=True)
     seq(g, "text_vectors", (4,), lambda L: [L.Hashing(5, name="hash")], ("keras",), refused=True, dtype="int32")
     seq(g, "unknown_time", (None, 3), lambda L: [L.Reshape((-1, 1), name="fold"), L.Dense(2)], ("keras",), refused=True)
 
@@ -440,7 +455,7 @@ def old_activation(x):
     return x * x
 
 
-for make in (convolutions, normalizations, windows, shapes, activations, merges, recurrent, attentions, refused):
+for make in (convolutions, normalizations, windows, shapes, activations, merges, recurrent, masked, attentions, refused):
     make()
 
 # ---- from a model to a case ----------------------------------------------------------------------------------------
@@ -551,7 +566,7 @@ def make(group):
         x = np.ascontiguousarray(x)
         return {"dtype": x.dtype.name, "shape": list(x.shape), "at": store(x.tobytes())}
 
-    for number, (name, build, formats, ints, is_refused) in enumerate(GROUPS[group]):
+    for number, (name, build, formats, ints, is_refused, zeros) in enumerate(GROUPS[group]):
         written, counts, found, own = [], [], [], {}
         for K, endings in ((keras, [f for f in formats if f in ("keras", "h5")]), (tf_keras, [f for f in formats if f not in ("keras", "h5")])):
             if not endings:
@@ -574,6 +589,8 @@ def make(group):
                 r = np.random.default_rng(number)
                 x = [r.integers(0, ints, [1, *i.shape[1:]]) if ints else r.standard_normal([1, *i.shape[1:]]) for i in model.inputs]
                 x = [v.astype(tf.as_dtype(i.dtype).as_numpy_dtype) for v, i in zip(x, model.inputs)]
+                for v in x if zeros else []:
+                    v[:, ::2] = 0
                 y = model(x if len(x) > 1 else x[0], training=False)
                 y = [np.asarray(v) for v in (y if isinstance(y, (list, tuple)) else [y])]
                 assert all(np.isfinite(v).all() for v in y), name

@@ -29,7 +29,7 @@ fn axes(c: &Config, rank: usize) -> Result<Vec<usize>> {
 }
 
 /// Extents that weights along `axes` have.
-pub(super) fn extents(shape: &[Dim], axes: &[usize]) -> Result<Vec<usize>> {
+fn extents(shape: &[Dim], axes: &[usize]) -> Result<Vec<usize>> {
     axes.iter()
         .map(|&a| match shape[a] {
             Some(n) => Ok(n),
@@ -39,7 +39,7 @@ pub(super) fn extents(shape: &[Dim], axes: &[usize]) -> Result<Vec<usize>> {
 }
 
 /// Weights along `axes` with extents of 1 between them, so that they fit a tensor of this rank.
-pub(super) fn spread_shape(axes: &[usize], extents: &[usize], rank: usize) -> Vec<usize> {
+fn spread_shape(axes: &[usize], extents: &[usize], rank: usize) -> Vec<usize> {
     let first = axes.first().copied().unwrap_or(0);
     let mut shape = vec![1; rank - first];
     for (&a, &n) in axes.iter().zip(extents) {
