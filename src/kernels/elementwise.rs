@@ -68,15 +68,16 @@ fn each<F: Unary>(
 
 /// A function of two elements.
 trait Binary: Copy + Sync {
-    type Value: Copy + Send + Sync;
-    fn apply(self, a: Self::Value, b: Self::Value) -> Self::Value;
+    type In: Copy + Send + Sync;
+    type Out: Copy + Send + Sync;
+    fn apply(self, a: Self::In, b: Self::In) -> Self::Out;
 }
 
 struct Pairs<'a, F: Binary> {
     f: F,
-    a: &'a [F::Value],
-    b: &'a [F::Value],
-    out: &'a mut [F::Value],
+    a: &'a [F::In],
+    b: &'a [F::In],
+    out: &'a mut [F::Out],
 }
 
 impl<F: Binary> Vectorized for Pairs<'_, F> {
@@ -115,9 +116,9 @@ impl<F: Binary> Vectorized for Pairs<'_, F> {
 fn pairs<F: Binary>(
     isa: Isa,
     f: F,
-    a: &[F::Value],
-    b: &[F::Value],
-    out: &mut [F::Value],
+    a: &[F::In],
+    b: &[F::In],
+    out: &mut [F::Out],
     threads: usize,
 ) -> Result<()> {
     let n = out.len();
@@ -135,12 +136,12 @@ fn pairs<F: Binary>(
     }
     let isa = isa.proven();
     let threads = worth(threads, n, GRAIN);
-    let part = |operand: &'_ [F::Value], at: usize, len: usize| match operand.len() {
+    let part = |operand: &'_ [F::In], at: usize, len: usize| match operand.len() {
         1 => 0..1,
         l if l == n => at..at + len,
         _ => 0..len,
     };
-    let run = |first: usize, out: &mut [F::Value]| {
+    let run = |first: usize, out: &mut [F::Out]| {
         for (i, out) in out.chunks_mut(period.max(1)).enumerate() {
             let at = first + i * period;
             let (a, b) = (&a[part(a, at, out.len())], &b[part(b, at, out.len())]);
@@ -168,6 +169,78 @@ fn pairs<F: Binary>(
     Ok(())
 }
 
+/// A closure as a function of one element or of two.
+struct Closure<'a, F, A, B>(&'a F, std::marker::PhantomData<fn(A) -> B>);
+
+impl<F, A, B> Clone for Closure<'_, F, A, B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<F, A, B> Copy for Closure<'_, F, A, B> {}
+
+impl<F: Fn(A) -> B + Sync, A: Copy + Sync, B: Copy + Send> Unary for Closure<'_, F, A, B> {
+    type In = A;
+    type Out = B;
+    #[inline(always)]
+    fn apply(self, v: A) -> B {
+        (self.0)(v)
+    }
+}
+
+impl<F: Fn(A, A) -> B + Sync, A: Copy + Send + Sync, B: Copy + Send + Sync> Binary
+    for Closure<'_, F, A, B>
+{
+    type In = A;
+    type Out = B;
+    #[inline(always)]
+    fn apply(self, a: A, b: A) -> B {
+        (self.0)(a, b)
+    }
+}
+
+/// Stores `f(v)` for each element; on up to `threads` threads of the current rayon pool.
+///
+/// # Errors
+/// `Invalid` if the lengths differ.
+pub fn map<A: Copy + Sync, B: Copy + Send>(
+    isa: Isa,
+    f: impl Fn(A) -> B + Sync,
+    input: &[A],
+    out: &mut [B],
+    threads: usize,
+) -> Result<()> {
+    each(
+        isa,
+        Closure(&f, std::marker::PhantomData),
+        input,
+        out,
+        threads,
+    )
+}
+
+/// Stores `f(a, b)` for each element, operands repeated as the module says; on up to `threads` threads of the current rayon pool.
+///
+/// # Errors
+/// `Invalid` if the lengths do not fit each other.
+pub fn zip<A: Copy + Send + Sync, B: Copy + Send + Sync>(
+    isa: Isa,
+    f: impl Fn(A, A) -> B + Sync,
+    a: &[A],
+    b: &[A],
+    out: &mut [B],
+    threads: usize,
+) -> Result<()> {
+    pairs(
+        isa,
+        Closure(&f, std::marker::PhantomData),
+        a,
+        b,
+        out,
+        threads,
+    )
+}
+
 /// What two floats are joined by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arithmetic {
@@ -188,7 +261,8 @@ struct MulF32(f32, f32);
 
 macro_rules! float_binary {
     ($($name:ident $op:tt),*) => { $(impl Binary for $name {
-        type Value = f32;
+        type In = f32;
+        type Out = f32;
         #[inline(always)]
         fn apply(self, a: f32, b: f32) -> f32 { super::portable::clamp(a $op b, self.0, self.1) }
     })* };
@@ -335,7 +409,8 @@ impl<T: Element> SumInt<T> {
 }
 
 impl<T: Element> Binary for SumInt<T> {
-    type Value = T;
+    type In = T;
+    type Out = T;
     #[inline(always)]
     fn apply(self, a: T, b: T) -> T {
         let a = (a.to_i32() - self.zero_points[0]).wrapping_shl(self.spare);
@@ -384,7 +459,8 @@ impl<T: Element> ProductInt<T> {
 }
 
 impl<T: Element> Binary for ProductInt<T> {
-    type Value = T;
+    type In = T;
+    type Out = T;
     #[inline(always)]
     fn apply(self, a: T, b: T) -> T {
         let a = a.to_i32().wrapping_sub(self.zero_points[0]);

@@ -8,6 +8,7 @@ mod data_files;
 mod engine_damage;
 mod engine_flow;
 mod engine_golden;
+mod engine_golden_elementwise;
 mod engine_golden_layout;
 mod engine_golden_recurrent;
 mod engine_golden_windows;

@@ -1,5 +1,6 @@
-//! Builders of RELU, RELU6, LOGISTIC, TANH, SOFTMAX and HARD_SWISH.
+//! Builders of the RELU family, LOGISTIC, TANH, SOFTMAX, HARD_SWISH and GELU.
 
+use super::elementwise::{each, same_type};
 use super::with_quantized;
 use crate::engine::buffer::typed_mut;
 use crate::engine::node::{Built, NodeCx, Operand, multiplier, step_range};
@@ -10,26 +11,22 @@ use crate::kernels::quantize::{QuantInt, quantize_value};
 use crate::kernels::reference::activation::{
     HardSwish8, SigmoidScale, hard_swish as hard_swish_f32, hard_swish_8bit,
     logistic as logistic_f32, logistic_i16, lookup_8bit, map_f32, relu as relu_int, relu_f32,
-    table_8bit, tanh_i16,
+    table_8bit, table_i16_f32, tanh_i16,
 };
+use crate::kernels::reference::arithmetic::Broadcast;
 use crate::kernels::reference::softmax::{
     Softmax8, Softmax16, softmax_8bit, softmax_f32, softmax_i16,
 };
+use crate::kernels::reference::unary::{self, LeakyRelu, Prelu};
 use crate::{malformed, unsupported};
+use half::f16;
 
-/// The input, of the output's type.
-fn unary<'a>(cx: &NodeCx<'a>) -> Result<Operand<'a>> {
-    let input = cx.input(0)?;
-    cx.expect_output(input.dtype())?;
-    Ok(input)
-}
-
-/// RELU, or a RELU with an upper end.
-pub(super) fn relu(cx: &NodeCx<'_>, high: Option<f32>) -> Result<Built> {
-    let input = unary(cx)?;
+/// RELU and its kin: the input within `low` and, if given, `high`.
+pub(super) fn relu(cx: &NodeCx<'_>, low: f32, high: Option<f32>) -> Result<Built> {
+    let input = same_type(cx)?;
     let shape = input.shape.to_vec();
     if input.dtype() == DType::Float32 {
-        let clamp = (0.0, high.unwrap_or(f32::INFINITY));
+        let clamp = (low, high.unwrap_or(f32::INFINITY));
         if let Some(isa) = cx.isa {
             return Built::working(shape, move |io, out, w| {
                 elementwise::clamp_f32(isa, io.get(0), clamp, typed_mut(out), w.threads)
@@ -47,7 +44,7 @@ pub(super) fn relu(cx: &NodeCx<'_>, high: Option<f32>) -> Result<Built> {
         let factor = multiplier((input_q.0 / output_q.0).into())?;
         let (qmin, qmax) = step_range(input.dtype())?;
         let step = |x: f32| quantize_value(x, output_q.0, output_q.1, qmin, qmax);
-        let clamp = (step(0.0), high.map_or(qmax, step));
+        let clamp = (step(low), high.map_or(qmax, step));
         if let Some(isa) = cx.isa {
             return Built::working(shape, move |io, out, w| {
                 let out = typed_mut::<T>(out);
@@ -71,7 +68,12 @@ fn expect_q15(cx: &NodeCx<'_>, input: Operand<'_>) -> Result<f32> {
     Ok(input_q.0)
 }
 
-fn by_table(cx: &NodeCx<'_>, input: Operand<'_>, f: fn(f32) -> f32) -> Result<Built> {
+/// An 8-bit function by a table of all steps.
+pub(super) fn by_table(
+    cx: &NodeCx<'_>,
+    input: Operand<'_>,
+    f: impl Fn(f32) -> f32,
+) -> Result<Built> {
     let shape = input.shape.to_vec();
     with_quantized!(input.dtype(), [Int8 => i8, UInt8 => u8], T => {
         let table = table_8bit::<T>(input.quantization()?, cx.output_quantization()?, f);
@@ -85,7 +87,7 @@ fn by_table(cx: &NodeCx<'_>, input: Operand<'_>, f: fn(f32) -> f32) -> Result<Bu
 }
 
 pub(super) fn logistic(cx: &NodeCx<'_>) -> Result<Built> {
-    let input = unary(cx)?;
+    let input = same_type(cx)?;
     let shape = input.shape.to_vec();
     match input.dtype() {
         DType::Float32 => Built::kernel(shape, |io, out| {
@@ -102,7 +104,7 @@ pub(super) fn logistic(cx: &NodeCx<'_>) -> Result<Built> {
 }
 
 pub(super) fn tanh(cx: &NodeCx<'_>) -> Result<Built> {
-    let input = unary(cx)?;
+    let input = same_type(cx)?;
     let shape = input.shape.to_vec();
     match input.dtype() {
         DType::Float32 => Built::kernel(shape, |io, out| {
@@ -119,7 +121,7 @@ pub(super) fn tanh(cx: &NodeCx<'_>) -> Result<Built> {
 }
 
 pub(super) fn hard_swish(cx: &NodeCx<'_>) -> Result<Built> {
-    let input = unary(cx)?;
+    let input = same_type(cx)?;
     let shape = input.shape.to_vec();
     if input.dtype() == DType::Float32 {
         return Built::kernel(shape, |io, out| {
@@ -148,6 +150,103 @@ pub(super) fn hard_swish(cx: &NodeCx<'_>) -> Result<Built> {
             hard_swish_8bit::<T>(io.get(0), &p, typed_mut(out));
         })
     }, cx.no_kernel(format_args!("{} input", input.dtype())))
+}
+
+/// An int16 function by a table of 512 straight pieces.
+pub(super) fn by_table_i16(
+    cx: &NodeCx<'_>,
+    input: Operand<'_>,
+    f: impl Fn(f32) -> f32,
+) -> Result<Built> {
+    let table = table_i16_f32(input.quantization()?, cx.output_quantization()?, f);
+    each::<i16, i16>(cx, input.shape, move |v| table.interpolate(v))
+}
+
+pub(super) fn gelu(cx: &NodeCx<'_>, approximate: bool) -> Result<Built> {
+    let input = same_type(cx)?;
+    let f = move |x: f32| unary::gelu(x, approximate);
+    match input.dtype() {
+        DType::Float32 => each(cx, input.shape, f),
+        DType::Float16 => each(cx, input.shape, move |x: f16| {
+            unary::gelu_f16(x, approximate)
+        }),
+        DType::Int16 => by_table_i16(cx, input, f),
+        _ => by_table(cx, input, f),
+    }
+}
+
+pub(super) fn leaky_relu(cx: &NodeCx<'_>, alpha: f32) -> Result<Built> {
+    let input = same_type(cx)?;
+    if input.dtype() == DType::Float32 {
+        return each(
+            cx,
+            input.shape,
+            move |x: f32| {
+                if x > 0.0 { x } else { x * alpha }
+            },
+        );
+    }
+    with_quantized!(input.dtype(), [Int8 => i8, UInt8 => u8, Int16 => i16], T => {
+        let (input_q, output_q) = (input.quantization()?, cx.output_quantization()?);
+        expect_symmetric_i16(input.dtype(), &[input_q.1, output_q.1])?;
+        let p = LeakyRelu::new(alpha, input_q, output_q);
+        if !p.is_representable() {
+            return malformed!("its output scale {} is too small for its input's {}", output_q.0, input_q.0);
+        }
+        each(cx, input.shape, move |v: T| p.apply(v))
+    }, cx.no_kernel(format_args!("{} input", input.dtype())))
+}
+
+/// int16 inputs take int8 slopes, all others slopes of their own type.
+pub(super) fn prelu(cx: &NodeCx<'_>) -> Result<Built> {
+    let (input, alpha) = (same_type(cx)?, cx.input(1)?);
+    let Some(walk) = Broadcast::new(input.shape, alpha.shape)
+        .filter(|_| Broadcast::shape(input.shape, alpha.shape).as_deref() == Some(input.shape))
+    else {
+        return malformed!("{alpha} does not fit its input's shape {:?}", input.shape);
+    };
+    let shape = input.shape.to_vec();
+    let dtype = input.dtype();
+    if (dtype, alpha.dtype()) == (DType::Float32, DType::Float32) {
+        return Built::kernel(shape, move |io, out| {
+            let f = |x: f32, alpha: f32| if x >= 0.0 { x } else { x * alpha };
+            walk.apply(io.get(0), io.get(1), typed_mut(out), f);
+        });
+    }
+    macro_rules! quantized {
+        ($t:ty, $alpha:ty) => {{
+            let [i, a, o] = [
+                input.quantization()?,
+                alpha.quantization()?,
+                cx.output_quantization()?,
+            ];
+            expect_symmetric_i16(dtype, &[i.1, o.1])?;
+            let f = Prelu {
+                zero_points: [i.1, a.1, o.1],
+                // In float32, as LiteRT computes them.
+                identity: multiplier((i.0 / o.0).into())?,
+                slope: multiplier((i.0 * a.0 / o.0).into())?,
+            };
+            Built::kernel(shape, move |io, out| {
+                let f = |x: $t, alpha: $alpha| f.apply(x, alpha);
+                walk.apply(io.get(0), io.get(1), typed_mut(out), f);
+            })
+        }};
+    }
+    match (dtype, alpha.dtype()) {
+        (DType::Int8, DType::Int8) => quantized!(i8, i8),
+        (DType::UInt8, DType::UInt8) => quantized!(u8, u8),
+        (DType::Int16, DType::Int8) => quantized!(i16, i8),
+        (input, alpha) => cx.no_kernel(format_args!("{input} input with {alpha} slopes")),
+    }
+}
+
+/// Fails if int16 tensors have a zero point other than 0.
+pub(super) fn expect_symmetric_i16(dtype: DType, zero_points: &[i32]) -> Result<()> {
+    if dtype == DType::Int16 && zero_points.iter().any(|&z| z != 0) {
+        return malformed!("int16 tensors of this operator must have zero point 0");
+    }
+    Ok(())
 }
 
 pub(super) fn softmax(cx: &NodeCx<'_>, beta: f32) -> Result<Built> {

@@ -1,42 +1,16 @@
 //! Builders of ADD, SUB and MUL.
 
+use super::elementwise::Pair;
 use super::with_quantized;
 use crate::engine::buffer::typed_mut;
-use crate::engine::node::{Built, NodeCx, Operand, clamp_f32, multiplier};
+use crate::engine::node::{Built, NodeCx, clamp_f32, multiplier};
 use crate::error::Result;
 use crate::graph::{Activation, DType};
 use crate::kernels::Isa;
 use crate::kernels::elementwise::{Arithmetic, ProductInt, SumInt, arithmetic_f32};
 use crate::kernels::reference::activation::checked_log2;
-use crate::kernels::reference::arithmetic::{Broadcast, Product, Sum, SumPot};
+use crate::kernels::reference::arithmetic::{Product, Sum, SumPot};
 use crate::malformed;
-
-struct Pair<'a> {
-    left: Operand<'a>,
-    right: Operand<'a>,
-    walk: Broadcast,
-    shape: Vec<usize>,
-}
-
-fn pair<'a>(cx: &NodeCx<'a>) -> Result<Pair<'a>> {
-    let (left, right) = (cx.input(0)?, cx.input(1)?);
-    right.expect(left.dtype())?;
-    cx.expect_output(left.dtype())?;
-    let walk = Broadcast::new(left.shape, right.shape);
-    let (Some(walk), Some(shape)) = (walk, Broadcast::shape(left.shape, right.shape)) else {
-        return malformed!(
-            "the shapes {:?} and {:?} do not fit each other",
-            left.shape,
-            right.shape
-        );
-    };
-    Ok(Pair {
-        left,
-        right,
-        walk,
-        shape,
-    })
-}
 
 impl Pair<'_> {
     /// The instruction set of vectorised kernels where they take these operands.
@@ -76,15 +50,6 @@ impl Pair<'_> {
             walk.apply(io.get::<T>(0), io.get::<T>(1), typed_mut(out), f);
         })
     }
-
-    fn quantizations(&self, cx: &NodeCx<'_>) -> Result<([f32; 3], [i32; 3])> {
-        let [l, r, o] = [
-            self.left.quantization()?,
-            self.right.quantization()?,
-            cx.output_quantization()?,
-        ];
-        Ok(([l.0, r.0, o.0], [l.1, r.1, o.1]))
-    }
 }
 
 /// Smallest and largest integer under a fused activation.
@@ -96,7 +61,7 @@ fn clamp_i64(activation: Activation, (min, max): (i64, i64)) -> Result<(i64, i64
     ))
 }
 
-fn clamp_i32(activation: Activation) -> Result<(i32, i32)> {
+pub(super) fn clamp_i32(activation: Activation) -> Result<(i32, i32)> {
     let (low, high) = clamp_i64(activation, (i32::MIN.into(), i32::MAX.into()))?;
     Ok((low as i32, high as i32))
 }
@@ -108,7 +73,7 @@ pub(super) fn sum(
     pot_scale_int16: bool,
     subtract: bool,
 ) -> Result<Built> {
-    let p = pair(cx)?;
+    let p = Pair::same_type(cx)?;
     match p.left.dtype() {
         DType::Float32 if subtract => return p.float(cx, activation, Arithmetic::Sub),
         DType::Float32 => return p.float(cx, activation, Arithmetic::Add),
@@ -177,7 +142,7 @@ fn pot_sum(p: Pair<'_>, shifts: [i32; 2], clamp: (i32, i32), subtract: bool) -> 
 }
 
 pub(super) fn product(cx: &NodeCx<'_>, activation: Activation) -> Result<Built> {
-    let p = pair(cx)?;
+    let p = Pair::same_type(cx)?;
     match p.left.dtype() {
         DType::Float32 => return p.float(cx, activation, Arithmetic::Mul),
         DType::Int32 => return p.integers(clamp_i32(activation)?, i32::wrapping_mul),

@@ -3,12 +3,18 @@
 mod activation;
 mod arithmetic;
 mod batch_matmul;
+mod binary;
+mod cast;
+mod compare;
 mod control;
 mod conv;
 mod conv3d;
+mod elementwise;
+mod fold;
 mod fully_connected;
 mod gather;
 mod layout;
+mod normalize;
 mod quantize;
 mod recurrent;
 mod reduce;
@@ -19,6 +25,7 @@ mod shape;
 mod space;
 mod split;
 mod transpose_conv;
+mod unary;
 mod window;
 
 use super::node::{Built, NodeCx};
@@ -67,8 +74,8 @@ pub(super) fn build(cx: &NodeCx<'_>) -> Result<Built> {
             pot_scale_int16,
         } => arithmetic::sum(cx, *activation, *pot_scale_int16, true),
         Op::Mul { activation } => arithmetic::product(cx, *activation),
-        Op::Relu => activation::relu(cx, None),
-        Op::Relu6 => activation::relu(cx, Some(6.0)),
+        Op::Relu => activation::relu(cx, 0.0, None),
+        Op::Relu6 => activation::relu(cx, 0.0, Some(6.0)),
         Op::Logistic => activation::logistic(cx),
         Op::Tanh => activation::tanh(cx),
         Op::Softmax { beta } => activation::softmax(cx, *beta),
@@ -83,29 +90,27 @@ pub(super) fn build(cx: &NodeCx<'_>) -> Result<Built> {
         Op::Quantize => quantize::quantize(cx),
         Op::Dequantize => quantize::dequantize(cx),
         // Element-wise, comparisons, reductions.
-        Op::Unary(_)
-        | Op::Binary(_)
-        | Op::Compare(_)
-        | Op::Div { .. }
-        | Op::AddN
-        | Op::Reduce { .. }
-        | Op::ArgMax { .. }
-        | Op::ArgMin { .. }
-        | Op::Cumsum { .. }
-        | Op::Cast { .. }
-        | Op::Bitcast
-        | Op::LogSoftmax
-        | Op::LeakyRelu { .. }
-        | Op::Prelu
-        | Op::Gelu { .. }
-        | Op::L2Normalization { .. }
-        | Op::LocalResponseNormalization(_)
-        | Op::FakeQuant(_)
-        | Op::Real
-        | Op::Imag
-        | Op::ComplexAbs
-        | Op::Select
-        | Op::SelectV2 => unsupported!("this operator cannot run yet"),
+        Op::Unary(op) => unary::build(cx, *op),
+        Op::Binary(op) => binary::build(cx, *op),
+        Op::Compare(op) => compare::compare(cx, *op),
+        Op::Div { activation } => binary::div(cx, *activation),
+        Op::AddN => binary::add_n(cx),
+        Op::Reduce { kind, keep_dims } => fold::reduce(cx, *kind, *keep_dims),
+        Op::ArgMax { output_type } => fold::arg(cx, *output_type, true),
+        Op::ArgMin { output_type } => fold::arg(cx, *output_type, false),
+        Op::Cumsum { exclusive, reverse } => fold::cumsum(cx, *exclusive, *reverse),
+        Op::Cast { .. } => cast::cast(cx),
+        Op::Bitcast => cast::bitcast(cx),
+        Op::LogSoftmax => normalize::log_softmax(cx),
+        Op::LeakyRelu { alpha } => activation::leaky_relu(cx, *alpha),
+        Op::Prelu => activation::prelu(cx),
+        Op::Gelu { approximate } => activation::gelu(cx, *approximate),
+        Op::L2Normalization { activation } => normalize::l2(cx, *activation),
+        Op::LocalResponseNormalization(o) => normalize::local_response(cx, o),
+        Op::FakeQuant(o) => normalize::fake_quant(cx, o),
+        Op::Select => compare::select(cx, true),
+        Op::SelectV2 => compare::select(cx, false),
+        Op::Real | Op::Imag | Op::ComplexAbs => unsupported!("this operator cannot run yet"),
 
         // Data movement and windows.
         Op::PadV2 => layout::pad_v2(cx),

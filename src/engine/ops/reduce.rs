@@ -1,5 +1,6 @@
 //! Builders of MAX_POOL_2D, AVERAGE_POOL_2D and MEAN.
 
+use super::elementwise::same_type;
 use super::window::{positive, window};
 use super::with_quantized;
 use crate::engine::buffer::typed_mut;
@@ -138,9 +139,13 @@ pub(super) fn resolve_axis(axis: i64, rank: usize) -> Result<usize> {
     }
 }
 
-pub(super) fn mean(cx: &NodeCx<'_>, keep_dims: bool) -> Result<Built> {
-    let (input, axes) = (cx.input(0)?, cx.input(1)?);
-    cx.expect_output(input.dtype())?;
+/// The axes that input 1 (constant) names, marked among those of `input`, and the shape without them.
+pub(super) fn reduced(
+    cx: &NodeCx<'_>,
+    input: Operand<'_>,
+    keep_dims: bool,
+) -> Result<(Vec<bool>, Vec<usize>)> {
+    let axes = cx.input(1)?;
     let mut reduce = vec![false; input.shape.len()];
     if !reduce.is_empty() {
         for axis in axes.known_integers("axes")? {
@@ -155,11 +160,24 @@ pub(super) fn mean(cx: &NodeCx<'_>, keep_dims: bool) -> Result<Built> {
             (true, false) => {}
         }
     }
+    Ok((reduce, out_shape))
+}
+
+pub(super) fn mean(cx: &NodeCx<'_>, keep_dims: bool) -> Result<Built> {
+    let input = same_type(cx)?;
+    let (reduce, out_shape) = reduced(cx, input, keep_dims)?;
     let shape = input.shape.to_vec();
     if input.dtype() == DType::Float32 {
         return Built::kernel(out_shape, move |io, out| {
             mean::mean_f32(&shape, &reduce, io.get(0), typed_mut(out));
         });
+    }
+    if let DType::Int32 | DType::Int64 = input.dtype() {
+        return with_quantized!(input.dtype(), [Int32 => i32], T => Built::kernel(out_shape, move |io, out| {
+            mean::mean_int::<T>(&shape, &reduce, io.get(0), typed_mut(out));
+        }), Built::kernel(out_shape, move |io, out| {
+            mean::mean_int::<i64>(&shape, &reduce, io.get(0), typed_mut(out));
+        }));
     }
     with_quantized!(input.dtype(), [Int8 => i8, UInt8 => u8, Int16 => i16], T => {
         let (input_q, output_q) = (input.quantization()?, cx.output_quantization()?);

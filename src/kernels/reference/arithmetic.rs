@@ -109,8 +109,25 @@ impl Broadcast {
         let mut index = vec![0; inner];
         let (mut l, mut r) = (0, 0);
         for out in out.chunks_exact_mut(run.max(1)) {
-            for (i, o) in out.iter_mut().enumerate() {
-                *o = f(left[l + i * l_step], right[r + i * r_step]);
+            // Steps are 0 or 1: the last axis that is left is the innermost of each operand that has it.
+            match (l_step, r_step) {
+                (0, _) => {
+                    let a = left[l];
+                    for (o, &b) in out.iter_mut().zip(&right[r..]) {
+                        *o = f(a, b);
+                    }
+                }
+                (_, 0) => {
+                    let b = right[r];
+                    for (o, &a) in out.iter_mut().zip(&left[l..]) {
+                        *o = f(a, b);
+                    }
+                }
+                _ => {
+                    for ((o, &a), &b) in out.iter_mut().zip(&left[l..]).zip(&right[r..]) {
+                        *o = f(a, b);
+                    }
+                }
             }
             for axis in (0..inner).rev() {
                 index[axis] += 1;

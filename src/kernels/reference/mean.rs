@@ -4,64 +4,31 @@
 
 use crate::kernels::fixed_point::Multiplier;
 use crate::kernels::quantize::QuantInt;
-
-/// Sums `input` of `shape` over the axes marked in `reduce` into `sums` (row-major over the kept axes).
-fn sum<T: Copy, S: Copy>(
-    shape: &[usize],
-    reduce: &[bool],
-    input: &[T],
-    add: impl Fn(S, T) -> S,
-    sums: &mut [S],
-) {
-    let mut strides = vec![0; shape.len()];
-    let mut stride = 1;
-    for axis in (0..shape.len()).rev().filter(|&a| !reduce[a]) {
-        strides[axis] = stride;
-        stride *= shape[axis];
-    }
-    let Some((&run, outer)) = shape.split_last() else {
-        for (s, &v) in sums.iter_mut().zip(input) {
-            *s = add(*s, v);
-        }
-        return;
-    };
-    let mut index = vec![0; outer.len()];
-    for row in input.chunks_exact(run.max(1)) {
-        let at: usize = index.iter().zip(&strides).map(|(i, s)| i * s).sum();
-        if reduce[outer.len()] {
-            sums[at] = row.iter().fold(sums[at], |s, &v| add(s, v));
-        } else {
-            for (s, &v) in sums[at..].iter_mut().zip(row) {
-                *s = add(*s, v);
-            }
-        }
-        for axis in (0..outer.len()).rev() {
-            index[axis] += 1;
-            if index[axis] < outer[axis] {
-                break;
-            }
-            index[axis] = 0;
-        }
-    }
-}
-
-/// Elements that go into one mean.
-fn count(shape: &[usize], reduce: &[bool]) -> usize {
-    shape
-        .iter()
-        .zip(reduce)
-        .filter(|(_, r)| **r)
-        .map(|(d, _)| d)
-        .product()
-}
+use crate::kernels::reference::reduce::{count, fold};
 
 /// Float mean.
 pub fn mean_f32(shape: &[usize], reduce: &[bool], input: &[f32], out: &mut [f32]) {
     out.fill(0.0);
-    sum(shape, reduce, input, |s: f32, v| s + v, out);
+    fold(shape, reduce, input, |s: f32, v| s + v, out);
     let n = count(shape, reduce) as f32;
     for o in out {
         *o /= n;
+    }
+}
+
+/// Mean of unquantized integers, truncated.
+pub fn mean_int<T: Copy + Into<i64> + TryFrom<i64> + Default>(
+    shape: &[usize],
+    reduce: &[bool],
+    input: &[T],
+    out: &mut [T],
+) {
+    let n = count(shape, reduce).max(1) as i64;
+    let mut sums = vec![0i64; out.len()];
+    let add = |s: i64, v: T| s.wrapping_add(v.into());
+    fold(shape, reduce, input, add, &mut sums);
+    for (o, s) in out.iter_mut().zip(sums) {
+        *o = T::try_from(s / n).unwrap_or_default();
     }
 }
 
@@ -87,7 +54,7 @@ pub fn mean<T: QuantInt>(
     let n = count(shape, reduce).max(1) as i64;
     let mut sums = vec![0i32; out.len()];
     let add = |s: i32, v: T| s.wrapping_add(v.to_i32());
-    sum(shape, reduce, input, add, &mut sums);
+    fold(shape, reduce, input, add, &mut sums);
     let shift = (63 - n.leading_zeros() as i32)
         .min(32)
         .min(31 + q.multiplier.shift);

@@ -51,15 +51,24 @@ impl Softmax8 {
     }
 
     /// The exponential of a difference to the maximum in Q0.31, `None` if it counts as 0.
-    fn exp(self, diff: i32) -> Option<i32> {
-        if diff < self.diff_min {
-            return None;
-        }
+    pub(super) fn exp(self, diff: i32) -> Option<i32> {
+        (diff >= self.diff_min).then(|| exp_on_negative(self.scaled(diff)))
+    }
+
+    /// A difference to the maximum in Q5.26.
+    pub(super) fn scaled(self, diff: i32) -> i32 {
         let shifted = diff.wrapping_mul(1i32.wrapping_shl(self.multiplier.shift as u32));
-        Some(exp_on_negative(doubling_high_mul(
-            shifted,
-            self.multiplier.mantissa,
-        )))
+        doubling_high_mul(shifted, self.multiplier.mantissa)
+    }
+
+    /// The factor of [`Softmax8::scaled`].
+    pub(super) fn multiplier(self) -> Multiplier {
+        self.multiplier
+    }
+
+    /// Differences to the maximum below this count as −∞.
+    pub(super) fn diff_min(self) -> i32 {
+        self.diff_min
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Sources: `elementwise.cc`, `round.cc`, `sign.cc`, `internal/reference/round.h`, `gelu.h`, `activations.cc`.
 
+use half::f16;
+
 use crate::kernels::fixed_point::{Multiplier, inverse_sqrt};
 use crate::kernels::quantize::QuantInt;
 
@@ -21,14 +23,33 @@ pub fn sign<T: PartialOrd + Default + Copy + std::ops::Neg<Output = T>>(x: T, on
     }
 }
 
+const SQRT_2_OVER_PI: f32 = 0.797_884_6;
+
 /// x · Φ(x) with the normal distribution's Φ, as x/2 · erfc(−x/√2), or its approximation by tanh.
 pub fn gelu(x: f32, approximate: bool) -> f32 {
-    const SQRT_2_OVER_PI: f32 = 0.797_884_6;
     if approximate {
         0.5 * x * (1.0 + (SQRT_2_OVER_PI * (x + 0.044_715 * x * x * x)).tanh())
     } else {
         0.5 * x * erfc(f64::from(x * -std::f32::consts::FRAC_1_SQRT_2)) as f32
     }
+}
+
+/// The same in float16, every operation rounded.
+pub fn gelu_f16(x: f16, approximate: bool) -> f16 {
+    let h = f16::from_f32;
+    let half_x = h(0.5 * x.to_f32());
+    let times = |a: f16, b: f16| h(a.to_f32() * b.to_f32());
+    let plus = |a: f16, b: f16| h(a.to_f32() + b.to_f32());
+    let factor = if approximate {
+        let cube = times(times(x, x), x);
+        let inner = plus(x, times(h(0.044_715), cube));
+        let tanh = h(times(h(SQRT_2_OVER_PI), inner).to_f32().tanh());
+        plus(f16::ONE, tanh)
+    } else {
+        let z = times(x, h(-std::f32::consts::FRAC_1_SQRT_2));
+        h(erfc(z.to_f64()) as f32)
+    };
+    times(half_x, factor)
 }
 
 /// 1 − erf(x), to about 1e-13 of its value. Near 0 by the series of erf, far from it by the continued fraction of erfc
@@ -65,7 +86,12 @@ pub fn abs_quantized<T: QuantInt>(
 }
 
 /// int8 RSQRT of a step that is not below its zero point; `multiplier` is 1 / (√input scale · output scale).
-pub fn rsqrt_i8(v: i8, multiplier: Multiplier, input_zero_point: i32, output_zero_point: i32) -> i8 {
+pub fn rsqrt_i8(
+    v: i8,
+    multiplier: Multiplier,
+    input_zero_point: i32,
+    output_zero_point: i32,
+) -> i8 {
     /// Spare bits of the intermediate integer.
     const SPARE: i32 = 20;
     let value = i32::from(v) - input_zero_point;
@@ -145,12 +171,13 @@ pub struct Prelu {
 impl Prelu {
     /// The output step.
     #[inline]
-    pub fn apply<T: QuantInt>(&self, v: T, alpha: T) -> T {
+    pub fn apply<T: QuantInt, A: QuantInt>(&self, v: T, alpha: A) -> T {
         let value = v.to_i32() - self.zero_points[0];
         let scaled = if value >= 0 {
             self.identity.apply(value)
         } else {
-            self.slope.apply(value.wrapping_mul(alpha.to_i32() - self.zero_points[1]))
+            self.slope
+                .apply(value.wrapping_mul(alpha.to_i32() - self.zero_points[1]))
         };
         T::saturate(i64::from(scaled) + i64::from(self.zero_points[2]))
     }
