@@ -130,7 +130,11 @@ impl<'a> Weights<'a> {
                 places.push(Place::Listed(vec![]));
                 continue;
             }
-            let class = snake_case(&layer.class);
+            let class = snake_case(match layer.class.as_str() {
+                // Its class has another name than it is saved under.
+                "GroupQueryAttention" => "GroupedQueryAttention",
+                other => other,
+            });
             let count = used.entry(class.clone()).or_default();
             let name = match *count {
                 0 => class,
