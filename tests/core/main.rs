@@ -13,6 +13,7 @@ mod engine_golden_layout;
 mod engine_golden_recurrent;
 mod engine_golden_windows;
 mod engine_run;
+mod entry;
 mod evaluate_demo;
 mod evaluate_models;
 mod evaluate_quality;
