@@ -48,6 +48,7 @@ pub mod evaluate;
 pub mod graph;
 #[cfg(feature = "gui")]
 pub mod gui;
+pub mod keras;
 pub mod kernels;
 pub mod progress;
 pub mod quantize;

@@ -10,7 +10,7 @@ use crate::quantize::{Io, Mode};
 #[derive(Debug, Parser)]
 #[command(name = "zeropoint", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
-    /// Model to open in the window (.tflite)
+    /// Model to open in the window (.tflite, .keras, .h5)
     pub model: Option<PathBuf>,
     /// What to do instead of opening the window
     #[command(subcommand)]

@@ -3,26 +3,28 @@
 use serde_json::{Value as Json, json};
 
 use super::{Failure, args, print, print_json};
-use crate::graph::{Graph, Quantization, Subgraph, Tensor, TensorId};
+use crate::graph::{Quantization, Subgraph, Tensor, TensorId};
 use crate::tflite;
-use crate::workbench::{ModelCard, shape_text, steps};
+use crate::workbench::{ModelFormat, OpenModel, shape_text, steps};
 
 /// Carries out `inspect`.
 pub(super) fn inspect(a: &args::Inspect) -> Result<(), Failure> {
     let model = steps::open_model(&a.model)?;
     if a.json {
-        print_json(&describe(&model.graph, model.bytes.len()));
+        print_json(&describe(&model));
     } else {
-        print(&text(&model.name, &model.graph, &model.card));
+        print(&text(&model));
     }
     Ok(())
 }
 
 /// The file as JSON: the main subgraph's operators and tensors, and how many others there are.
-fn describe(graph: &Graph, bytes: usize) -> Json {
+fn describe(model: &OpenModel) -> Json {
+    let graph = &model.graph;
     let main = graph.main();
     json!({
-        "bytes": bytes,
+        "format": model.format.name(),
+        "bytes": model.bytes.len(),
         "description": graph.description,
         "min_runtime_version": tflite::min_runtime_version(graph),
         "subgraphs": graph.subgraphs.len(),
@@ -68,11 +70,18 @@ fn number(x: f32) -> Json {
     json!(f64::from(x))
 }
 
-fn text(name: &str, graph: &Graph, card: &ModelCard) -> String {
+fn text(model: &OpenModel) -> String {
+    let (graph, card) = (&model.graph, &model.card);
     let main = graph.main();
     let mut lines = vec![format!(
-        "{name}: {} bytes, {} parameters, {} operators, needs runtime {} or newer",
+        "{}: {}, {} bytes{}, {} parameters, {} operators, needs runtime {} or newer",
+        model.name,
+        model.format.name(),
         card.bytes,
+        match model.format {
+            ModelFormat::TfLite => "",
+            ModelFormat::Keras(_) => " as .tflite",
+        },
         card.parameters,
         card.operator_count(),
         tflite::min_runtime_version(graph),

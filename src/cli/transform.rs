@@ -14,16 +14,27 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::progress::Progress;
 use crate::quantize::{NodePlan, QuantPlan, Recipe};
-use crate::workbench::{OpenModel, Role, files, steps};
+use crate::workbench::{ModelFormat, OpenModel, Role, files, steps};
 
 /// Carries out `convert`.
 pub(super) fn convert(a: &args::Convert) -> Result<(), Failure> {
     let model = steps::open_model(&a.model)?;
-    Err(Error::Invalid(format!(
-        "{} is a .tflite file already, there is nothing to convert",
-        model.name
-    ))
-    .into())
+    if model.format == ModelFormat::TfLite {
+        return Err(Error::Invalid(format!(
+            "{} is a .tflite file already, there is nothing to convert",
+            model.name
+        ))
+        .into());
+    }
+    files::write(&a.output, &model.bytes)?;
+    print(&format!(
+        "{}: {} bytes, {} operators, from {}",
+        a.output.display(),
+        model.bytes.len(),
+        model.card.operator_count(),
+        model.format.name()
+    ));
+    Ok(())
 }
 
 /// Carries out `quantize`.

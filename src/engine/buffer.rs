@@ -32,6 +32,18 @@ impl Buffer {
         Ok(buffer)
     }
 
+    /// Becomes a copy of `data`, in the memory it has if that suffices.
+    pub fn become_copy_of(&mut self, data: &[u8]) -> Result<()> {
+        let count = data.len().div_ceil(8);
+        if count > self.words.capacity() {
+            *self = Self::zeros(data.len())?;
+        }
+        self.words.resize(count, 0);
+        self.bytes = data.len();
+        self.bytes_mut().copy_from_slice(data);
+        Ok(())
+    }
+
     pub fn bytes(&self) -> &[u8] {
         &cast_slice(&self.words)[..self.bytes]
     }

@@ -5,10 +5,15 @@
 //! once nobody reads it any more. Running calls one kernel a step.
 
 mod buffer;
+mod built;
+mod call;
 mod node;
 mod ops;
 mod plan;
 mod run;
+mod segment;
+mod shared;
+mod state;
 
 use crate::graph::TensorId;
 

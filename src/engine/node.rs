@@ -1,151 +1,19 @@
 //! One node as the builders of kernels see it: its tensors with their resolved shapes, and the checks they share.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use bytemuck::Pod;
 
 use super::buffer::{Buffer, typed};
+pub(super) use super::built::Built;
+use super::shared::{Shared, byte_size};
 use crate::error::Result;
-use crate::graph::{Activation, DType, Node, Tensor, TensorId};
+use crate::graph::{Activation, DType, Node, Op, Tensor, TensorId};
 use crate::kernels::fixed_point::Multiplier;
 use crate::kernels::quantize::quantize_value;
 use crate::kernels::{Isa, Scratch};
 use crate::{malformed, unsupported};
-
-/// Where the bytes of a tensor lie while running.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Fed by the caller: index of the input.
-    Fed(usize),
-    /// Known since preparing: index of the constant.
-    Constant(usize),
-    /// Computed: index of the slot, and bytes.
-    Slot(usize, usize),
-}
-
-/// All bytes that a step may read.
-#[derive(Clone, Copy)]
-pub(super) struct Memory<'a> {
-    pub fed: &'a [&'a [u8]],
-    pub constants: &'a [Arc<Buffer>],
-    pub slots: &'a [Buffer],
-}
-
-impl<'a> Memory<'a> {
-    pub fn bytes(&self, place: Place) -> &'a [u8] {
-        match place {
-            Place::Fed(i) => self.fed[i],
-            Place::Constant(i) => self.constants[i].bytes(),
-            Place::Slot(i, bytes) => &self.slots[i].bytes()[..bytes],
-        }
-    }
-}
-
-/// The inputs of one step while it runs.
-pub(super) struct Inputs<'a> {
-    pub places: &'a [Option<Place>],
-    pub memory: Memory<'a>,
-}
-
-impl<'a> Inputs<'a> {
-    /// Bytes of input `i` of the node; empty if it is absent.
-    pub fn bytes(&self, i: usize) -> &'a [u8] {
-        match self.places.get(i).copied().flatten() {
-            Some(place) => self.memory.bytes(place),
-            None => &[],
-        }
-    }
-
-    /// Elements of input `i` of the node; empty if it is absent.
-    pub fn get<T: Pod>(&self, i: usize) -> &'a [T] {
-        typed(self.bytes(i))
-    }
-
-    /// Elements of an optional input.
-    pub fn optional<T: Pod>(&self, i: usize) -> Option<&'a [T]> {
-        self.places.get(i).copied().flatten().map(|_| self.get(i))
-    }
-}
-
-/// What a kernel works with beside its data.
-pub(super) struct Work<'a> {
-    pub scratch: &'a mut Scratch,
-    /// Threads it may use, its own included.
-    pub threads: usize,
-}
-
-/// Computes the bytes of all outputs, given in the node's order.
-pub(super) type Kernel =
-    Box<dyn FnMut(&Inputs<'_>, &mut [&mut [u8]], Work<'_>) -> Result<()> + Send>;
-
-/// How a node's outputs come about.
-pub(super) enum Action {
-    /// A kernel computes them.
-    Compute(Kernel),
-    /// The only output is input 0 under another shape.
-    Alias,
-    /// The only output follows from shapes alone.
-    Known(Vec<u8>),
-}
-
-/// What a builder makes of a node.
-pub(super) struct Built {
-    /// Shape of each output.
-    pub shapes: Vec<Vec<usize>>,
-    pub action: Action,
-}
-
-impl Built {
-    /// A kernel of one output that needs nothing but its data.
-    pub fn kernel(
-        shape: Vec<usize>,
-        mut kernel: impl FnMut(&Inputs<'_>, &mut [u8]) + Send + 'static,
-    ) -> Result<Self> {
-        Self::working(shape, move |inputs, out, _| {
-            kernel(inputs, out);
-            Ok(())
-        })
-    }
-
-    /// A kernel of one output that needs working memory or threads.
-    pub fn working(
-        shape: Vec<usize>,
-        mut kernel: impl FnMut(&Inputs<'_>, &mut [u8], Work<'_>) -> Result<()> + Send + 'static,
-    ) -> Result<Self> {
-        Self::several(vec![shape], move |inputs, outs, work| match outs {
-            [out] => kernel(inputs, out, work),
-            _ => malformed!("it has {} outputs, not 1", outs.len()),
-        })
-    }
-
-    /// A kernel of several outputs: one shape each, and one slice of bytes each in `outs`.
-    pub fn several(
-        shapes: Vec<Vec<usize>>,
-        kernel: impl FnMut(&Inputs<'_>, &mut [&mut [u8]], Work<'_>) -> Result<()> + Send + 'static,
-    ) -> Result<Self> {
-        Ok(Self {
-            shapes,
-            action: Action::Compute(Box::new(kernel)),
-        })
-    }
-
-    /// Input 0 under another shape; nothing is computed.
-    pub fn alias(shape: Vec<usize>) -> Result<Self> {
-        Ok(Self {
-            shapes: vec![shape],
-            action: Action::Alias,
-        })
-    }
-
-    /// Bytes that follow from shapes alone.
-    pub fn known(shape: Vec<usize>, bytes: Vec<u8>) -> Result<Self> {
-        Ok(Self {
-            shapes: vec![shape],
-            action: Action::Known(bytes),
-        })
-    }
-}
 
 /// One tensor with what is known of it.
 #[derive(Clone, Copy)]
@@ -153,7 +21,8 @@ pub(super) struct Operand<'a> {
     pub id: TensorId,
     pub tensor: &'a Tensor,
     pub shape: &'a [usize],
-    known: Option<&'a Arc<Buffer>>,
+    pub known: Option<&'a Arc<Buffer>>,
+    pub wanted: &'a Cell<Option<TensorId>>,
 }
 
 /// A node that is being prepared.
@@ -168,6 +37,11 @@ pub(super) struct NodeCx<'a> {
     pub threads: usize,
     /// Where packed kernels reserve what they need to run.
     pub scratch: &'a RefCell<Scratch>,
+    /// Set by [`Operand::known`] to a tensor whose value is computed while running: the node is then built when it is there.
+    pub wanted: &'a Cell<Option<TensorId>>,
+    pub shared: &'a Arc<Shared>,
+    /// The subgraphs being prepared, outermost first; the last is the node's own.
+    pub path: &'a [usize],
 }
 
 /// `tensor 5 "name"`.
@@ -201,11 +75,22 @@ impl<'a> NodeCx<'a> {
         let Some(Some(shape)) = self.shapes.get(id) else {
             return malformed!("{} is read before it is computed", label(id, tensor));
         };
+        if tensor.extra.is_some()
+            && tensor.is_constant()
+            && !matches!(self.node.op, Op::Densify)
+            && tensor.data.as_ref().map(|d| d.len()) != Some(byte_size(id, tensor, shape)?)
+        {
+            return unsupported!(
+                "{} is sparse, which only DENSIFY can read",
+                label(id, tensor)
+            );
+        }
         Ok(Some(Operand {
             id,
             tensor,
             shape,
             known: self.constants.get(id).and_then(Option::as_ref),
+            wanted: self.wanted,
         }))
     }
 
@@ -243,6 +128,12 @@ impl<'a> NodeCx<'a> {
     pub fn expect_output(&self, dtype: DType) -> Result<()> {
         self.output()?;
         self.expect_outputs(dtype)
+    }
+
+    /// Bytes of output `i` with this shape; an error if they are more than a run may use.
+    pub fn output_bytes(&self, i: usize, shape: &[usize]) -> Result<usize> {
+        let (id, tensor) = self.output_at(i)?;
+        byte_size(id, tensor, shape)
     }
 
     /// Scale and zero point of the output.
@@ -300,12 +191,21 @@ impl<'a> Operand<'a> {
         self.known.map(|buffer| typed(buffer.bytes()))
     }
 
-    /// Its constant elements; an error that says what they are for if they are not known.
+    /// Its elements where a builder cannot do without them. If they are computed while running this fails, and the engine
+    /// calls the builder again once they are there (and again whenever they change).
     pub fn known<T: Pod>(&self, what: &str) -> Result<&'a [T]> {
         match self.constant() {
             Some(elements) => Ok(elements),
-            None => unsupported!("{self} ({what}) is not constant, which cannot run yet"),
+            None => {
+                self.wanted.set(Some(self.id));
+                unsupported!("{self} ({what}) is not known before running")
+            }
         }
+    }
+
+    /// Bytes of one element.
+    pub fn element_size(&self) -> Result<usize> {
+        byte_size(self.id, self.tensor, &[])
     }
 
     /// Its constant elements of type int32 or int64.

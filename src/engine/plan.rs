@@ -1,61 +1,116 @@
 //! Preparing: shapes and constants node by node, then a place in memory for every computed tensor.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use super::buffer::Buffer;
-use super::node::{Action, Built, Inputs, Kernel, Memory, NodeCx, Operand, Place, Work, label};
-use super::run::{Prepared, Step, check_has_values};
-use super::{KernelSet, Options, ops};
+use super::built::{Action, Built, Inputs, Kernel, Made, Memory, Place, SizingKernel, Work};
+use super::node::{NodeCx, label};
+use super::ops;
+use super::run::{Prepared, check_has_values};
+use super::segment::{Segment, Split, StateTensor, Step, Tail};
+use super::shared::{Shared, byte_size};
+use super::state::State;
+use super::{KernelSet, Options};
 use crate::error::Result;
-use crate::graph::{Graph, Node, Subgraph, Tensor, TensorId};
-use crate::kernels::{Isa, Scratch};
+use crate::graph::{DType, Graph, Node, Subgraph, TensorId};
+use crate::kernels::Scratch;
 use crate::{invalid, malformed, unsupported};
 
-/// Most bytes that the tensors of a run may take together; a file that asks for more is refused before anything is allocated.
-const MEMORY_LIMIT: usize = 1 << 32;
+/// Subgraphs that may call each other in a row.
+const MOST_CALLS: usize = 32;
 
 /// Prepares subgraph `options.subgraph` of `graph` to run: resolves all shapes for `input_shapes` (one per input, in input
-/// order; `None`: those of the file), checks every node and packs what kernels want packed.
+/// order; `None`: those of the file), checks every node and packs what kernels want packed. From the first node on whose
+/// shapes depend on values this is done while running, and kept for the same values.
 ///
 /// # Errors
-/// `Malformed` where the file contradicts itself, `Unsupported` where an operator, a type or a dynamic shape cannot run
-/// yet, `Invalid` where `input_shapes` or `options` do not fit; each names the node and the tensor.
+/// `Malformed` where the file contradicts itself, `Unsupported` where an operator or a type cannot run yet, `Invalid` where
+/// `input_shapes` or `options` do not fit; each names the node and the tensor.
 pub fn prepare(
     graph: Arc<Graph>,
     input_shapes: Option<&[Vec<usize>]>,
     options: &Options,
 ) -> Result<Prepared> {
-    let options = *options;
-    let Some(subgraph) = graph.subgraphs.get(options.subgraph) else {
-        return invalid!(
-            "The model has {} subgraphs, so there is no subgraph {}",
-            graph.subgraphs.len(),
-            options.subgraph
-        );
-    };
-    let isa = match options.kernels {
-        KernelSet::Reference => None,
-        KernelSet::Fast => Some(Isa::best()?),
-    };
-    let mut plan = Plan::new(subgraph, input_shapes)?;
-    let scratch = RefCell::new(Scratch::new());
-    for (index, node) in subgraph.nodes.iter().enumerate() {
-        let place = format_args!("node {index}, {}", node.op.name()).to_string();
-        let cx = NodeCx {
-            node,
-            tensors: &subgraph.tensors,
-            shapes: &plan.shapes,
-            constants: &plan.known,
-            isa,
-            threads: options.threads.max(1),
-            scratch: &scratch,
-        };
-        ops::build(&cx)
-            .and_then(|built| plan.define(node, built))
-            .map_err(|e| e.at(&place))?;
+    let shared = Shared::new(graph, *options)?;
+    let subgraph = shared.subgraph(options.subgraph)?;
+    let count = subgraph.tensors.len();
+    for &id in subgraph.inputs.iter().chain(&subgraph.outputs) {
+        if id >= count {
+            return malformed!("An input or output is tensor {id}, which does not exist");
+        }
     }
-    plan.finish(graph.clone(), options, scratch.into_inner())
+    check_has_values(subgraph, &subgraph.inputs, "Input")?;
+    check_has_values(subgraph, &subgraph.outputs, "Output")?;
+    for (i, shape) in input_shapes.unwrap_or_default().iter().enumerate() {
+        if let Some(&id) = subgraph.inputs.get(i)
+            && shape.contains(&0)
+        {
+            return invalid!(
+                "Input {} cannot take the shape {shape:?}: every extent must be at least 1",
+                label(id, &subgraph.tensors[id])
+            );
+        }
+    }
+    let main = whole(&shared, &[options.subgraph], input_shapes)?;
+    Ok(Prepared::new(
+        shared.clone(),
+        main,
+        thread_pool(options.threads)?,
+    ))
+}
+
+/// Prepares all of the subgraph that `path` ends with, for these shapes of its inputs.
+pub(super) fn whole(
+    shared: &Arc<Shared>,
+    path: &[usize],
+    input_shapes: Option<&[Vec<usize>]>,
+) -> Result<Segment> {
+    let Some((&index, callers)) = path.split_last() else {
+        return malformed!("there is no subgraph to run");
+    };
+    if callers.contains(&index) {
+        return unsupported!("subgraph {index} calls itself, which cannot run");
+    }
+    if path.len() > MOST_CALLS {
+        return unsupported!("more than {MOST_CALLS} subgraphs call each other in a row");
+    }
+    let mut plan = Plan::new(shared, path)?;
+    plan.feed(input_shapes)?;
+    plan.nodes(0)?;
+    plan.finish()
+}
+
+/// Prepares the nodes behind a split, with the value or the shapes that it waited for. `shapes` are those of the segment
+/// before it.
+pub(super) fn continuation(
+    shared: &Arc<Shared>,
+    path: &[usize],
+    tail: &Tail,
+    shapes: &[Option<Vec<usize>>],
+    value: &[u8],
+    made: &[Made],
+) -> Result<Segment> {
+    let mut plan = Plan::new(shared, path)?;
+    plan.shapes.clone_from_slice(shapes);
+    for (id, known) in tail.known.iter().enumerate() {
+        if known.is_some() {
+            plan.known[id].clone_from(known);
+            plan.sources[id] = Some(Source::Known);
+        }
+    }
+    for (i, &id) in tail.imports.iter().enumerate() {
+        plan.sources[id] = Some(Source::Fed(i));
+    }
+    match &tail.split {
+        Split::Value(id) => plan.know(*id, Buffer::copy_of(value)?),
+        Split::Shapes { node, outputs, .. } => {
+            plan.make(outputs, made, tail.imports.len())
+                .map_err(|e| shared.at_node(plan.index, *node, e))?;
+        }
+    }
+    plan.nodes(tail.next)?;
+    plan.finish()
 }
 
 /// Whether all inputs of a subgraph have a batch axis that can be resized: axis 0 of every output follows axis 0 of the
@@ -90,30 +145,6 @@ pub fn batchable(graph: &Graph, subgraph: usize) -> bool {
     }
 }
 
-/// Bytes of a tensor of this shape.
-fn byte_size(id: TensorId, tensor: &Tensor, shape: &[usize]) -> Result<usize> {
-    let bits = tensor.dtype.bits();
-    if bits == 0 || !bits.is_multiple_of(8) {
-        return unsupported!(
-            "{} is {}, which cannot run yet",
-            label(id, tensor),
-            tensor.dtype
-        );
-    }
-    let bytes = shape
-        .iter()
-        .try_fold(bits / 8, |n, &d| n.checked_mul(d))
-        .filter(|&n| n <= MEMORY_LIMIT);
-    match bytes {
-        Some(bytes) => Ok(bytes),
-        None => invalid!(
-            "{} of shape {shape:?} takes more than the {} GiB that a run may use",
-            label(id, tensor),
-            MEMORY_LIMIT >> 30
-        ),
-    }
-}
-
 /// Where a tensor comes from, before slots are given out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
@@ -131,63 +162,65 @@ struct PlannedResult {
 }
 
 struct PlannedStep {
+    node: usize,
     outputs: Vec<TensorId>,
     inputs: Vec<Option<TensorId>>,
     /// The kernel and the first of its results; the others follow.
     kernel: Option<(Kernel, usize)>,
+    states: Vec<StateTensor>,
+}
+
+/// Where the nodes that can be prepared end.
+enum PlannedSplit {
+    /// This node wants to know that tensor.
+    Value(usize, TensorId),
+    /// This node finds the shapes of its outputs itself.
+    Shapes(usize, SizingKernel),
 }
 
 struct Plan<'a> {
+    shared: &'a Arc<Shared>,
+    path: &'a [usize],
+    index: usize,
     subgraph: &'a Subgraph,
     shapes: Vec<Option<Vec<usize>>>,
     known: Vec<Option<Arc<Buffer>>>,
     sources: Vec<Option<Source>>,
     steps: Vec<PlannedStep>,
     results: Vec<PlannedResult>,
+    split: Option<PlannedSplit>,
+    scratch: RefCell<Scratch>,
 }
 
 impl<'a> Plan<'a> {
-    fn new(subgraph: &'a Subgraph, input_shapes: Option<&[Vec<usize>]>) -> Result<Self> {
+    /// A plan that knows the constants and the shapes of state.
+    fn new(shared: &'a Arc<Shared>, path: &'a [usize]) -> Result<Self> {
+        let index = path.last().copied().unwrap_or(0);
+        let subgraph = shared.subgraph(index)?;
         let count = subgraph.tensors.len();
         let mut plan = Self {
+            shared,
+            path,
+            index,
             subgraph,
             shapes: vec![None; count],
             known: vec![None; count],
             sources: vec![None; count],
             steps: vec![],
             results: vec![],
+            split: None,
+            scratch: RefCell::new(Scratch::new()),
         };
-        for &id in subgraph.inputs.iter().chain(&subgraph.outputs) {
-            if id >= count {
-                return malformed!("An input or output is tensor {id}, which does not exist");
-            }
-        }
-        check_has_values(subgraph, &subgraph.inputs, "Input")?;
-        check_has_values(subgraph, &subgraph.outputs, "Output")?;
         for (id, tensor) in subgraph.tensors.iter().enumerate() {
-            if tensor.is_variable {
-                return unsupported!(
-                    "{} keeps state between runs, which cannot run yet",
-                    label(id, tensor)
-                );
-            }
-            if let Some(data) = &tensor.data {
-                let bits = tensor.dtype.bits();
-                let is_sized = bits > 0 && bits.is_multiple_of(8);
-                if is_sized && byte_size(id, tensor, &tensor.shape)? != data.len() {
-                    return malformed!(
-                        "{} of shape {:?} has {} bytes of data",
-                        label(id, tensor),
-                        tensor.shape,
-                        data.len()
-                    );
-                }
+            if let Some(constant) = shared.constant(index, id)? {
                 plan.shapes[id] = Some(tensor.shape.clone());
                 plan.sources[id] = Some(Source::Known);
-                plan.known[id] = Some(Arc::new(Buffer::copy_of(data)?));
+                plan.known[id] = Some(constant);
+            } else if tensor.is_variable {
+                byte_size(id, tensor, &tensor.shape)?;
+                plan.shapes[id] = Some(tensor.shape.clone());
             }
         }
-        plan.feed(input_shapes)?;
         Ok(plan)
     }
 
@@ -203,19 +236,15 @@ impl<'a> Plan<'a> {
             );
         }
         for (i, &id) in inputs.iter().enumerate() {
-            let tensor = &self.subgraph.tensors[id];
+            let Some(tensor) = self.subgraph.tensors.get(id) else {
+                return malformed!("An input is tensor {id}, which does not exist");
+            };
             let shape = input_shapes.map_or(&tensor.shape, |s| &s[i]);
             if tensor.has_rank && shape.len() != tensor.shape.len() {
                 return invalid!(
                     "Input {} has shape {:?}, so it cannot take {shape:?}",
                     label(id, tensor),
                     tensor.shape
-                );
-            }
-            if shape.contains(&0) {
-                return invalid!(
-                    "Input {} cannot take the shape {shape:?}: every extent must be at least 1",
-                    label(id, tensor)
                 );
             }
             byte_size(id, tensor, shape)?;
@@ -226,9 +255,45 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
+    /// Builds the nodes from `first` on, up to the first that has to wait for values.
+    fn nodes(&mut self, first: usize) -> Result<()> {
+        for (index, node) in self.subgraph.nodes.iter().enumerate().skip(first) {
+            let wanted = Cell::new(None);
+            let cx = NodeCx {
+                node,
+                tensors: &self.subgraph.tensors,
+                shapes: &self.shapes,
+                constants: &self.known,
+                isa: self.shared.isa,
+                threads: self.shared.options.threads.max(1),
+                scratch: &self.scratch,
+                wanted: &wanted,
+                shared: self.shared,
+                path: self.path,
+            };
+            let built = ops::build(&cx);
+            if let (Err(_), Some(id)) = (&built, wanted.get()) {
+                self.split = Some(PlannedSplit::Value(index, id));
+                return Ok(());
+            }
+            built
+                .and_then(|built| self.define(index, node, built))
+                .map_err(|e| self.shared.at_node(self.index, index, e))?;
+            if self.split.is_some() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
     /// Enters what a node makes of its outputs; computes them at once if all it reads is known.
-    fn define(&mut self, node: &Node, built: Built) -> Result<()> {
+    fn define(&mut self, index: usize, node: &Node, built: Built) -> Result<()> {
         let (outputs, inputs) = (&node.outputs, &node.inputs);
+        if let Action::Size(kernel) = built.action {
+            self.check_outputs(outputs)?;
+            self.split = Some(PlannedSplit::Shapes(index, kernel));
+            return Ok(());
+        }
         if outputs.len() != built.shapes.len() {
             return malformed!(
                 "it has {} outputs, not {}",
@@ -236,19 +301,24 @@ impl<'a> Plan<'a> {
                 built.shapes.len()
             );
         }
+        self.check_outputs(outputs)?;
         let mut sizes = vec![];
-        for (i, (&id, shape)) in outputs.iter().zip(&built.shapes).enumerate() {
-            let Some(tensor) = self.subgraph.tensors.get(id) else {
-                return malformed!("its output is tensor {id}, which does not exist");
-            };
-            if self.sources[id].is_some() || outputs[..i].contains(&id) {
-                return malformed!("{} is defined twice", label(id, tensor));
-            }
-            sizes.push(byte_size(id, tensor, shape)?);
+        for (&id, shape) in outputs.iter().zip(&built.shapes) {
+            sizes.push(byte_size(id, &self.subgraph.tensors[id], shape)?);
         }
-        let all_known = inputs.iter().flatten().all(|&id| self.known[id].is_some());
+        let states = self.states(node, &built)?;
+        let is_known = |&id: &TensorId| self.known.get(id).is_some_and(Option::is_some);
+        let fold = built.pure && inputs.iter().flatten().all(is_known);
+        let is_empty = built.pure && sizes.iter().all(|&bytes| bytes == 0);
         let mut kernel = None;
         match built.action {
+            Action::Size(_) => {}
+            // Kernels need not expect that there is nothing to do.
+            Action::Compute(_) if is_empty => {
+                for &id in outputs {
+                    self.know(id, Buffer::default());
+                }
+            }
             Action::Known(data) => {
                 for &id in outputs {
                     self.know(id, Buffer::copy_of(&data)?);
@@ -263,7 +333,7 @@ impl<'a> Plan<'a> {
                     self.sources[id] = self.sources[input];
                 }
             }
-            Action::Compute(mut compute) if all_known => {
+            Action::Compute(mut compute) if fold => {
                 let mut results = vec![];
                 for &bytes in &sizes {
                     results.push(Buffer::zeros(bytes)?);
@@ -288,10 +358,87 @@ impl<'a> Plan<'a> {
             self.shapes[id] = Some(shape);
         }
         self.steps.push(PlannedStep {
+            node: index,
             outputs: outputs.clone(),
             inputs: inputs.clone(),
             kernel,
+            states,
         });
+        Ok(())
+    }
+
+    /// Fails if an output does not exist or is defined already.
+    fn check_outputs(&self, outputs: &[TensorId]) -> Result<()> {
+        for (i, &id) in outputs.iter().enumerate() {
+            let Some(tensor) = self.subgraph.tensors.get(id) else {
+                return malformed!("its output is tensor {id}, which does not exist");
+            };
+            if self.sources[id].is_some() || outputs[..i].contains(&id) {
+                return malformed!("{} is defined twice", label(id, tensor));
+            }
+        }
+        Ok(())
+    }
+
+    /// The state of a node. All other inputs must have a value.
+    fn states(&self, node: &Node, built: &Built) -> Result<Vec<StateTensor>> {
+        let mut states = vec![];
+        for &(input, elements) in &built.states {
+            let id = node.input(input);
+            let found = id.and_then(|id| Some((id, self.subgraph.tensors.get(id)?)));
+            let Some((id, tensor)) = found else {
+                return malformed!("its state, input {input}, is missing");
+            };
+            if self.sources[id].is_some() {
+                return malformed!(
+                    "its state, {}, is computed or constant, not a variable",
+                    label(id, tensor)
+                );
+            }
+            let bytes = byte_size(id, tensor, &[elements])?;
+            let zero_point = tensor
+                .quantization
+                .as_ref()
+                .and_then(|q| q.zero_points.first());
+            let fill = match (tensor.dtype, zero_point) {
+                (DType::Int8, Some(&zero)) => i8::try_from(zero).unwrap_or(0) as u8,
+                _ => 0,
+            };
+            states.push(StateTensor { id, bytes, fill });
+        }
+        for &id in node.inputs.iter().flatten() {
+            let is_state = states.iter().any(|s| s.id == id);
+            if let Some(tensor) = self.subgraph.tensors.get(id)
+                && self.sources[id].is_none()
+                && !is_state
+            {
+                return unsupported!(
+                    "{} keeps state, which this operator cannot read yet",
+                    label(id, tensor)
+                );
+            }
+        }
+        Ok(states)
+    }
+
+    /// Enters the outputs of a node that has found their shapes; they are fed behind the imports.
+    fn make(&mut self, outputs: &[TensorId], made: &[Made], imports: usize) -> Result<()> {
+        if outputs.len() != made.len() {
+            return malformed!("it has {} outputs, not {}", outputs.len(), made.len());
+        }
+        for (i, (&id, made)) in outputs.iter().zip(made).enumerate() {
+            let tensor = &self.subgraph.tensors[id];
+            if byte_size(id, tensor, &made.shape)? != made.data.bytes().len() {
+                return malformed!(
+                    "{} of shape {:?} got {} bytes",
+                    label(id, tensor),
+                    made.shape,
+                    made.data.bytes().len()
+                );
+            }
+            self.shapes[id] = Some(made.shape.clone());
+            self.sources[id] = Some(Source::Fed(imports + i));
+        }
         Ok(())
     }
 
@@ -326,14 +473,16 @@ impl<'a> Plan<'a> {
         let work = Work {
             scratch: &mut Scratch::new(),
             threads: 1,
+            state: &mut State::default(),
         };
         let mut outs: Vec<&mut [u8]> = results.iter_mut().map(Buffer::bytes_mut).collect();
         kernel(&inputs, &mut outs, work)
     }
 
     /// Gives every computed tensor a slot, reusing those whose tensors nobody reads any more.
-    fn finish(self, graph: Arc<Graph>, options: Options, scratch: Scratch) -> Result<Prepared> {
-        let last_use = self.last_use()?;
+    fn finish(self) -> Result<Segment> {
+        let imports = self.imports();
+        let last_use = self.last_use(&imports)?;
         let mut slots: Vec<usize> = vec![];
         let mut free: Vec<usize> = vec![];
         let mut slot_of = vec![0; self.results.len()];
@@ -351,16 +500,8 @@ impl<'a> Plan<'a> {
             }
             free.extend(done_at[i].iter().map(|&result| slot_of[result]));
         }
-        if slots
-            .iter()
-            .try_fold(0usize, |n, &s| n.checked_add(s))
-            .is_none_or(|n| n > MEMORY_LIMIT)
-        {
-            return invalid!(
-                "The model takes more than the {} GiB that a run may use",
-                MEMORY_LIMIT >> 30
-            );
-        }
+        let nodes = self.subgraph.nodes.len();
+        let charge = self.shared.charge(nodes, &slots)?;
         let mut constants = vec![];
         let mut places: Vec<Option<Place>> = vec![];
         for (id, source) in self.sources.iter().enumerate() {
@@ -374,33 +515,80 @@ impl<'a> Plan<'a> {
                 }),
             });
         }
-        let steps = self.steps.into_iter().map(|step| Step {
-            outputs: step.outputs,
-            inputs: step
-                .inputs
-                .iter()
-                .map(|i| i.and_then(|i| places[i]))
-                .collect(),
-            kernel: step.kernel.map(|(kernel, _)| kernel),
+        let place = |id: &Option<TensorId>| id.and_then(|id| places.get(id).copied().flatten());
+        let tail = self.split.map(|split| {
+            let (next, split) = match split {
+                PlannedSplit::Value(node, id) => (node, Split::Value(id)),
+                PlannedSplit::Shapes(node, kernel) => {
+                    let n = &self.subgraph.nodes[node];
+                    let split = Split::Shapes {
+                        node,
+                        kernel,
+                        inputs: n.inputs.iter().map(place).collect(),
+                        outputs: n.outputs.clone(),
+                    };
+                    (node + 1, split)
+                }
+            };
+            Box::new(Tail {
+                split,
+                next,
+                imports,
+                known: self.known,
+                prepared: vec![],
+            })
         });
-        Ok(Prepared {
+        let steps = self.steps.into_iter().map(|step| Step {
+            node: step.node,
+            outputs: step.outputs,
+            inputs: step.inputs.iter().map(place).collect(),
+            kernel: step.kernel.map(|(kernel, _)| kernel),
+            states: step.states,
+        });
+        Ok(Segment {
             steps: steps.collect(),
-            options,
+            shared: self.shared.clone(),
+            path: self.path.to_vec(),
             shapes: self.shapes,
             constants,
             slots: slots
                 .into_iter()
                 .map(Buffer::zeros)
                 .collect::<Result<_>>()?,
-            pool: thread_pool(options.threads)?,
             places,
-            scratch,
-            graph,
+            scratch: self.scratch.into_inner(),
+            tail,
+            _charge: charge,
         })
     }
 
-    /// The last step that reads each result; `usize::MAX` for what leaves the graph.
-    fn last_use(&self) -> Result<Vec<usize>> {
+    /// Tensors fed or computed so far that the nodes behind the split read.
+    fn imports(&self) -> Vec<TensorId> {
+        let (next, sizing) = match &self.split {
+            None => return vec![],
+            Some(PlannedSplit::Value(node, id)) => (*node, vec![*id]),
+            Some(PlannedSplit::Shapes(node, _)) => {
+                let inputs = &self.subgraph.nodes[*node].inputs;
+                (*node + 1, inputs.iter().flatten().copied().collect())
+            }
+        };
+        let behind = self.subgraph.nodes.iter().skip(next);
+        let mut wanted = vec![false; self.sources.len()];
+        let read = behind.flat_map(|n| n.inputs.iter().flatten());
+        for &id in read.chain(&self.subgraph.outputs).chain(&sizing) {
+            if let Some(wanted) = wanted.get_mut(id) {
+                *wanted = true;
+            }
+        }
+        let is_here = |id: &TensorId| {
+            let source = self.sources[*id];
+            wanted[*id] && matches!(source, Some(Source::Fed(_) | Source::Result(_)))
+        };
+        (0..wanted.len()).filter(is_here).collect()
+    }
+
+    /// The last step that reads each result; `usize::MAX` for what leaves the graph or goes on behind a split.
+    fn last_use(&self, imports: &[TensorId]) -> Result<Vec<usize>> {
         let mut last: Vec<usize> = self.results.iter().map(|r| r.step).collect();
         for (i, step) in self.steps.iter().enumerate() {
             // An observer looks at a reshaped tensor when its own step comes.
@@ -411,15 +599,16 @@ impl<'a> Plan<'a> {
             }
         }
         for &id in &self.subgraph.outputs {
-            match self.sources[id] {
-                Some(Source::Result(r)) => last[r] = usize::MAX,
-                Some(_) => {}
-                None => {
-                    return malformed!(
-                        "Output {} is never computed",
-                        label(id, &self.subgraph.tensors[id])
-                    );
-                }
+            let Some(tensor) = self.subgraph.tensors.get(id) else {
+                return malformed!("An output is tensor {id}, which does not exist");
+            };
+            if self.sources[id].is_none() && self.split.is_none() {
+                return malformed!("Output {} is never computed", label(id, tensor));
+            }
+        }
+        for &id in self.subgraph.outputs.iter().chain(imports) {
+            if let Some(Source::Result(r)) = self.sources[id] {
+                last[r] = usize::MAX;
             }
         }
         Ok(last)
@@ -455,161 +644,5 @@ fn thread_pool(threads: usize) -> Result<Option<rayon::ThreadPool>> {
     }
 }
 
-impl Operand<'_> {
-    /// Bytes of one element.
-    pub(super) fn element_size(&self) -> Result<usize> {
-        byte_size(self.id, self.tensor, &[])
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::buffer::{typed, typed_mut};
-    use crate::engine::{Observer, Slice, View};
-    use crate::graph::{CustomOp, DType, Data, Op, Value};
-
-    /// Halves of input 0 (and a copy of all of it as third output), as SPLIT would make them.
-    fn halves(n: usize) -> Result<Built> {
-        Built::several(
-            vec![vec![n / 2], vec![n / 2], vec![n]],
-            move |io, outs, _| {
-                let x: &[f32] = io.get(0);
-                for (out, part) in outs.iter_mut().zip([&x[..n / 2], &x[n / 2..], x]) {
-                    typed_mut::<f32>(out).copy_from_slice(part);
-                }
-                Ok(())
-            },
-        )
-    }
-
-    /// A sum of all inputs.
-    fn sum(n: usize) -> Result<Built> {
-        Built::kernel(vec![n], |io, out| {
-            for (i, out) in typed_mut::<f32>(out).iter_mut().enumerate() {
-                *out = (0..io.places.len())
-                    .map(|k| typed::<f32>(io.bytes(k))[i])
-                    .sum();
-            }
-        })
-    }
-
-    fn node(inputs: &[usize], outputs: &[usize]) -> Node {
-        let op = Op::Custom(CustomOp {
-            code: "test".into(),
-            options: Default::default(),
-            options_format: 0,
-        });
-        let inputs = inputs.iter().map(|&i| Some(i)).collect();
-        Node::new(op, inputs, outputs.to_vec())
-    }
-
-    #[derive(Default)]
-    struct Seen(Vec<(TensorId, Vec<f32>)>);
-
-    impl Observer for Seen {
-        fn tensor(&mut self, id: TensorId, value: View<'_>) {
-            if let Slice::F32(x) = value.data {
-                self.0.push((id, x.to_vec()));
-            }
-        }
-    }
-
-    /// Prepares x[4] → halves → sum of the halves → …; `fed` says whether x is an input or a constant.
-    fn prepared(fed: bool) -> Prepared {
-        let tensor = |name: &str, n| Tensor::new(name, DType::Float32, vec![n]);
-        let mut tensors = vec![tensor("x", 4)];
-        if !fed {
-            let bytes: Vec<u8> = [1f32, 2.0, 3.0, 5.0]
-                .iter()
-                .flat_map(|v| v.to_le_bytes())
-                .collect();
-            tensors[0].data = Some(bytes.into());
-        }
-        for (name, n) in [
-            ("a", 2),
-            ("b", 2),
-            ("all", 4),
-            ("a+b", 2),
-            ("again", 2),
-            ("r", 2),
-            ("r+r", 2),
-        ] {
-            tensors.push(tensor(name, n));
-        }
-        let nodes = vec![
-            node(&[0], &[1, 2, 3]),
-            node(&[1, 2], &[4]),
-            node(&[2], &[6]),
-            node(&[4, 1], &[5]),
-            node(&[6, 5], &[7]),
-        ];
-        let subgraph = Subgraph {
-            tensors,
-            nodes: nodes.clone(),
-            inputs: if fed { vec![0] } else { vec![] },
-            outputs: vec![7, 3],
-            ..Subgraph::default()
-        };
-        let graph = Arc::new(Graph {
-            subgraphs: vec![subgraph],
-            ..Graph::default()
-        });
-        let mut plan = Plan::new(&graph.subgraphs[0], None).unwrap();
-        let built = [halves(4), sum(2), Built::alias(vec![2]), sum(2), sum(2)];
-        for (node, built) in nodes.iter().zip(built) {
-            plan.define(node, built.unwrap()).unwrap();
-        }
-        plan.finish(graph.clone(), Options::default(), Scratch::new())
-            .unwrap()
-    }
-
-    #[test]
-    fn nodes_with_several_outputs_run_fold_alias_and_are_seen() {
-        // a = 1 2, b = 3 5, a+b = 4 7, again = a+b+a = 5 9, r = b, r+r = b + again
-        let want = [
-            (0, vec![1.0, 2.0, 3.0, 5.0]),
-            (1, vec![1.0, 2.0]),
-            (2, vec![3.0, 5.0]),
-            (3, vec![1.0, 2.0, 3.0, 5.0]),
-            (4, vec![4.0, 7.0]),
-            (6, vec![3.0, 5.0]),
-            (5, vec![5.0, 9.0]),
-            (7, vec![8.0, 14.0]),
-        ];
-        for fed in [true, false] {
-            let mut prepared = prepared(fed);
-            // `all` and four pairs at a time: six results, two of which take the place of a done one.
-            assert_eq!(prepared.memory(), if fed { 4 * (4 + 4 * 2) } else { 0 });
-            let x = Value::new(vec![4], Data::F32(vec![1.0, 2.0, 3.0, 5.0])).unwrap();
-            let inputs = if fed { vec![x] } else { vec![] };
-            let mut seen = Seen::default();
-            let out = prepared.run(&inputs, Some(&mut seen)).unwrap();
-            assert_eq!(out[0].as_f32(), Some(&[8.0, 14.0][..]));
-            assert_eq!(out[1].as_f32(), Some(&[1.0, 2.0, 3.0, 5.0][..]));
-            assert_eq!(seen.0, want[usize::from(!fed)..]);
-        }
-    }
-
-    #[test]
-    fn a_count_of_outputs_that_does_not_fit_is_refused() {
-        let tensors = (0..3).map(|i| Tensor::new(format!("t{i}"), DType::Float32, vec![4]));
-        let subgraph = Subgraph {
-            tensors: tensors.collect(),
-            inputs: vec![0],
-            ..Subgraph::default()
-        };
-        let define = |outputs: &[usize], built: Result<Built>| {
-            let mut plan = Plan::new(&subgraph, None)?;
-            plan.define(&node(&[0], outputs), built?)
-        };
-        for (outputs, words) in [
-            (&[1][..], "1 outputs, not 3"),
-            (&[1, 1, 2], "defined twice"),
-            (&[1, 2, 9], "does not exist"),
-        ] {
-            let error = define(outputs, halves(4)).expect_err("must be refused");
-            assert!(error.to_string().contains(words), "{error}");
-        }
-    }
-}
+mod tests;

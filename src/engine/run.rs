@@ -2,55 +2,58 @@
 
 use std::sync::Arc;
 
-use super::buffer::{Buffer, bytes_of, has_values, to_value, to_view};
-use super::node::{Inputs, Kernel, Memory, Place, Work, label};
+use super::buffer::{bytes_of, has_values, to_value};
+use super::node::label;
+use super::segment::{Output, Run, Segment, show};
+use super::shared::Shared;
+use super::state::State;
 use super::{Observer, Options};
 use crate::error::Result;
-use crate::graph::{Graph, Subgraph, TensorId, Value};
-use crate::kernels::Scratch;
+use crate::graph::{Subgraph, TensorId, Value};
+use crate::progress::Progress;
 use crate::{invalid, unsupported};
 
-/// One node, ready to run. Without a kernel its outputs are known or share the place of its input.
-pub(super) struct Step {
-    pub outputs: Vec<TensorId>,
-    pub inputs: Vec<Option<Place>>,
-    pub kernel: Option<Kernel>,
-}
-
-/// A subgraph prepared for fixed input shapes. Runs as often as wanted; not two at a time.
+/// A subgraph prepared for fixed input shapes. Runs as often as wanted; not two at a time. Recurrent nodes and variables keep
+/// their state from run to run until [`Prepared::reset`].
 pub struct Prepared {
-    pub(super) graph: Arc<Graph>,
-    pub(super) options: Options,
-    pub(super) steps: Vec<Step>,
-    /// Resolved shape of each tensor that is defined.
-    pub(super) shapes: Vec<Option<Vec<usize>>>,
-    /// Where each tensor that is defined lies.
-    pub(super) places: Vec<Option<Place>>,
-    pub(super) constants: Vec<Arc<Buffer>>,
-    pub(super) slots: Vec<Buffer>,
-    /// Working memory of packed kernels.
-    pub(super) scratch: Scratch,
+    shared: Arc<Shared>,
+    main: Segment,
+    state: State,
     /// `None` runs everything on the calling thread.
-    pub(super) pool: Option<rayon::ThreadPool>,
+    pool: Option<rayon::ThreadPool>,
 }
 
 impl std::fmt::Debug for Prepared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Prepared")
-            .field("options", &self.options)
-            .field("steps", &self.steps.len())
+            .field("options", &self.shared.options)
             .field("memory", &self.memory())
             .finish_non_exhaustive()
     }
 }
 
 impl Prepared {
+    pub(super) fn new(shared: Arc<Shared>, main: Segment, pool: Option<rayon::ThreadPool>) -> Self {
+        Self {
+            shared,
+            main,
+            state: State::default(),
+            pool,
+        }
+    }
+
+    /// How it was prepared.
+    pub fn options(&self) -> &Options {
+        &self.shared.options
+    }
+
     fn subgraph(&self) -> &Subgraph {
-        &self.graph.subgraphs[self.options.subgraph]
+        &self.shared.graph.subgraphs[self.shared.options.subgraph]
     }
 
     fn shapes_of(&self, ids: &[TensorId]) -> Vec<Vec<usize>> {
-        let shape = |&id: &TensorId| self.shapes[id].clone().unwrap_or_default();
+        let declared = |id: TensorId| &self.subgraph().tensors[id].shape[..];
+        let shape = |&id: &TensorId| self.shape(id).unwrap_or_else(|| declared(id)).to_vec();
         ids.iter().map(shape).collect()
     }
 
@@ -59,41 +62,74 @@ impl Prepared {
         self.shapes_of(&self.subgraph().inputs)
     }
 
-    /// Shape of each output, in output order.
+    /// Shape of each output, in output order; where it depends on values that of the last run, or before the first what the file declares.
     pub fn output_shapes(&self) -> Vec<Vec<usize>> {
         self.shapes_of(&self.subgraph().outputs)
     }
 
-    /// Resolved shape of a tensor; `None` if this subgraph does not define it.
+    /// Whether all shapes are known before running.
+    pub fn is_static(&self) -> bool {
+        self.main.output_shapes().is_some()
+    }
+
+    /// Resolved shape of a tensor; `None` if this subgraph does not define it, or only while running.
     pub fn shape(&self, id: TensorId) -> Option<&[usize]> {
-        self.shapes.get(id)?.as_deref()
+        self.main.shape(id)
     }
 
     /// Bytes that computed tensors take while running.
     pub fn memory(&self) -> usize {
-        self.slots.iter().map(|s| s.bytes().len()).sum()
+        self.main.memory()
+    }
+
+    /// Lets recurrent nodes and variables begin anew, as after preparing.
+    pub fn reset(&mut self) {
+        self.state.reset();
+    }
+
+    /// From now on a run fails with [`crate::error::Error::Cancelled`] between two nodes once `progress` was cancelled.
+    pub fn stop_with(&mut self, progress: &Progress) {
+        self.state.stop = Some(progress.clone());
     }
 
     /// Runs once: one array per input, in input order, of the prepared shape and the tensor's own type; returns one
     /// array per output. `observer` sees each tensor as it is defined.
     ///
-    /// Fails if the arrays do not fit the inputs; nothing else can fail any more.
+    /// # Errors
+    /// Arrays that do not fit the inputs; cancellation; in a graph whose shapes depend on values, whatever preparing may find.
     pub fn run(
         &mut self,
         inputs: &[Value],
         observer: Option<&mut dyn Observer>,
     ) -> Result<Vec<Value>> {
         let fed = self.check(inputs)?;
-        let pool = self.pool.take();
-        let done = match (&pool, observer) {
-            (None, observer) => self.steps_in_order(&fed, observer, None),
-            (Some(pool), None) => pool.install(|| self.steps_in_order(&fed, None, None)),
-            // The observer stays on the calling thread, so only kernels enter the pool.
-            (Some(pool), observer) => self.steps_in_order(&fed, observer, Some(pool)),
+        let (shared, main, state) = (&self.shared, &mut self.main, &mut self.state);
+        let subgraph = shared.subgraph(shared.options.subgraph)?;
+        let mut values = vec![];
+        let mut sink = |outputs: &[Output<'_>]| {
+            for output in outputs {
+                values.push(value_of(subgraph, output)?);
+            }
+            Ok(())
         };
-        self.pool = pool;
-        done?;
-        self.outputs(&fed)
+        match (observer, &self.pool) {
+            (None, None) => main.run(&fed, &mut alone(state), &mut sink),
+            (None, Some(pool)) => pool.install(|| main.run(&fed, &mut alone(state), &mut sink)),
+            // The observer stays on the calling thread, so only kernels enter the pool.
+            (Some(observer), pool) => {
+                let mut run = Run {
+                    state,
+                    observer: Some(observer),
+                    pool: pool.as_ref(),
+                };
+                for (&id, &bytes) in subgraph.inputs.iter().zip(&fed) {
+                    let shape = main.shape(id).unwrap_or_default().to_vec();
+                    show(shared, shared.options.subgraph, id, &shape, bytes, &mut run);
+                }
+                main.run(&fed, &mut run, &mut sink)
+            }
+        }?;
+        Ok(values)
     }
 
     fn check<'a>(&self, inputs: &'a [Value]) -> Result<Vec<&'a [u8]>> {
@@ -130,151 +166,26 @@ impl Prepared {
         }
         Ok(fed)
     }
+}
 
-    fn steps_in_order(
-        &mut self,
-        fed: &[&[u8]],
-        mut observer: Option<&mut (dyn Observer + '_)>,
-        pool: Option<&rayon::ThreadPool>,
-    ) -> Result<()> {
-        if let Some(o) = observer.as_deref_mut() {
-            for &id in &self.subgraph().inputs.clone() {
-                self.show(id, fed, o);
-            }
-        }
-        for i in 0..self.steps.len() {
-            let step = &mut self.steps[i];
-            if let Some(kernel) = &mut step.kernel {
-                let mut taken = Taken::take(&step.outputs, &self.places, &mut self.slots);
-                let inputs = Inputs {
-                    places: &step.inputs,
-                    memory: Memory {
-                        fed,
-                        constants: &self.constants,
-                        slots: &self.slots,
-                    },
-                };
-                let work = Work {
-                    scratch: &mut self.scratch,
-                    threads: self.options.threads.max(1),
-                };
-                let done = taken.write(|outs| match pool {
-                    None => kernel(&inputs, outs, work),
-                    Some(pool) => pool.install(|| kernel(&inputs, outs, work)),
-                });
-                taken.put_back(&mut self.slots);
-                done.map_err(|e| e.at(format_args!("node {i}")))?;
-            }
-            if let Some(o) = observer.as_deref_mut() {
-                for &id in &self.steps[i].outputs {
-                    self.show(id, fed, o);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn bytes<'a>(&'a self, id: TensorId, fed: &'a [&'a [u8]]) -> &'a [u8] {
-        let memory = Memory {
-            fed,
-            constants: &self.constants,
-            slots: &self.slots,
-        };
-        self.places[id].map_or(&[], |place| memory.bytes(place))
-    }
-
-    fn show(&self, id: TensorId, fed: &[&[u8]], observer: &mut (dyn Observer + '_)) {
-        let tensor = &self.subgraph().tensors[id];
-        let shape = self.shape(id).unwrap_or_default();
-        if let Some(view) = to_view(tensor.dtype, shape, self.bytes(id, fed)) {
-            observer.tensor(id, view);
-        }
-    }
-
-    fn outputs(&self, fed: &[&[u8]]) -> Result<Vec<Value>> {
-        let subgraph = self.subgraph();
-        let value = |&id: &TensorId| {
-            let tensor = &subgraph.tensors[id];
-            let shape = self.shape(id).unwrap_or_default();
-            match to_value(tensor.dtype, shape, self.bytes(id, fed)) {
-                Some(value) => Ok(value),
-                None => unsupported!(
-                    "Output {} is {}, which cannot be returned yet",
-                    label(id, tensor),
-                    tensor.dtype
-                ),
-            }
-        };
-        subgraph.outputs.iter().map(value).collect()
+/// A run without observer, on the thread that calls.
+fn alone(state: &mut State) -> Run<'_> {
+    Run {
+        state,
+        observer: None,
+        pool: None,
     }
 }
 
-/// The slots that a step writes, taken out of the memory that it reads.
-enum Taken {
-    One(TakenSlot),
-    Several(Vec<TakenSlot>),
-}
-
-struct TakenSlot {
-    slot: usize,
-    bytes: usize,
-    buffer: Buffer,
-}
-
-impl TakenSlot {
-    fn take(place: Option<Place>, slots: &mut [Buffer]) -> Self {
-        let (slot, bytes) = match place {
-            Some(Place::Slot(slot, bytes)) => (slot, bytes),
-            _ => (usize::MAX, 0),
-        };
-        let buffer = slots.get_mut(slot).map(std::mem::take).unwrap_or_default();
-        Self {
-            slot,
-            bytes,
-            buffer,
-        }
-    }
-
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.buffer.bytes_mut()[..self.bytes]
-    }
-
-    fn put_back(self, slots: &mut [Buffer]) {
-        if let Some(slot) = slots.get_mut(self.slot) {
-            *slot = self.buffer;
-        }
-    }
-}
-
-impl Taken {
-    fn take(outputs: &[TensorId], places: &[Option<Place>], slots: &mut [Buffer]) -> Self {
-        match outputs {
-            &[id] => Taken::One(TakenSlot::take(places[id], slots)),
-            _ => Taken::Several(
-                outputs
-                    .iter()
-                    .map(|&id| TakenSlot::take(places[id], slots))
-                    .collect(),
-            ),
-        }
-    }
-
-    /// Runs `kernel` on their bytes; a node of one output costs no allocation.
-    fn write<R>(&mut self, kernel: impl FnOnce(&mut [&mut [u8]]) -> R) -> R {
-        match self {
-            Taken::One(one) => kernel(&mut [one.bytes_mut()]),
-            Taken::Several(all) => {
-                let mut outs: Vec<_> = all.iter_mut().map(TakenSlot::bytes_mut).collect();
-                kernel(&mut outs)
-            }
-        }
-    }
-
-    fn put_back(self, slots: &mut [Buffer]) {
-        match self {
-            Taken::One(one) => one.put_back(slots),
-            Taken::Several(all) => all.into_iter().for_each(|t| t.put_back(slots)),
-        }
+fn value_of(subgraph: &Subgraph, output: &Output<'_>) -> Result<Value> {
+    let tensor = &subgraph.tensors[output.id];
+    match to_value(tensor.dtype, output.shape, output.bytes) {
+        Some(value) => Ok(value),
+        None => unsupported!(
+            "Output {} is {}, which cannot be returned yet",
+            label(output.id, tensor),
+            tensor.dtype
+        ),
     }
 }
 

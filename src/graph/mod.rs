@@ -4,6 +4,7 @@ mod dtype;
 mod op;
 mod op_names;
 mod op_options;
+mod sparsity;
 mod tensor;
 mod validate;
 mod value;
@@ -11,6 +12,7 @@ mod value;
 pub use dtype::DType;
 pub use op::*;
 pub use op_options::*;
+pub use sparsity::{Level, Sparsity};
 pub use tensor::{Quantization, Tensor};
 pub use value::{Data, Value};
 

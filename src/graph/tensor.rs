@@ -1,8 +1,10 @@
 //! A tensor of a graph: type, shape, quantization and, for constants, data.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use super::DType;
+use super::{DType, Sparsity};
 
 /// One tensor of a subgraph.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +28,8 @@ pub struct Tensor {
     pub data: Option<Bytes>,
     /// Sparsity and variant descriptions, kept as the format wrote them (see `tflite`); `None` for almost all tensors.
     pub extra: Option<Bytes>,
+    /// For a sparse constant how its `data` becomes dense (see [`Tensor::densified`]); `extra` holds the same for the writer.
+    pub sparsity: Option<Arc<Sparsity>>,
 }
 
 impl Tensor {
@@ -41,6 +45,7 @@ impl Tensor {
             quantization: None,
             data: None,
             extra: None,
+            sparsity: None,
         }
     }
 

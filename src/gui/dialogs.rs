@@ -171,7 +171,7 @@ fn native(ask: &Ask, folder: Option<PathBuf>) -> Option<PathBuf> {
     match ask {
         Ask::Model => dialog
             .set_title("Open model")
-            .add_filter("Models", &["tflite", "keras", "h5"])
+            .add_filter("Models", &["tflite", "keras", "h5", "hdf5"])
             .add_filter("All files", &["*"])
             .pick_file(),
         Ask::Data(_) => dialog
@@ -195,7 +195,7 @@ fn native(ask: &Ask, folder: Option<PathBuf>) -> Option<PathBuf> {
 /// What a dropped file is for: a model by its ending, labels by their name, else the data that is missing.
 pub fn dropped(path: &Path, model_open: bool, calibration_chosen: bool) -> Command {
     let name = files::file_name(path).to_lowercase();
-    let is_model = [".tflite", ".keras", ".h5", ".lite"]
+    let is_model = [".tflite", ".keras", ".h5", ".hdf5", ".lite"]
         .iter()
         .any(|end| name.ends_with(end));
     if is_model || !model_open {

@@ -1,10 +1,10 @@
 //! Scale and zero point of every activation of a static mode: which tensors share them, and from which range.
 
-use super::params::{asymmetric_int8, symmetric_int16};
+use super::params::{asymmetric_int8, symmetric_int8, symmetric_int16};
 use super::plan::Reason;
-use super::rules::{Inputs, Output, Rule, Width};
+use super::rules::{Output, Rule, Width, Work};
 use crate::calibrate::Range;
-use crate::graph::{DType, Quantization, Subgraph, TensorId};
+use crate::graph::{DType, Node, Quantization, Subgraph, TensorId};
 
 /// Parameters of one activation, and why.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,18 +41,20 @@ pub fn decide(
     let touched = touched(main, rules, border);
     let mut wide: Vec<Option<Range>> = vec![None; main.tensors.len()];
     for (id, (tensor, &range)) in main.tensors.iter().zip(ranges).enumerate() {
-        if !tensor.is_constant() {
+        if !tensor.is_constant() && !groups.follows[id] {
             let root = groups.root(id);
             wide[root] = union(wide[root], range);
         }
     }
-    // A constant that a data movement passes on widens the range of what it becomes.
+    // A constant that an operator passes on widens the range of what it becomes.
     for (node, rule) in main.nodes.iter().zip(rules) {
-        if let (Some(rule), Some(&output)) = (rule, node.outputs.first())
-            && matches!(rule.output, Output::SameAsInput | Output::SharedByAll)
-        {
+        let Some(rule) = rule else { continue };
+        if !matches!(rule.output, Output::SameAsInput | Output::SharedByAll) {
+            continue;
+        }
+        for output in real_outputs(main, node) {
             let root = groups.root(output);
-            for &t in moved(rule, &node.inputs).iter().flatten() {
+            for (_, t) in rule.operands(node) {
                 if main.tensors[t].is_constant() {
                     wide[root] = union(wide[root], ranges[t]);
                 }
@@ -87,20 +89,22 @@ pub fn decide(
                 });
             }
             let Range { min, max } = wide[root]?;
+            let quantization = match (groups.zero_at_zero[root], width) {
+                (true, Width::Int8) => Quantization::per_tensor(symmetric_int8(min, max), 0),
+                _ => from_range(min, max, width),
+            };
             Some(Activation {
-                quantization: from_range(min, max, width),
+                quantization,
                 reason: same_as(sources[root].unwrap_or(id), Reason::Calibrated { min, max }),
             })
         })
         .collect()
 }
 
-/// Inputs whose values an operator passes on.
-fn moved<'a>(rule: &Rule, inputs: &'a [Option<TensorId>]) -> &'a [Option<TensorId>] {
-    match rule.inputs {
-        Inputs::Operands => inputs,
-        Inputs::First | Inputs::Weighted { .. } => inputs.get(..1).unwrap_or_default(),
-    }
+/// The outputs of a node that hold reals.
+pub fn real_outputs<'a>(main: &'a Subgraph, node: &'a Node) -> impl Iterator<Item = TensorId> + 'a {
+    let outputs = node.outputs.iter().copied();
+    outputs.filter(|&t| main.tensors[t].dtype == DType::Float32)
 }
 
 fn union(a: Option<Range>, b: Option<Range>) -> Option<Range> {
@@ -141,6 +145,12 @@ struct Groups {
     members: Vec<Vec<TensorId>>,
     /// At a root: parameters that an operator dictates, and the tensor it makes.
     fixed: Vec<Option<(TensorId, f32, i64)>>,
+    /// At a root: whether the zero point must be 0.
+    zero_at_zero: Vec<bool>,
+    /// At a root: whether a value of the group may depend on several others of it.
+    mixes: Vec<bool>,
+    /// Tensors whose own range does not count: what they hold beyond the group's range never shows.
+    follows: Vec<bool>,
     /// The nodes that read each tensor.
     readers: Vec<Vec<usize>>,
 }
@@ -150,10 +160,12 @@ impl Groups {
         let mut fixed = vec![None; main.tensors.len()];
         let mut readers = vec![vec![]; main.tensors.len()];
         for (i, (node, rule)) in main.nodes.iter().zip(rules).enumerate() {
-            if let (Some(rule), Some(&output)) = (rule, node.outputs.first())
+            if let Some(rule) = rule
                 && let Output::Fixed { scale, zero_point } = rule.output
             {
-                fixed[output] = Some((output, scale, zero_point));
+                for output in real_outputs(main, node) {
+                    fixed[output] = Some((output, scale, zero_point));
+                }
             }
             for &t in node.inputs.iter().flatten() {
                 readers[t].push(i);
@@ -163,6 +175,9 @@ impl Groups {
             roots: (0..main.tensors.len()).collect(),
             members: (0..main.tensors.len()).map(|t| vec![t]).collect(),
             fixed,
+            zero_at_zero: vec![false; main.tensors.len()],
+            mixes: vec![false; main.tensors.len()],
+            follows: vec![false; main.tensors.len()],
             readers,
         }
     }
@@ -181,6 +196,8 @@ impl Groups {
             std::mem::swap(&mut large, &mut small);
         }
         self.fixed[large] = self.fixed[large].or(self.fixed[small]);
+        self.zero_at_zero[large] |= self.zero_at_zero[small];
+        self.mixes[large] |= self.mixes[small];
         let moved = std::mem::take(&mut self.members[small]);
         for &t in &moved {
             self.roots[t] = large;
@@ -188,16 +205,24 @@ impl Groups {
         self.members[large].extend(moved);
     }
 
-    /// Operators that move values of one input give their output its parameters.
+    /// Operators that move values of one input give their outputs its parameters.
     fn forward(&mut self, main: &Subgraph, rules: &[Option<Rule>]) {
         for (node, rule) in main.nodes.iter().zip(rules) {
-            if let (Some(rule), Some(&output), Some(input)) =
-                (rule, node.outputs.first(), node.input(0))
-                && rule.output == Output::SameAsInput
-                && !main.tensors[input].is_constant()
-            {
-                self.join(input, output);
+            let Some(rule) = rule.filter(|r| r.output == Output::SameAsInput) else {
+                continue;
+            };
+            let operand = rule.operands(node).map(|(_, t)| t);
+            let mut computed = operand.filter(|&t| !main.tensors[t].is_constant());
+            let mut outputs = real_outputs(main, node);
+            let Some(first) = computed.next().or_else(|| outputs.next()) else {
+                continue;
+            };
+            for output in outputs {
+                self.join(first, output);
             }
+            let root = self.root(first);
+            self.zero_at_zero[root] |= rule.zero_at_zero;
+            self.mixes[root] |= rule.work != Work::Moves;
         }
     }
 
@@ -209,13 +234,14 @@ impl Groups {
             is_output[t] = true;
         }
         for (i, (node, rule)) in main.nodes.iter().zip(rules).enumerate() {
-            let (Some(rule), Some(&output)) = (rule, node.outputs.first()) else {
-                continue;
-            };
-            if rule.output != Output::SharedByAll {
+            let Some(rule) = rule else { continue };
+            if !matches!(rule.output, Output::SharedByAll | Output::SharedAndClamped) {
                 continue;
             }
-            let inputs: Vec<TensorId> = node.inputs.iter().flatten().copied().collect();
+            let Some(output) = real_outputs(main, node).next() else {
+                continue;
+            };
+            let inputs: Vec<TensorId> = rule.operands(node).map(|(_, t)| t).collect();
             // All inputs have the same dictated parameters: the output keeps them.
             let dictated = |t: TensorId| match self.fixed[self.root(t)] {
                 Some((_, scale, zero_point)) if !main.tensors[t].is_constant() => {
@@ -234,6 +260,12 @@ impl Groups {
                 if !main.tensors[input].is_constant()
                     && self.free_for(main, rules, &is_output, input, i)
                 {
+                    let root = self.root(input);
+                    if rule.output == Output::SharedAndClamped && !self.mixes[root] {
+                        for &t in &self.members[root] {
+                            self.follows[t] = true;
+                        }
+                    }
                     self.join(output, input);
                 }
             }
@@ -251,14 +283,13 @@ impl Groups {
     ) -> bool {
         let root = self.root(input);
         let shares = |i: usize| {
-            let shared = |r: &Rule| matches!(r.output, Output::SameAsInput | Output::SharedByAll);
-            rules[i].as_ref().is_some_and(shared)
-                && main.nodes[i]
-                    .outputs
-                    .first()
-                    .is_some_and(|&o| self.root(o) == root)
+            let node = &main.nodes[i];
+            rules[i].is_some_and(|r| r.output.is_shared())
+                && real_outputs(main, node).any(|o| self.root(o) == root)
         };
+        let produced_by_to = real_outputs(main, &main.nodes[to]).any(|o| self.root(o) == root);
         self.fixed[root].is_none()
+            && !produced_by_to
             && self.members[root]
                 .iter()
                 .all(|&t| !is_output[t] && self.readers[t].iter().all(|&i| i == to || shares(i)))

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 
 use super::constants::{half_constant, quantized_constant};
+use super::fold::unpacked;
 use super::plan::{NodePlan, QuantPlan, at_border, check_indices};
 use super::recipe::Mode;
-use super::rules::is_pure;
+use super::rules::{Hybrid, hybrid_rule, is_pure};
 use crate::error::Result;
 use crate::graph::{DType, Graph, Node, Op, Quantization, Subgraph, Tensor, TensorId};
 use crate::progress::Progress;
@@ -25,6 +26,7 @@ pub fn apply(graph: &Graph, plan: &QuantPlan, progress: &Progress) -> Result<Gra
     if plan.recipe.mode == Mode::Float32 {
         return Ok(graph.clone());
     }
+    let main = &*unpacked(main);
     let mut build = Build::new(main, plan, progress);
     let live = live_nodes(main, plan);
     build.inputs(main)?;
@@ -289,11 +291,9 @@ impl<'a> Build<'a> {
         if quantized && self.plan.recipe.mode == Mode::Int16x8 {
             for_int16(&mut op);
         }
-        if self.plan.recipe.mode == Mode::Dynamic
-            && self.plan.nodes[i] == NodePlan::SmallerWeights
-            && let Op::FullyConnected(o) = &mut op
+        if self.plan.recipe.mode == Mode::Dynamic && self.plan.nodes[i] == NodePlan::SmallerWeights
         {
-            o.asymmetric_quantize_inputs = true;
+            for_hybrid(&mut op);
         }
         if let (Some(shape), Op::Reshape { new_shape }) = (fold, &mut op) {
             *new_shape = Some(shape.to_vec());
@@ -315,7 +315,14 @@ impl<'a> Build<'a> {
                 Some(u) => Form::Quantized(u.dtype, u.quantization.clone()),
                 None => self.planned(t),
             },
-            (NodePlan::SmallerWeights, Mode::Dynamic) if slot == 1 => self.planned(t),
+            (NodePlan::SmallerWeights, Mode::Dynamic)
+                if takes_int8(&self.old.nodes[i].op, slot) && self.old.tensors[t].is_constant() =>
+            {
+                match self.plan.use_of(i, slot) {
+                    Some(u) => Form::Quantized(u.dtype, u.quantization.clone()),
+                    None => self.planned(t),
+                }
+            }
             (NodePlan::SmallerWeights | NodePlan::Unaffected | NodePlan::Float(_), _) => {
                 Form::Original
             }
@@ -420,11 +427,36 @@ impl<'a> Build<'a> {
     }
 }
 
+/// Whether the kernel takes int8 weights as that input beside float activations.
+fn takes_int8(op: &Op, slot: usize) -> bool {
+    match hybrid_rule(op) {
+        Hybrid::Weights(weights) => weights.iter().any(|w| w.input == slot),
+        Hybrid::Stored(_) | Hybrid::Moved(_) | Hybrid::Nothing | Hybrid::Float(_) => false,
+    }
+}
+
+/// Options that hybrid kernels need: activations quantized with a zero point.
+fn for_hybrid(op: &mut Op) {
+    match op {
+        Op::FullyConnected(o) => o.asymmetric_quantize_inputs = true,
+        Op::BatchMatMul(o) => o.asymmetric_quantize_inputs = true,
+        Op::Svdf(o) => o.asymmetric_quantize_inputs = true,
+        Op::Rnn(o) => o.asymmetric_quantize_inputs = true,
+        Op::UnidirectionalSequenceRnn(o) => o.asymmetric_quantize_inputs = true,
+        Op::BidirectionalSequenceRnn(o) => o.asymmetric_quantize_inputs = true,
+        Op::Lstm(o) => o.asymmetric_quantize_inputs = true,
+        Op::UnidirectionalSequenceLstm(o) => o.asymmetric_quantize_inputs = true,
+        Op::BidirectionalSequenceLstm(o) => o.asymmetric_quantize_inputs = true,
+        _ => {}
+    }
+}
+
 /// Options that int16 kernels need.
 fn for_int16(op: &mut Op) {
     match op {
         Op::Conv2d(o) => o.quantized_bias = Some(DType::Int64),
         Op::FullyConnected(o) => o.quantized_bias = Some(DType::Int64),
+        Op::TransposeConv(o) => o.quantized_bias = Some(DType::Int64),
         Op::Add {
             pot_scale_int16, ..
         }

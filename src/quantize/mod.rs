@@ -6,6 +6,8 @@
 mod activations;
 mod apply;
 mod constants;
+mod fold;
+mod islands;
 mod limits;
 mod params;
 mod plan;

@@ -58,14 +58,24 @@ pub fn asymmetric_int8(min: f32, max: f32) -> (f32, i64) {
     )
 }
 
+/// Scale of an int8 activation over [min, max] whose zero point must be 0: max(|min|, |max|) / 127. A range of zeros alone
+/// is taken as [−1, 1].
+pub fn symmetric_int8(min: f32, max: f32) -> f32 {
+    symmetric(min, max, 127.0)
+}
+
 /// Scale of an int16 activation over [min, max], zero point 0: max(|min|, |max|) / 32767. A range of zeros alone is taken
 /// as [−1, 1].
 pub fn symmetric_int16(min: f32, max: f32) -> f32 {
+    symmetric(min, max, 32767.0)
+}
+
+fn symmetric(min: f32, max: f32, qmax: f64) -> f32 {
     let mut bound = f64::from(min).abs().max(f64::from(max).abs());
     if bound == 0.0 {
         bound = 1.0;
     }
-    stored_scale(bound / 32767.0)
+    stored_scale(bound / qmax)
 }
 
 /// Layout of a tensor's channels: `outer` blocks of `channels` runs of `inner` elements.
@@ -173,6 +183,12 @@ pub fn quantize(v: f32, scale: f32, zero_point: i64, qmin: i64, qmax: i64) -> i6
 /// The nearest float16, halves to even; what lies outside takes the largest finite one.
 pub fn to_f16(v: f32) -> f16 {
     f16::from_f32(v.clamp(-65504.0, 65504.0))
+}
+
+/// The reals that little-endian float16 bytes stand for.
+pub fn from_f16(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
+    let (pairs, _) = bytes.as_chunks::<2>();
+    pairs.iter().map(|&b| f16::from_le_bytes(b).to_f32())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::recipe::{Io, Mode, Recipe};
 use super::rules::Width;
-use super::{simplify, static_plan, weights_plan};
+use super::{fold, simplify, static_plan, weights_plan};
 use crate::calibrate::Calibration;
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Op, Quantization, Subgraph, TensorId};
@@ -125,6 +125,34 @@ pub enum NodePlan {
     Float(String),
 }
 
+/// Says how `node` sees its `input`: in the tensor's plan if that is still open or says the same, else as a use of its own.
+pub(super) fn assign(
+    plan: &mut QuantPlan,
+    node: usize,
+    input: usize,
+    t: TensorId,
+    dtype: DType,
+    quantization: Quantization,
+    reason: Reason,
+) {
+    let tensor = &mut plan.tensors[t];
+    match &tensor.quantization {
+        Some(q) if *q == quantization && tensor.dtype == dtype => {}
+        Some(_) => plan.uses.push(UsePlan {
+            node,
+            input,
+            dtype,
+            quantization,
+            reason,
+        }),
+        None => {
+            tensor.dtype = dtype;
+            tensor.quantization = Some(quantization);
+            tensor.reason = reason;
+        }
+    }
+}
+
 /// Decides how `graph` is quantized by `recipe`. `calibration` is needed by int8 and int16x8 and ignored by the others.
 ///
 /// Fails with `Invalid` if the model is quantized already, if mode and input/output type do not go together, if the
@@ -139,6 +167,7 @@ pub fn plan(
         return crate::malformed!("The model has no subgraph.");
     };
     check_indices(main)?;
+    let main = &*fold::unpacked(main);
     if recipe.mode != Mode::Float32 {
         refuse_quantized(main)?;
     }
@@ -170,6 +199,14 @@ pub fn plan(
         let calibration = usable(calibration, main, recipe.mode)?;
         static_plan::decide(main, width, calibration, &mut plan);
         refuse_unknown_border(main, &plan)?;
+    }
+    let others = graph.subgraphs.len() - 1;
+    if others > 0 && recipe.mode != Mode::Float32 {
+        let s = if others == 1 { "" } else { "s" };
+        plan.warnings.push(format!(
+            "Only the main subgraph is quantized; {others} other{s} stay{} as in the float model",
+            if others == 1 { "s" } else { "" }
+        ));
     }
     if recipe.strict {
         refuse_float(main, &plan)?;
@@ -293,12 +330,10 @@ fn refuse_quantized(main: &Subgraph) -> Result<()> {
     if let Some(t) = main.tensors.iter().find(|t| quantized(t)) {
         return sentence(&format!("{} weights", t.dtype));
     }
-    for node in &main.nodes {
+    for node in main.nodes.iter().filter(|n| !fold::is_left_behind(main, n)) {
         let from = node.input(0).and_then(|t| main.tensors.get(t));
         match node.op {
-            Op::Dequantize if from.is_some_and(|t| t.dtype == DType::Float16) => {
-                return sentence("float16 weights");
-            }
+            Op::Dequantize if from.is_some_and(|t| t.dtype == DType::Float16) => {}
             Op::Quantize | Op::Dequantize => return sentence("it converts to integers itself"),
             _ => {}
         }

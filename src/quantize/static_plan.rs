@@ -1,17 +1,19 @@
 //! The modes that compute on integers, int8 and int16x8: which operators can, and the parameters of all they touch.
 
-use super::activations::{self, Activation};
-use super::limits::refusal;
+use super::activations::{self, Activation, real_outputs};
+use super::fold::is_left_behind;
+use super::islands;
+use super::limits::{Refusal, Seen, refusal};
 use super::params::{
     BIAS_MAX_INT32, BIAS_MAX_INT64, Channels, bias_scales, channel_peaks, finite_range,
     guarded_weight_scales,
 };
-use super::plan::{NodePlan, QuantPlan, Reason, TensorPlan, UsePlan};
+use super::plan::{NodePlan, QuantPlan, Reason, TensorPlan, assign};
 use super::recipe::Io;
-use super::rules::{Inputs, Output, Rule, Width, static_rule};
+use super::rules::{Inputs, Output, Rule, Weighted, Width, computes_no_reals, static_rule};
 use super::warnings;
 use crate::calibrate::{Calibration, Range};
-use crate::graph::{DType, Node, Op, Quantization, Subgraph, Tensor, TensorId};
+use crate::graph::{DType, Node, Quantization, Subgraph, Tensor, TensorId};
 
 /// Fills `plan` for int8 or int16x8. `calibration` has one entry a tensor.
 pub fn decide(main: &Subgraph, width: Width, calibration: &Calibration, plan: &mut QuantPlan) {
@@ -40,16 +42,22 @@ pub fn decide(main: &Subgraph, width: Width, calibration: &Calibration, plan: &m
         rules.push(rule);
     }
     let border = plan.recipe.io != Io::Float32;
+    let mut precise = vec![false; main.nodes.len()];
     let decided = loop {
+        for (i, why) in islands::joining(main, &rules, &plan.nodes, &precise, border) {
+            rules[i] = None;
+            plan.nodes[i] = NodePlan::Float(why.into());
+        }
         let decided = activations::decide(main, &rules, &ranges, width, border);
         let refused = refused(main, &rules, &decided, &ranges, width);
         if refused.is_empty() {
             break decided;
         }
         // Each round takes at least one operator out, so this ends.
-        for (i, why) in refused {
+        for (i, refusal) in refused {
             rules[i] = None;
-            plan.nodes[i] = NodePlan::Float(why.into());
+            precise[i] = refusal.precise;
+            plan.nodes[i] = NodePlan::Float(refusal.why);
         }
     };
     for (id, activation) in decided.iter().enumerate() {
@@ -87,9 +95,10 @@ fn finite(t: &Tensor, seen: Option<Range>) -> Option<Range> {
     })
 }
 
-/// Whether an operator works on float32 values at all (SHAPE only looks at their extents).
+/// Whether an operator works on float32 values at all (some only look at extents).
 fn computes_reals(main: &Subgraph, node: &Node) -> bool {
-    !matches!(node.op, Op::Shape { .. })
+    !computes_no_reals(&node.op)
+        && !is_left_behind(main, node)
         && node
             .inputs
             .iter()
@@ -107,9 +116,6 @@ fn integer_rule(
     ranges: &[Option<Range>],
 ) -> Result<Rule, String> {
     let rule = static_rule(&node.op, width)?;
-    let &[output] = &node.outputs[..] else {
-        return Err(format!("it has {} outputs", node.outputs.len()));
-    };
     let real = |t: TensorId| -> Result<(), String> {
         let tensor = &main.tensors[t];
         if tensor.dtype != DType::Float32 {
@@ -145,61 +151,75 @@ fn integer_rule(
             ),
         })
     };
-    real(output)?;
-    let first = node.input(0).ok_or("its input 0 is missing")?;
-    real(first)?;
-    match rule.inputs {
-        Inputs::Operands => {
-            for &input in &node.inputs {
-                real(input.ok_or("an input is missing")?)?;
-            }
-        }
-        Inputs::First => {
-            if let Some(&t) = node
-                .inputs
-                .iter()
-                .skip(1)
-                .flatten()
-                .find(|&&t| main.tensors[t].dtype == DType::Float32)
-            {
-                return Err(format!(
-                    "its input {t} ({:?}) is float32",
-                    main.tensors[t].name
-                ));
-            }
-        }
-        Inputs::Weighted { axis } => {
-            let weights = node.input(1).ok_or("its weights are missing")?;
-            if !main.tensors[weights].is_constant() {
-                return Err("its weights are computed while running".into());
-            }
-            real(weights)?;
-            let shape = &main.tensors[weights].shape;
-            let rank = if matches!(node.op, Op::FullyConnected(_)) {
-                2
-            } else {
-                4
-            };
-            let channels = Channels::new(shape, Some(axis))
-                .filter(|_| shape.len() == rank)
-                .ok_or_else(|| {
-                    format!("its weights have the shape {shape:?}, where {rank} axes are expected")
-                })?;
-            if let Some(bias) = node.input(2) {
-                if !main.tensors[bias].is_constant() {
-                    return Err("its bias is computed while running".into());
-                }
-                real(bias)?;
-                if main.tensors[bias].elements() != Some(channels.channels) {
-                    return Err(format!(
-                        "its bias has the shape {:?} for {} channels",
-                        main.tensors[bias].shape, channels.channels
-                    ));
-                }
-            }
-        }
+    let no_reals = matches!(rule.output, Output::NoReals { .. });
+    let mut outputs = real_outputs(main, node).peekable();
+    if outputs.peek().is_some() == no_reals {
+        return Err("its output is of another type than its kernel gives".into());
+    }
+    for output in outputs {
+        real(output)?;
+    }
+    let operands: Vec<(usize, TensorId)> = rule.operands(node).collect();
+    if operands.is_empty() {
+        return Err("its inputs are missing".into());
+    }
+    for &(_, t) in &operands {
+        real(t)?;
+    }
+    if let Inputs::Weighted(w) = rule.inputs {
+        weighted_inputs(main, node, w, &real)?;
+        return Ok(rule);
+    }
+    let others = node.inputs.iter().enumerate();
+    let mut others = others.filter_map(|(slot, &t)| {
+        Some((
+            slot,
+            t.filter(|&t| main.tensors[t].dtype == DType::Float32)?,
+        ))
+    });
+    if let Some((_, t)) = others.find(|(slot, _)| operands.iter().all(|(s, _)| s != slot)) {
+        return Err(format!(
+            "its input {t} ({:?}) is float32",
+            main.tensors[t].name
+        ));
     }
     Ok(rule)
+}
+
+/// Whether weights and bias are constants that fit each other.
+fn weighted_inputs(
+    main: &Subgraph,
+    node: &Node,
+    w: Weighted,
+    real: impl Fn(TensorId) -> Result<(), String>,
+) -> Result<(), String> {
+    let weights = node.input(w.weights).ok_or("its weights are missing")?;
+    if !main.tensors[weights].is_constant() {
+        return Err("its weights are computed while running".into());
+    }
+    real(weights)?;
+    let shape = &main.tensors[weights].shape;
+    let channels = Channels::new(shape, Some(w.axis))
+        .filter(|_| shape.len() == w.rank)
+        .ok_or_else(|| {
+            format!(
+                "its weights have the shape {shape:?}, where {} axes are expected",
+                w.rank
+            )
+        })?;
+    if let Some(bias) = node.input(w.bias) {
+        if !main.tensors[bias].is_constant() {
+            return Err("its bias is computed while running".into());
+        }
+        real(bias)?;
+        if main.tensors[bias].elements() != Some(channels.channels) {
+            return Err(format!(
+                "its bias has the shape {:?} for {} channels",
+                main.tensors[bias].shape, channels.channels
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Parameters of the constants that node `i` reads, and of activations that it must see in another scale.
@@ -214,38 +234,57 @@ fn inputs_of(
     ranges: &[Option<Range>],
     plan: &mut QuantPlan,
 ) {
-    let Some(output) = node
-        .outputs
-        .first()
-        .and_then(|&o| decided[o].as_ref().map(|a| (o, a)))
-    else {
-        return;
-    };
+    let output = real_outputs(main, node).find_map(|o| Some((o, decided[o].as_ref()?)));
     let activation = width.activation();
-    let operands = match rule.inputs {
-        Inputs::Operands => node.inputs.len(),
-        Inputs::First | Inputs::Weighted { .. } => 1,
-    };
-    for slot in 0..operands {
-        let Some(t) = node.input(slot) else { continue };
-        let (quantization, reason) = match (rule.output, &decided[t]) {
-            (Output::SharedByAll | Output::SameAsInput, _) => {
-                (output.1.quantization.clone(), Reason::SameAs(output.0))
+    let together = one_scale(main, node, rule, width, decided, ranges);
+    for (slot, t) in rule.operands(node) {
+        let (quantization, reason) = match (rule.output, output, &together, &decided[t]) {
+            (Output::Free | Output::Fixed { .. } | Output::NoReals { .. }, _, None, Some(_)) => {
+                continue;
             }
-            (Output::Free | Output::Fixed { .. }, Some(_)) => continue,
-            (Output::Free | Output::Fixed { .. }, None) => {
+            (Output::Free | Output::Fixed { .. } | Output::NoReals { .. }, _, None, None) => {
                 let Some(r) = ranges[t] else { continue };
                 (
                     activations::from_range(r.min, r.max, width),
                     Reason::Constant,
                 )
             }
+            (_, _, Some((wider, q)), _) => (q.clone(), Reason::SameAs(*wider)),
+            (_, Some((o, a)), None, _) => (a.quantization.clone(), Reason::SameAs(o)),
+            (_, None, None, _) => continue,
         };
         assign(plan, i, slot, t, activation, quantization, reason);
     }
-    if let Inputs::Weighted { axis } = rule.inputs {
-        weighted(main, i, node, axis, width, output.1, plan);
+    if let (Inputs::Weighted(w), Some((_, output))) = (rule.inputs, output) {
+        weighted(main, i, node, w, width, output, plan);
     }
+}
+
+/// Where a kernel compares stored integers: the operand of the widest range and its parameters, which all operands get.
+fn one_scale(
+    main: &Subgraph,
+    node: &Node,
+    rule: &Rule,
+    width: Width,
+    decided: &[Option<Activation>],
+    ranges: &[Option<Range>],
+) -> Option<(TensorId, Quantization)> {
+    if rule.output != (Output::NoReals { one_scale: true }) {
+        return None;
+    }
+    let seen = rule.operands(node).filter_map(|(_, t)| {
+        let q = match &decided[t] {
+            Some(a) if !main.tensors[t].is_constant() => a.quantization.clone(),
+            _ => ranges[t].map(|r| activations::from_range(r.min, r.max, width))?,
+        };
+        Some((t, q))
+    });
+    seen.max_by(|(_, a), (_, b)| {
+        a.scales
+            .iter()
+            .sum::<f32>()
+            .total_cmp(&b.scales.iter().sum())
+    })
 }
 
 /// Weights and bias of node `i`.
@@ -253,18 +292,19 @@ fn weighted(
     main: &Subgraph,
     i: usize,
     node: &Node,
-    axis: usize,
+    w: Weighted,
     width: Width,
     output: &Activation,
     plan: &mut QuantPlan,
 ) {
-    let (Some(input), Some(weights)) = (seen_scale(plan, i, node, 0), node.input(1)) else {
+    let seen = seen_scale(plan, i, node, w.activation);
+    let (Some(input), Some(weights)) = (seen, node.input(w.weights)) else {
         return;
     };
     let Some(&output) = output.quantization.scales.first() else {
         return;
     };
-    let Some(scales) = weight_scales_of(main, node, axis, width, input, output) else {
+    let Some(scales) = weight_scales_of(main, node, w, width, input, output) else {
         return;
     };
     let for_bias = bias_scales(input, &scales);
@@ -274,15 +314,23 @@ fn weighted(
     assign(
         plan,
         i,
-        1,
+        w.weights,
         weights,
         DType::Int8,
-        Quantization::per_channel(scales, axis),
+        Quantization::per_channel(scales, w.axis),
         reason,
     );
-    if let Some(bias) = node.input(2) {
+    if let Some(bias) = node.input(w.bias) {
         let quantization = Quantization::per_channel(for_bias, 0);
-        assign(plan, i, 2, bias, width.bias(), quantization, Reason::Bias);
+        assign(
+            plan,
+            i,
+            w.bias,
+            bias,
+            width.bias(),
+            quantization,
+            Reason::Bias,
+        );
     }
 }
 
@@ -290,14 +338,14 @@ fn weighted(
 fn weight_scales_of(
     main: &Subgraph,
     node: &Node,
-    axis: usize,
+    w: Weighted,
     width: Width,
     input: f32,
     output: f32,
 ) -> Option<Vec<f32>> {
-    let weights = &main.tensors[node.input(1)?];
-    let channels = Channels::new(&weights.shape, Some(axis))?;
-    let bias = node.input(2).and_then(|b| main.tensors[b].f32s());
+    let weights = &main.tensors[node.input(w.weights)?];
+    let channels = Channels::new(&weights.shape, Some(w.axis))?;
+    let bias = node.input(w.bias).and_then(|b| main.tensors[b].f32s());
     let bias_max = match width {
         Width::Int8 => BIAS_MAX_INT32,
         Width::Int16 => BIAS_MAX_INT64,
@@ -318,30 +366,32 @@ fn refused(
     decided: &[Option<Activation>],
     ranges: &[Option<Range>],
     width: Width,
-) -> Vec<(usize, &'static str)> {
-    let scale = |t: TensorId| -> Option<f32> {
-        let own = || ranges[t].map(|r| activations::from_range(r.min, r.max, width));
-        let q = decided[t]
-            .as_ref()
-            .map_or_else(own, |a| Some(a.quantization.clone()))?;
-        q.scales.first().copied()
+) -> Vec<(usize, Refusal)> {
+    let range = |t: TensorId| ranges[t];
+    let seen = |t: TensorId| -> Option<Seen> {
+        let own = || range(t).map(|r| activations::from_range(r.min, r.max, width));
+        let q = match &decided[t] {
+            Some(a) => a.quantization.clone(),
+            None => own()?,
+        };
+        Some(Seen {
+            scale: *q.scales.first()?,
+            range: range(t)?,
+        })
     };
     let why = |node: &Node, rule: &Rule| {
-        let operands = match rule.inputs {
-            Inputs::Operands => node.inputs.len(),
-            Inputs::First | Inputs::Weighted { .. } => 1,
-        };
-        let inputs = node.inputs.iter().take(operands).map(|&t| scale(t?));
-        let inputs = inputs.collect::<Option<Vec<f32>>>()?;
-        let output = scale(*node.outputs.first()?)?;
-        let weights = match rule.inputs {
-            Inputs::Weighted { axis } => {
-                let scales = weight_scales_of(main, node, axis, width, *inputs.first()?, output)?;
+        let inputs: Option<Vec<Seen>> = rule.operands(node).map(|(_, t)| seen(t)).collect();
+        let inputs = inputs?;
+        let output = real_outputs(main, node).find_map(seen);
+        let weights = match (rule.inputs, output) {
+            (Inputs::Weighted(w), Some(output)) => {
+                let first = inputs.first()?.scale;
+                let scales = weight_scales_of(main, node, w, width, first, output.scale)?;
                 Some(scales.iter().fold(0.0f32, |m, &s| m.max(s)))
             }
-            Inputs::First | Inputs::Operands => None,
+            _ => None,
         };
-        refusal(&node.op, width, &inputs, weights, output)
+        refusal(&node.op, width, &inputs, weights, output.map(|o| o.scale))
     };
     let nodes = main.nodes.iter().zip(rules).enumerate();
     nodes
@@ -357,34 +407,6 @@ fn seen_scale(plan: &QuantPlan, i: usize, node: &Node, slot: usize) -> Option<f3
         None => plan.tensors[node.input(slot)?].quantization.as_ref(),
     };
     quantization?.scales.first().copied()
-}
-
-/// Says how node `i` sees its input: in the tensor's plan if that is still open or says the same, else as a use of its own.
-fn assign(
-    plan: &mut QuantPlan,
-    node: usize,
-    input: usize,
-    t: TensorId,
-    dtype: DType,
-    quantization: Quantization,
-    reason: Reason,
-) {
-    let tensor = &mut plan.tensors[t];
-    match &tensor.quantization {
-        Some(q) if *q == quantization && tensor.dtype == dtype => {}
-        Some(_) => plan.uses.push(UsePlan {
-            node,
-            input,
-            dtype,
-            quantization,
-            reason,
-        }),
-        None => {
-            tensor.dtype = dtype;
-            tensor.quantization = Some(quantization);
-            tensor.reason = reason;
-        }
-    }
 }
 
 /// Constants that are outputs of the model have its output type too.

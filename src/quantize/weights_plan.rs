@@ -1,9 +1,10 @@
 //! The modes that only make weights smaller: dynamic (int8) and float16.
 
+use super::fold::is_left_behind;
 use super::params::{Channels, channel_peaks, finite_range, weight_scales};
-use super::plan::{NodePlan, QuantPlan, Reason, TensorPlan};
-use super::rules::{Dynamic, dynamic_rule};
-use crate::graph::{DType, Op, Quantization, Subgraph, Tensor, TensorId};
+use super::plan::{NodePlan, QuantPlan, Reason, TensorPlan, assign};
+use super::rules::{Hybrid, HybridWeight, hybrid_rule};
+use crate::graph::{DType, Node, Op, Quantization, Subgraph, Tensor, TensorId};
 
 /// float16: every finite float32 constant that an operator reads, unless it is an output of the model or a custom operator
 /// reads it.
@@ -44,6 +45,7 @@ pub fn float16(main: &Subgraph, plan: &mut QuantPlan) {
             .iter()
             .flatten()
             .any(|&t| smaller.get(t) == Some(&true))
+            && !is_left_behind(main, node)
         {
             *decision = NodePlan::SmallerWeights;
         }
@@ -56,54 +58,50 @@ pub fn float16(main: &Subgraph, plan: &mut QuantPlan) {
     }
 }
 
-/// dynamic: the weights of convolutions and fully connected layers, from `min_weight_elements` elements up.
+/// dynamic: the weights that [`hybrid_rule`] names, from `min_weight_elements` elements up.
 pub fn dynamic(main: &Subgraph, plan: &mut QuantPlan) {
     for (i, node) in main.nodes.iter().enumerate() {
-        let axis = match dynamic_rule(&node.op) {
-            Dynamic::Nothing => continue,
-            Dynamic::Weights { axis } => axis,
-            Dynamic::Float(why) => {
-                let constants = node
-                    .inputs
-                    .iter()
-                    .flatten()
-                    .filter_map(|&t| main.tensors.get(t));
-                if constants
-                    .filter(|t| t.is_constant() && t.dtype == DType::Float32)
-                    .any(|t| {
-                        t.elements()
-                            .is_some_and(|n| n >= plan.recipe.min_weight_elements)
-                    })
-                {
-                    plan.nodes[i] = NodePlan::Float(why);
+        let rule = hybrid_rule(&node.op);
+        let weights = match &rule {
+            Hybrid::Nothing => continue,
+            Hybrid::Weights(weights) => weights.as_slice(),
+            Hybrid::Stored(weight) | Hybrid::Moved(weight) => std::slice::from_ref(weight),
+            Hybrid::Float(why) => {
+                if reads_large_constant(main, node, plan.recipe.min_weight_elements) {
+                    plan.nodes[i] = NodePlan::Float(why.clone());
                 }
                 continue;
             }
         };
-        let Some(id) = node.input(1) else { continue };
-        let Some(t) = main.tensors.get(id) else {
-            continue;
-        };
-        let float_input = node
-            .input(0)
-            .and_then(|t| main.tensors.get(t))
-            .is_some_and(|t| t.dtype == DType::Float32);
-        if !float_input || t.dtype != DType::Float32 {
+        let present: Vec<(HybridWeight, TensorId)> = weights
+            .iter()
+            .filter_map(|w| Some((*w, node.input(w.input)?)))
+            .filter(|&(_, t)| main.tensors[t].dtype == DType::Float32)
+            .collect();
+        if present.is_empty() || !float_activation(main, node, weights) {
             continue;
         }
-        plan.nodes[i] = match hybrid_weight(main, &node.op, id, t, axis, plan) {
-            Ok(quantization) => {
-                let per_channel = quantization.scales.len() > 1;
-                plan.tensors[id] = TensorPlan {
-                    tensor: id,
-                    dtype: DType::Int8,
-                    quantization: Some(quantization),
-                    reason: Reason::Weight { per_channel },
-                };
-                NodePlan::SmallerWeights
+        plan.nodes[i] = match quantized_weights(main, &node.op, &present, plan) {
+            Ok(scales) => {
+                for (&(w, t), q) in present.iter().zip(scales) {
+                    let per_channel = q.scales.len() > 1;
+                    let reason = Reason::Weight { per_channel };
+                    assign(plan, i, w.input, t, DType::Int8, q, reason);
+                }
+                match rule {
+                    Hybrid::Moved(w) => {
+                        moved(main, i, node, w, plan);
+                        NodePlan::Quantized
+                    }
+                    _ => NodePlan::SmallerWeights,
+                }
             }
             Err(Stays::Small(why)) => {
-                plan.tensors[id].reason = Reason::Untouched(why);
+                for (_, t) in present {
+                    if plan.tensors[t].quantization.is_none() {
+                        plan.tensors[t].reason = Reason::Untouched(why.clone());
+                    }
+                }
                 NodePlan::Unaffected
             }
             Err(Stays::Float(why)) => NodePlan::Float(why),
@@ -111,7 +109,45 @@ pub fn dynamic(main: &Subgraph, plan: &mut QuantPlan) {
     }
 }
 
-/// Why a weight stays float.
+/// What an operator gives that moves entries of int8 weights: int8 of the same scale.
+fn moved(main: &Subgraph, i: usize, node: &Node, w: HybridWeight, plan: &mut QuantPlan) {
+    let Some(table) = node.input(w.input) else {
+        return;
+    };
+    let own = plan.use_of(i, w.input).map(|u| &u.quantization);
+    let Some(quantization) = own.or(plan.tensors[table].quantization.as_ref()).cloned() else {
+        return;
+    };
+    for &t in &node.outputs {
+        if main.tensors[t].dtype == DType::Float32 {
+            plan.tensors[t] = TensorPlan {
+                tensor: t,
+                dtype: DType::Int8,
+                quantization: Some(quantization.clone()),
+                reason: Reason::SameAs(table),
+            };
+        }
+    }
+}
+
+/// Whether a node reads a float32 constant of at least that many elements.
+fn reads_large_constant(main: &Subgraph, node: &Node, least: usize) -> bool {
+    let inputs = node.inputs.iter().flatten().map(|&t| &main.tensors[t]);
+    let mut constants = inputs.filter(|t| t.is_constant() && t.dtype == DType::Float32);
+    constants.any(|t| t.elements().is_some_and(|n| n >= least))
+}
+
+/// Whether the first input that holds no weights is real or, for lookups, an index.
+fn float_activation(main: &Subgraph, node: &Node, weights: &[HybridWeight]) -> bool {
+    let first = (0..node.inputs.len()).find(|slot| weights.iter().all(|w| w.input != *slot));
+    let dtype = first.and_then(|slot| Some(main.tensors[node.input(slot)?].dtype));
+    match node.op {
+        Op::EmbeddingLookup | Op::Gather { .. } | Op::TransposeConv(_) => true,
+        _ => dtype == Some(DType::Float32),
+    }
+}
+
+/// Why weights stay float.
 enum Stays {
     /// The recipe says so.
     Small(String),
@@ -119,27 +155,42 @@ enum Stays {
     Float(String),
 }
 
+/// Parameters of the weights of one node in dynamic mode: all of them, or none.
+fn quantized_weights(
+    main: &Subgraph,
+    op: &Op,
+    weights: &[(HybridWeight, TensorId)],
+    plan: &QuantPlan,
+) -> Result<Vec<Quantization>, Stays> {
+    let mut largest = 0;
+    for &(_, id) in weights {
+        let t = &main.tensors[id];
+        if !t.is_constant() {
+            return Err(Stays::Float(
+                "its weights are computed while running".into(),
+            ));
+        }
+        largest = largest.max(t.elements().unwrap_or(0));
+    }
+    let least = plan.recipe.min_weight_elements;
+    if largest < least {
+        return Err(Stays::Small(format!(
+            "{largest} elements, fewer than the {least} from which weights are quantized"
+        )));
+    }
+    let each = weights.iter();
+    each.map(|&(w, id)| hybrid_weight(main, op, w, id, &main.tensors[id]))
+        .collect()
+}
+
 /// Parameters of the weight `id` in dynamic mode.
 fn hybrid_weight(
     main: &Subgraph,
     op: &Op,
+    weight: HybridWeight,
     id: TensorId,
     t: &Tensor,
-    axis: usize,
-    plan: &QuantPlan,
 ) -> Result<Quantization, Stays> {
-    let Some(values) = t.f32s() else {
-        return Err(Stays::Float(
-            "its weights are computed while running".into(),
-        ));
-    };
-    let least = plan.recipe.min_weight_elements;
-    if values.len() < least {
-        return Err(Stays::Small(format!(
-            "{} elements, fewer than the {least} from which weights are quantized",
-            values.len()
-        )));
-    }
     if t.extra.is_some() {
         return Err(Stays::Float("its weights are sparse".into()));
     }
@@ -148,43 +199,30 @@ fn hybrid_weight(
             "its weights are an output of the model".into(),
         ));
     }
-    if finite_range(&values).is_none() {
+    let values = t.f32s().filter(|v| finite_range(v).is_some());
+    let Some(values) = values else {
         return Err(Stays::Float(
-            "its weights hold NaN or infinite values".into(),
+            "its weights are empty or hold NaN or infinite values".into(),
         ));
-    }
-    let rank = if matches!(op, Op::FullyConnected(_)) {
-        2
-    } else {
-        4
     };
-    let Some(channels) = Channels::new(&t.shape, Some(axis)).filter(|_| t.shape.len() == rank)
-    else {
+    let rank = weight.rank.unwrap_or(t.shape.len());
+    let channels = Channels::new(&t.shape, weight.axis).filter(|_| t.shape.len() == rank);
+    let Some(channels) = channels else {
         return Err(Stays::Float(format!(
             "its weights have the shape {:?}, where {rank} axes are expected",
             t.shape
         )));
     };
-    // Another operator may have asked for the same weights along another axis.
-    if let (Some(q), true) = (
-        &plan.tensors[id].quantization,
-        plan.tensors[id].dtype == DType::Int8,
-    ) && q.scales.len() > 1
-        && q.axis != axis
-    {
-        return Err(Stays::Float(
-            "it shares its weights with an operator that has its channels along another axis"
-                .into(),
-        ));
-    }
     let scales = weight_scales(&channel_peaks(&values, channels))
         .unwrap_or_else(|| vec![1.0; channels.channels]);
     // LiteRT's hybrid CONV_2D takes a list of equal scales for no scale at all; DEPTHWISE_CONV_2D insists on a list.
     let equal = scales
         .first()
         .filter(|&&first| scales.iter().all(|&s| s == first));
-    Ok(match (op, equal) {
-        (Op::Conv2d(_), Some(&scale)) => Quantization::per_tensor(scale, 0),
-        _ => Quantization::per_channel(scales, axis),
+    Ok(match (op, weight.axis, equal) {
+        (Op::Conv2d(_), _, Some(&scale)) | (_, None, Some(&scale)) => {
+            Quantization::per_tensor(scale, 0)
+        }
+        (_, axis, _) => Quantization::per_channel(scales, axis.unwrap_or(0)),
     })
 }

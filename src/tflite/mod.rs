@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod lossless;
 mod opaque;
+mod operators;
 mod options;
 mod packed_files;
 mod read;
@@ -14,6 +15,7 @@ mod types;
 mod versions;
 mod write;
 
+pub use operators::builtin_operators;
 pub use read::read;
 pub use runtime_version::min_runtime_version;
 pub use write::write;

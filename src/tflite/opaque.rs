@@ -8,6 +8,7 @@ use flatbuffers::{FlatBufferBuilder, Follow, Verifiable, VerifierOptions, root_w
 
 use super::schema::*;
 use crate::error::{Error, Result};
+use crate::graph::{Level, Sparsity};
 
 /// Options of an operator that is kept whole.
 #[derive(Debug, Clone, PartialEq)]
@@ -150,6 +151,35 @@ pub fn encode_tensor_extra(tensor: &Tensor) -> Result<Option<Bytes>> {
         ..TensorT::default()
     };
     Ok(Some(finish(|fbb| extra.pack(fbb))))
+}
+
+/// How a sparse constant becomes dense, if the tensor is one. Kinds of indices are those that [`encode_tensor_extra`] lets pass.
+pub fn sparsity(tensor: &Tensor) -> Option<Sparsity> {
+    let from = tensor.sparsity()?.unpack();
+    let indices = |vector| match vector {
+        SparseIndexVectorT::NONE => vec![],
+        SparseIndexVectorT::Int32Vector(v) => v.values.unwrap_or_default(),
+        SparseIndexVectorT::Uint16Vector(v) => widened(v.values),
+        SparseIndexVectorT::Uint8Vector(v) => widened(v.values),
+    };
+    let level = |dim: DimensionMetadataT| match dim.format {
+        DimensionType::SPARSE_CSR => Level::Sparse {
+            segments: indices(dim.array_segments),
+            indices: indices(dim.array_indices),
+        },
+        _ => Level::Dense {
+            extent: dim.dense_size,
+        },
+    };
+    Some(Sparsity {
+        traversal_order: from.traversal_order.unwrap_or_default(),
+        block_map: from.block_map.unwrap_or_default(),
+        levels: from.dim_metadata.into_iter().flatten().map(level).collect(),
+    })
+}
+
+fn widened<T: Into<i32>>(values: Option<Vec<T>>) -> Vec<i32> {
+    values.into_iter().flatten().map(Into::into).collect()
 }
 
 /// Back from [`encode_tensor_extra`].

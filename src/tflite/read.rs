@@ -1,5 +1,7 @@
 //! Bytes of a `.tflite` file to a graph.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use flatbuffers::{InvalidFlatbuffer, VerifierOptions};
 
@@ -266,8 +268,10 @@ impl File<'_> {
             has_rank: from.has_rank(),
             is_variable: from.is_variable(),
             quantization: quantization(from)?,
-            data: Some(data).filter(|d| !d.is_empty()),
+            // A sparse constant that is all zero stores nothing.
+            data: Some(data).filter(|d| !d.is_empty() || from.sparsity().is_some()),
             extra: opaque::encode_tensor_extra(from)?,
+            sparsity: opaque::sparsity(from).map(Arc::new),
         })
     }
 

@@ -18,7 +18,7 @@ pub use dataset::{DataChoice, Loaded, Role, Source};
 pub use experiment::{
     Experiment, ExperimentId, Finding, QuantizedFile, RunKey, State, experiment_name,
 };
-pub use model::{ModelCard, OpenModel, PortCard, shape_text};
+pub use model::{ModelCard, ModelFormat, OpenModel, PortCard, shape_text};
 
 use crate::quantize::{Io, Mode};
 use jobs::{JobId, Jobs, Wake};

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::error::Result;
 use crate::graph::{DType, Graph, Tensor};
+use crate::{keras, tflite};
 
 /// A model that was read and validated.
 #[derive(Debug, Clone)]
@@ -15,12 +17,49 @@ pub struct OpenModel {
     pub name: String,
     /// Where it came from; `None` for the demo.
     pub path: Option<PathBuf>,
-    /// The file.
+    /// Which kind of file it was.
+    pub format: ModelFormat,
+    /// It as `.tflite`: the file itself, or what a Keras file becomes.
     pub bytes: Bytes,
-    /// What is in it.
+    /// What is in `bytes`.
     pub graph: Arc<Graph>,
     /// The same in short.
     pub card: ModelCard,
+}
+
+/// Kinds of model files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelFormat {
+    /// `.tflite`.
+    TfLite,
+    /// A Keras file, converted when it was opened.
+    Keras(keras::Container),
+}
+
+impl ModelFormat {
+    /// What a user calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ModelFormat::TfLite => "TensorFlow Lite",
+            ModelFormat::Keras(container) => container.name(),
+        }
+    }
+
+    /// The file's kind by its first bytes, its content, and the same as `.tflite`. Everything that opens a model goes through
+    /// here.
+    ///
+    /// # Errors
+    /// Those of [`tflite::read`] and [`keras::read`].
+    pub fn read(bytes: Bytes) -> Result<(Self, Graph, Bytes)> {
+        let Some(container) = keras::Container::of(&bytes) else {
+            return Ok((ModelFormat::TfLite, tflite::read(bytes.clone())?, bytes));
+        };
+        let graph = keras::read(bytes)?;
+        let bytes = Bytes::from(tflite::write(&graph)?);
+        // What is worked with is what would be written.
+        let graph = tflite::read(bytes.clone())?;
+        Ok((ModelFormat::Keras(container), graph, bytes))
+    }
 }
 
 /// What a user wants to know of a model at first sight.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::dataset::{Loaded, Source};
 use super::experiment::QuantizedFile;
-use super::model::{ModelCard, OpenModel};
+use super::model::{ModelCard, ModelFormat, OpenModel};
 use super::{Role, files};
 use crate::calibrate::Calibration;
 use crate::data::{self, InputSpec};
@@ -18,28 +18,18 @@ use crate::progress::Progress;
 use crate::quantize::{self, Recipe};
 use crate::tflite;
 
-/// Reads a model from its bytes.
+/// Reads a model from its bytes, whatever its format.
 pub fn read_model(name: &str, path: Option<&Path>, bytes: Bytes) -> Result<OpenModel> {
-    if looks_like_keras(name, &bytes) {
-        return crate::unsupported!(
-            "{name}: Keras files cannot be opened yet, convert it to .tflite with TensorFlow's converter first"
-        );
-    }
-    let graph = Arc::new(tflite::read(bytes.clone()).map_err(|e| e.at(name))?);
+    let (format, graph, bytes) = ModelFormat::read(bytes).map_err(|e| e.at(name))?;
     let card = ModelCard::of(&graph, bytes.len());
     Ok(OpenModel {
         name: name.to_owned(),
         path: path.map(Path::to_owned),
+        format,
         bytes,
-        graph,
+        graph: Arc::new(graph),
         card,
     })
-}
-
-/// HDF5 files by signature, `.keras` archives by name.
-fn looks_like_keras(name: &str, bytes: &[u8]) -> bool {
-    bytes.starts_with(b"\x89HDF\r\n\x1a\n")
-        || (name.ends_with(".keras") && bytes.starts_with(b"PK"))
 }
 
 /// Opens a model file.

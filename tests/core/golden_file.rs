@@ -19,6 +19,9 @@ pub struct Case {
     /// Computed tensors by index, for networks.
     #[serde(default)]
     pub tensors: BTreeMap<usize, Array>,
+    /// Operators of TensorFlow's own file of the same model.
+    #[serde(default)]
+    pub operators: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -73,9 +76,13 @@ impl Golden {
         Value::new(a.shape.clone(), data).unwrap()
     }
 
-    /// The model of a case.
+    /// The file of a case's model.
+    pub fn model(&self, case: &Case) -> Bytes {
+        self.blobs.slice(case.model.0..case.model.0 + case.model.1)
+    }
+
+    /// The model of a case, a .tflite.
     pub fn graph(&self, case: &Case) -> Result<Arc<Graph>> {
-        let model = self.blobs.slice(case.model.0..case.model.0 + case.model.1);
-        zeropoint::tflite::read(model).map(Arc::new)
+        zeropoint::tflite::read(self.model(case)).map(Arc::new)
     }
 }

@@ -287,3 +287,49 @@ fn broken_graphs_and_foreign_plans_are_errors() {
         Err(Error::Malformed(_))
     ));
 }
+
+#[test]
+fn float16_files_are_quantized_like_float_ones() {
+    let values: Vec<f32> = (0..4).map(|i| i as f32 / 8.0 - 0.25).collect();
+    let half: Vec<u8> = values
+        .iter()
+        .flat_map(|&v| half::f16::from_f32(v).to_le_bytes())
+        .collect();
+    let graph = model(
+        vec![
+            real("x", &[1, 2, 2, 2]),
+            Tensor::constant("w", DType::Float16, vec![2, 1, 1, 2], half),
+            real("w_wide", &[2, 1, 1, 2]),
+            real("y", &[1, 2, 2, 2]),
+        ],
+        &[0],
+        &[3],
+        vec![node(Op::Dequantize, &[1], 2), node(conv(), &[0, 2], 3)],
+    );
+    let seen = ranges(&[(-1.0, 1.0), NONE, (-0.25, 0.125), (-1.0, 1.0)]);
+    for (mode, wanted) in [
+        (Mode::Float16, vec!["DEQUANTIZE", "CONV_2D"]),
+        (Mode::Int8, vec!["QUANTIZE", "CONV_2D", "DEQUANTIZE"]),
+        (Mode::Int16x8, vec!["QUANTIZE", "CONV_2D", "DEQUANTIZE"]),
+    ] {
+        let strict = Recipe {
+            strict: true,
+            ..recipe(mode, Io::Float32)
+        };
+        let (plan, q) = quantized(&graph, &strict, &seen);
+        assert_eq!(ops(&q), wanted);
+        assert_eq!(plan.nodes[0], NodePlan::Unaffected);
+        let stored = q.main().tensors.iter().find(|t| t.name == "w").unwrap();
+        let dtype = if mode == Mode::Float16 {
+            DType::Float16
+        } else {
+            DType::Int8
+        };
+        assert_eq!(stored.dtype, dtype);
+    }
+    // As an output of the model the constant stays what it is.
+    let mut given = graph.clone();
+    given.subgraphs[0].outputs.push(2);
+    let (_, q) = quantized(&given, &recipe(Mode::Float16, Io::Float32), &seen);
+    assert_eq!(ops(&q), ["DEQUANTIZE", "CONV_2D"]);
+}

@@ -165,11 +165,11 @@ fn absent_options_stand_for_the_schemas_defaults() {
         pot_scale_int16: true,
     };
     assert_eq!(read_back.main().nodes[0].op, plain);
-    let Some(Op::Other(split)) = find("SPLIT").map(|n| &n.op) else {
-        panic!("no SPLIT")
+    let Some(Op::Other(bucketize)) = find("BUCKETIZE").map(|n| &n.op) else {
+        panic!("no BUCKETIZE")
     };
     if let Op::Other(o) = &mut odd.subgraphs[0].nodes[0].op {
-        o.options = split.options.clone();
+        o.options = bucketize.options.clone();
     }
     let read_back = read(write(&odd).unwrap().into()).unwrap();
     assert_eq!(read_back.main().nodes[0].op, plain);

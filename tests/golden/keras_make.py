@@ -5,7 +5,8 @@
 Writes keras/<group>.bin.gz in the format of ops_make.py. A case is {"name", "model": [offset, length], "inputs", "outputs",
 "operators"}: the model is the whole .keras or .h5 file, the outputs are Keras's own in float32, and operators counts those
 of all subgraphs in the .tflite that TensorFlow's converter makes of the same model at batch 1 (null where it refuses).
-Where both generations of Keras save a case, the smaller count holds for both. Names end in what wrote the file:
+Where both generations of Keras save a case, the smaller count holds for both (but for hard_sigmoid,
+which Keras 3 defines anew). Names end in what wrote the file:
 
 | ending | file |
 |---|---|
@@ -440,12 +441,13 @@ for make in (convolutions, normalizations, windows, shapes, activations, merges,
 
 
 def fill(model, seed):
-    """Random weights; variances positive."""
+    """Random weights; variances positive. The statistics of a Normalization layer stay: it keeps copies of them."""
     r = np.random.default_rng(seed)
+    kept = [id(w) for l in model.layers if type(l).__name__ == "Normalization" for w in l.weights]
     for w in model.weights:
         path = getattr(w, "path", w.name)
-        if "normalization" in path and ("mean" in path or "variance" in path or "count" in path) and "moving" not in path:
-            continue  # the statistics of a Normalization layer are its data
+        if id(w) in kept:
+            continue
         if np.issubdtype(np.dtype(str(w.dtype).replace("<dtype: '", "").replace("'>", "")), np.floating):
             v = r.uniform(0.5, 1.5, w.shape) if "variance" in path else 0.5 * r.standard_normal(w.shape)
             if path.endswith(("gamma", "gamma:0", "scale", "scale:0")):
@@ -544,7 +546,7 @@ def make(group):
         return {"dtype": x.dtype.name, "shape": list(x.shape), "at": store(x.tobytes())}
 
     for number, (name, build, formats, ints, is_refused) in enumerate(GROUPS[group]):
-        written, counts, found = [], [], []
+        written, counts, found, own = [], [], [], {}
         for K, endings in ((keras, [f for f in formats if f in ("keras", "h5")]), (tf_keras, [f for f in formats if f not in ("keras", "h5")])):
             if not endings:
                 continue
@@ -557,10 +559,11 @@ def make(group):
                 with contextlib.redirect_stdout(io.StringIO()):
                     names = operators(K, build, model.get_weights())
                 found.append(names)
+                own[K] = None if names is None else len(names)
                 if names is not None:
                     counts.append(len(names))
         for K, model, ending, data in written:
-            entry = {"name": f"{name}.{ending}", "model": store(data), "inputs": [], "outputs": [], "operators": min(counts, default=None)}
+            entry = {"name": f"{name}.{ending}", "model": store(data), "inputs": [], "outputs": [], "operators": (own.get(K) if "hard_sigmoid" in name else min(counts, default=None))}
             if not is_refused:
                 r = np.random.default_rng(number)
                 x = [r.integers(0, ints, [1, *i.shape[1:]]) if ints else r.standard_normal([1, *i.shape[1:]]) for i in model.inputs]

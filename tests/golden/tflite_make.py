@@ -27,7 +27,7 @@ TABLES = {
 UNIONS = [n for n in dir(s.BuiltinOptions) if n.endswith("Options")]
 UNIONS_2 = [n for n in dir(s.BuiltinOptions2) if n.endswith("Options")]
 FOLDED = {n.replace("_", "").lower(): n for n in UNIONS + UNIONS_2}
-# Operators that read well only with these inputs (see `builder.inputs`); everything else gets the model's input.
+# Operators that take just so many inputs; everything else gets five, as many as any requires.
 FIXED = {"PACK": 2, "STRIDED_SLICE": 4, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 3, "ADD": 2, "SUB": 2,
          "MUL": 2, "MEAN": 2, "PAD": 2, "TRANSPOSE": 2, "RESHAPE": 2, "CONCATENATION": 3}
 
@@ -174,7 +174,7 @@ def every_operator():
         out = g.tensor(f"{op.lower()}", [1, 4, 4, 2])
         table = table_of(op)
         used.add(table)
-        count = FIXED.get(op, 1)
+        count = FIXED.get(op, 5)
         inputs = [x] * count if op in ("PACK", "CONCATENATION") else [x] + [const] * (count - 1)
         options = fill(table, number) if table else None
         if op == "FULLY_CONNECTED":

@@ -8,7 +8,7 @@ use zeropoint::graph::{
 };
 use zeropoint::quantize::{Io, Mode, NodePlan, QuantPlan, Reason, Recipe, TensorPlan};
 use zeropoint::workbench::{
-    Experiment, ExperimentId, ModelCard, OpenModel, QuantizedFile, RunKey, State,
+    Experiment, ExperimentId, ModelCard, ModelFormat, OpenModel, QuantizedFile, RunKey, State,
 };
 
 /// An experiment that is done and has these tensors.
@@ -87,6 +87,7 @@ pub fn model() -> OpenModel {
     OpenModel {
         name: "made up".into(),
         path: None,
+        format: ModelFormat::TfLite,
         bytes: vec![].into(),
         card: ModelCard::of(&graph, 0),
         graph,

@@ -1,9 +1,9 @@
-//! Builders of PAD, CONCATENATION, RESHAPE, SHAPE, STRIDED_SLICE, PACK and TRANSPOSE.
+//! Builders of PAD, PADV2, CONCATENATION, RESHAPE, SHAPE, STRIDED_SLICE, PACK and TRANSPOSE.
 
 use super::reduce::resolve_axis;
-use crate::engine::node::{Built, NodeCx, Operand};
+use crate::engine::node::{Built, NodeCx, Operand, label, per_tensor};
 use crate::error::Result;
-use crate::graph::{Activation, DType, StridedSlice};
+use crate::graph::{Activation, DType, StridedSlice, Tensor, TensorId};
 use crate::kernels::reference::layout::{self, Walk};
 use crate::{malformed, unsupported};
 
@@ -17,50 +17,100 @@ fn is_quantized(operand: Operand<'_>) -> bool {
     integer && scales.unwrap_or(0) > 0
 }
 
-/// Fails unless a quantized input has the output's scale and zero point: its steps are copied as they are.
-fn expect_same_scale(cx: &NodeCx<'_>, input: Operand<'_>) -> Result<()> {
+/// Fails unless a quantized input has the scale and zero point of every output: its steps are copied as they are.
+pub(super) fn expect_same_scale(cx: &NodeCx<'_>, input: Operand<'_>) -> Result<()> {
+    (0..cx.node.outputs.len()).try_for_each(|i| {
+        let (id, tensor) = cx.output_at(i)?;
+        expect_output_scale(input, id, tensor)
+    })
+}
+
+/// The same for one output.
+pub(super) fn expect_output_scale(input: Operand<'_>, id: TensorId, output: &Tensor) -> Result<()> {
     if is_quantized(input) {
-        let (input_q, output_q) = (input.quantization()?, cx.output_quantization()?);
+        let (input_q, output_q) = (input.quantization()?, per_tensor(id, output)?);
         if input_q != output_q {
             return malformed!(
-                "{input} has scale and zero point {input_q:?}, the output has {output_q:?}; they must be equal"
+                "{input} has scale and zero point {input_q:?}, {} has {output_q:?}; they must be equal",
+                label(id, output)
             );
         }
     }
     Ok(())
 }
 
-pub(super) fn pad(cx: &NodeCx<'_>) -> Result<Built> {
-    let (input, paddings) = (cx.input(0)?, cx.input(1)?);
-    cx.expect_output(input.dtype())?;
-    expect_same_scale(cx, input)?;
-    let amounts = paddings.known_integers("paddings")?;
-    if amounts.len() != 2 * input.shape.len() {
+/// A constant list of extents; none may be negative or above 32 bits.
+pub(super) fn extents(operand: Operand<'_>, what: &str) -> Result<Vec<usize>> {
+    let said = operand.known_integers(what)?;
+    let extent = |&v: &i64| usize::try_from(v).ok().filter(|&v| v <= i32::MAX as usize);
+    match said.iter().map(extent).collect() {
+        Some(extents) => Ok(extents),
+        None => malformed!(
+            "{operand} ({what}) holds an element that is negative or too large: {said:?}"
+        ),
+    }
+}
+
+/// Elements in front of each axis, and the extents with the frame that a [rank, 2] operand lays around.
+pub(super) fn frame(shape: &[usize], paddings: Operand<'_>) -> Result<(Vec<usize>, Vec<usize>)> {
+    let amounts = extents(paddings, "paddings")?;
+    if amounts.len() != 2 * shape.len() {
         return malformed!(
             "{paddings} has {} elements for {} axes",
             amounts.len(),
-            input.shape.len()
+            shape.len()
         );
     }
-    let mut before = vec![];
-    let mut out_shape = vec![];
-    for (&extent, pair) in input.shape.iter().zip(amounts.chunks_exact(2)) {
-        let amount = |v: i64| usize::try_from(v).ok().filter(|&v| v <= i32::MAX as usize);
-        let (Some(front), Some(back)) = (amount(pair[0]), amount(pair[1])) else {
-            return malformed!("{paddings} holds {pair:?}, which is negative or too large");
-        };
-        before.push(front);
-        out_shape.push(extent + front + back);
-    }
-    let size = input.element_size()?;
+    let pairs = || shape.iter().zip(amounts.chunks_exact(2));
+    let framed = pairs().map(|(&extent, pair)| extent + pair[0] + pair[1]);
+    Ok((pairs().map(|(_, pair)| pair[0]).collect(), framed.collect()))
+}
+
+/// The bytes of an element that stands for real 0.
+pub(super) fn zero_of(input: Operand<'_>, size: usize) -> Result<Vec<u8>> {
     let mut value = vec![0; size];
     if is_quantized(input) {
         let zero_point = input.quantization()?.1.to_le_bytes();
         value.copy_from_slice(&zero_point[..size]);
     }
-    let (shape, padded) = (input.shape.to_vec(), out_shape.clone());
+    Ok(value)
+}
+
+/// Fails if an output of this shape is too large, or an axis too long for a table of its places.
+pub(super) fn check_tables(cx: &NodeCx<'_>, shape: &[usize]) -> Result<()> {
+    const LONGEST: usize = 1 << 24;
+    cx.output_bytes(0, shape)?;
+    match shape.iter().find(|&&extent| extent > LONGEST) {
+        Some(extent) => unsupported!("an axis of extent {extent} cannot run yet (up to {LONGEST})"),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn pad(cx: &NodeCx<'_>) -> Result<Built> {
+    padded(cx, None)
+}
+
+/// PAD with the value of input 2.
+pub(super) fn pad_v2(cx: &NodeCx<'_>) -> Result<Built> {
+    let value = cx.input(2)?;
+    value.expect(cx.input(0)?.dtype())?;
+    expect_same_scale(cx, value)?;
+    if value.elements() != 1 {
+        return malformed!("{value} has {} elements, not 1", value.elements());
+    }
+    padded(cx, Some(2))
+}
+
+fn padded(cx: &NodeCx<'_>, value_slot: Option<usize>) -> Result<Built> {
+    let (input, paddings) = (cx.input(0)?, cx.input(1)?);
+    cx.expect_output(input.dtype())?;
+    expect_same_scale(cx, input)?;
+    let (before, out_shape) = frame(input.shape, paddings)?;
+    let zero = zero_of(input, input.element_size()?)?;
+    let (shape, framed) = (input.shape.to_vec(), out_shape.clone());
     Built::kernel(out_shape, move |io, out| {
-        layout::pad(&shape, &before, &padded, &value, io.bytes(0), out);
+        let value = value_slot.map_or(&zero[..], |slot| io.bytes(slot));
+        layout::pad(&shape, &before, &framed, value, io.bytes(0), out);
     })
 }
 

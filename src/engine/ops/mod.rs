@@ -2,17 +2,28 @@
 
 mod activation;
 mod arithmetic;
+mod batch_matmul;
 mod binary;
 mod cast;
 mod compare;
+mod control;
 mod conv;
+mod conv3d;
 mod elementwise;
 mod fold;
 mod fully_connected;
+mod gather;
 mod layout;
 mod normalize;
 mod quantize;
 mod reduce;
+mod repeat;
+mod resize;
+mod select;
+mod shape;
+mod space;
+mod split;
+mod transpose_conv;
 mod unary;
 mod window;
 
@@ -101,52 +112,55 @@ pub(super) fn build(cx: &NodeCx<'_>) -> Result<Built> {
         Op::Real | Op::Imag | Op::ComplexAbs => unsupported!("this operator cannot run yet"),
 
         // Data movement and windows.
-        Op::Rfft2d
-        | Op::PadV2
-        | Op::MirrorPad { .. }
-        | Op::ExpandDims
-        | Op::Squeeze { .. }
-        | Op::Slice
-        | Op::Split { .. }
-        | Op::SplitV { .. }
-        | Op::Unpack { .. }
-        | Op::Gather { .. }
-        | Op::GatherNd
-        | Op::ScatterNd
-        | Op::Tile
-        | Op::BroadcastTo
-        | Op::BroadcastArgs
-        | Op::Fill
-        | Op::Range
-        | Op::Rank
-        | Op::ReverseV2
-        | Op::ReverseSequence { .. }
-        | Op::SpaceToDepth { .. }
-        | Op::DepthToSpace { .. }
-        | Op::SpaceToBatchNd
-        | Op::BatchToSpaceNd
-        | Op::OneHot { .. }
-        | Op::Where
-        | Op::TopKV2
-        | Op::Unique { .. }
-        | Op::SparseToDense { .. }
-        | Op::MatrixDiag
-        | Op::MatrixSetDiag
-        | Op::DynamicUpdateSlice
-        | Op::SegmentSum
-        | Op::Dilate
-        | Op::EmbeddingLookup
-        | Op::Densify
-        | Op::NonMaxSuppressionV4
-        | Op::NonMaxSuppressionV5
-        | Op::TransposeConv(_)
-        | Op::Conv3d(_)
-        | Op::Conv3dTranspose(_)
-        | Op::BatchMatMul(_)
-        | Op::ResizeBilinear(_)
-        | Op::ResizeNearestNeighbor(_)
-        | Op::L2Pool2d(_)
-        | Op::UnsortedSegment(_) => unsupported!("this operator cannot run yet"),
+        Op::PadV2 => layout::pad_v2(cx),
+        Op::MirrorPad { symmetric } => repeat::mirror_pad(cx, *symmetric),
+        Op::ExpandDims => shape::expand_dims(cx),
+        Op::Squeeze { axes } => shape::squeeze(cx, axes),
+        Op::Slice => split::slice(cx),
+        Op::Split { count } => split::split(cx, *count),
+        Op::SplitV { count } => split::split_v(cx, *count),
+        Op::Unpack { count, axis } => split::unpack(cx, *count, *axis),
+        Op::Gather { axis, batch_dims } => gather::gather(cx, *axis, *batch_dims),
+        Op::GatherNd => gather::gather_nd(cx),
+        Op::ScatterNd => gather::scatter_nd(cx),
+        Op::Tile => repeat::tile(cx),
+        Op::BroadcastTo => repeat::broadcast_to(cx),
+        Op::BroadcastArgs => shape::broadcast_args(cx),
+        Op::Fill => shape::fill(cx),
+        Op::Range => shape::range(cx),
+        Op::Rank => shape::rank(cx),
+        Op::ReverseV2 => repeat::reverse_v2(cx),
+        Op::ReverseSequence {
+            sequence_axis,
+            batch_axis,
+        } => gather::reverse_sequence(cx, *sequence_axis, *batch_axis),
+        Op::SpaceToDepth { block } => space::space_to_depth(cx, *block),
+        Op::DepthToSpace { block } => space::depth_to_space(cx, *block),
+        Op::SpaceToBatchNd => space::space_to_batch_nd(cx),
+        Op::BatchToSpaceNd => space::batch_to_space_nd(cx),
+        Op::OneHot { axis } => gather::one_hot(cx, *axis),
+        Op::Where => select::where_true(cx),
+        Op::TopKV2 => select::top_k(cx),
+        Op::Unique { .. } => select::unique(cx),
+        Op::SparseToDense { .. } => gather::sparse_to_dense(cx),
+        Op::MatrixDiag => repeat::matrix_diag(cx),
+        Op::MatrixSetDiag => repeat::matrix_set_diag(cx),
+        Op::DynamicUpdateSlice => repeat::dynamic_update_slice(cx),
+        Op::SegmentSum => select::segment_sum(cx),
+        Op::UnsortedSegment(kind) => select::unsorted_segment(cx, *kind),
+        Op::Dilate => repeat::dilate(cx),
+        Op::EmbeddingLookup => gather::embedding_lookup(cx),
+        Op::ResizeBilinear(o) => resize::bilinear(cx, o),
+        Op::ResizeNearestNeighbor(o) => resize::nearest(cx, o),
+        Op::Densify => shape::densify(cx),
+        Op::TransposeConv(o) => transpose_conv::build(cx, o),
+        Op::Conv3d(o) => conv3d::conv(cx, o),
+        Op::Conv3dTranspose(o) => conv3d::transposed(cx, o),
+        Op::BatchMatMul(o) => batch_matmul::build(cx, o),
+        Op::L2Pool2d(o) => reduce::l2_pool(cx, o),
+        Op::Rfft2d | Op::NonMaxSuppressionV4 | Op::NonMaxSuppressionV5 => {
+            unsupported!("this operator cannot run yet")
+        }
 
         // Recurrence, state and control flow.
         Op::Svdf(_)
@@ -155,18 +169,17 @@ pub(super) fn build(cx: &NodeCx<'_>) -> Result<Built> {
         | Op::BidirectionalSequenceLstm(_)
         | Op::Rnn(_)
         | Op::UnidirectionalSequenceRnn(_)
-        | Op::BidirectionalSequenceRnn(_)
-        | Op::If { .. }
-        | Op::While { .. }
-        | Op::CallOnce { .. }
-        | Op::VarHandle { .. }
-        | Op::ReadVariable
-        | Op::AssignVariable
-        | Op::Hashtable(_)
-        | Op::HashtableFind
-        | Op::HashtableImport
-        | Op::HashtableSize
-        | Op::StablehloComposite(_) => unsupported!("this operator cannot run yet"),
+        | Op::BidirectionalSequenceRnn(_) => unsupported!("this operator cannot run yet"),
+        Op::If { then, otherwise } => control::branch(cx, *then, *otherwise),
+        Op::While { condition, body } => control::repeat(cx, *condition, *body),
+        Op::CallOnce { subgraph } => control::call_once(cx, *subgraph),
+        Op::VarHandle { .. } => control::variable_handle(cx),
+        Op::ReadVariable => control::read_variable(cx),
+        Op::AssignVariable => control::assign_variable(cx),
+        Op::StablehloComposite(o) => control::composite(cx, o.decomposition),
+        Op::Hashtable(_) | Op::HashtableFind | Op::HashtableImport | Op::HashtableSize => {
+            unsupported!("this operator cannot run yet")
+        }
 
         Op::Other(_) | Op::Custom(_) => unsupported!("this operator cannot run yet"),
     }

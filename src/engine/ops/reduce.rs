@@ -89,6 +89,17 @@ pub(super) fn max_pool(cx: &NodeCx<'_>, o: &Pool2d) -> Result<Built> {
     }, cx.no_kernel(format_args!("{} input", input.dtype())))
 }
 
+pub(super) fn l2_pool(cx: &NodeCx<'_>, o: &Pool2d) -> Result<Built> {
+    let input = cx.input(0)?;
+    input.expect(DType::Float32)?;
+    cx.expect_output(DType::Float32)?;
+    let (shape, out_shape) = pool_shape(input, o)?;
+    let clamp = clamp_f32(o.activation)?;
+    Built::kernel(out_shape, move |io, out| {
+        pool::l2_pool(&shape, io.get(0), clamp, typed_mut(out));
+    })
+}
+
 pub(super) fn average_pool(cx: &NodeCx<'_>, o: &Pool2d) -> Result<Built> {
     let input = cx.input(0)?;
     cx.expect_output(input.dtype())?;

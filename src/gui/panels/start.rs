@@ -129,7 +129,7 @@ fn open_zone(ui: &mut Ui, context: &mut Context<'_>, rect: Rect) {
             ui.add_space(36.0);
             ui.vertical(|ui| {
                 text(ui, "Drop a model here", fonts::number(), theme.text);
-                let hint = ".tflite with float32 weights";
+                let hint = ".tflite, .keras or .h5 with float32 weights";
                 text(ui, hint, fonts::small(), theme.text2);
             });
         });

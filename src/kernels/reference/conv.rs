@@ -123,7 +123,7 @@ fn for_each_tap(s: &Conv2dShape, y: usize, x: usize, mut f: impl FnMut(usize, us
 }
 
 /// Clamped sum of a float accumulator and its bias.
-fn biased(acc: f32, bias: Option<&[f32]>, c: usize, clamp: (f32, f32)) -> f32 {
+pub(super) fn biased(acc: f32, bias: Option<&[f32]>, c: usize, clamp: (f32, f32)) -> f32 {
     (acc + bias.map_or(0.0, |b| b[c])).clamp(clamp.0, clamp.1)
 }
 
@@ -233,7 +233,7 @@ pub fn depthwise_i8(
     );
 }
 
-fn mac_i64(acc: i64, a: i16, w: i8, _: usize) -> i64 {
+pub(super) fn mac_i64(acc: i64, a: i16, w: i8, _: usize) -> i64 {
     acc + i64::from(i32::from(a) * i32::from(w))
 }
 
@@ -276,12 +276,12 @@ pub fn depthwise_i16(
 }
 
 /// Float input, quantized for each batch, with its scale and zero point.
-struct QuantizedRows {
-    values: Vec<i8>,
-    rows: Vec<(f32, i32)>,
+pub(super) struct QuantizedRows {
+    pub values: Vec<i8>,
+    pub rows: Vec<(f32, i32)>,
 }
 
-fn quantize_rows(input: &[f32], rows: usize, how: Hybrid<'_>) -> QuantizedRows {
+pub(super) fn quantize_rows(input: &[f32], rows: usize, how: Hybrid<'_>) -> QuantizedRows {
     let size = input.len() / rows.max(1);
     let mut values = vec![0i8; input.len()];
     let rows = input
@@ -297,7 +297,7 @@ fn quantize_rows(input: &[f32], rows: usize, how: Hybrid<'_>) -> QuantizedRows {
 
 impl Hybrid<'_> {
     /// The real value of an accumulator of channel `c` over a row of scale `row`.
-    fn real(self, acc: i32, row: f32, c: usize) -> f32 {
+    pub(super) fn real(self, acc: i32, row: f32, c: usize) -> f32 {
         match self {
             Hybrid::Symmetric(weight) => acc as f32 * (row * weight),
             Hybrid::Asymmetric(weights) => acc as f32 * weights[c] * row,

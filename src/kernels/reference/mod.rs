@@ -5,11 +5,13 @@
 
 pub mod activation;
 pub mod arithmetic;
+pub mod batch_matmul;
 pub mod binary;
 pub mod cast;
 pub mod choose;
 pub mod compare;
 pub mod conv;
+pub mod conv3d;
 pub mod fully_connected;
 pub mod layout;
 pub mod lookup;
@@ -21,4 +23,5 @@ pub mod requantize;
 pub mod resize;
 pub mod select;
 pub mod softmax;
+pub mod transpose_conv;
 pub mod unary;

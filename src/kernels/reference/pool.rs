@@ -1,4 +1,4 @@
-//! MAX_POOL_2D and AVERAGE_POOL_2D; padding is left out of both.
+//! MAX_POOL_2D, AVERAGE_POOL_2D and L2_POOL_2D; padding is left out of both.
 //!
 //! Sources: `internal/reference/pooling.h`, `integer_ops/pooling.h`.
 
@@ -62,6 +62,12 @@ pub fn max_pool<T: QuantInt>(s: &Pool2dShape, input: &[T], clamp: (i32, i32), ou
 pub fn average_pool_f32(s: &Pool2dShape, input: &[f32], clamp: (f32, f32), out: &mut [f32]) {
     let finish = |sum: f32, n: usize| (sum / n.max(1) as f32).clamp(clamp.0, clamp.1);
     pool(s, input, 0.0, |sum, v| sum + v, finish, out);
+}
+
+/// Root of the mean square, for L2_POOL_2D.
+pub fn l2_pool(s: &Pool2dShape, input: &[f32], clamp: (f32, f32), out: &mut [f32]) {
+    let finish = |sum: f32, n: usize| (sum / n.max(1) as f32).sqrt().clamp(clamp.0, clamp.1);
+    pool(s, input, 0.0, |sum, v| sum + v * v, finish, out);
 }
 
 /// Integer mean, rounded half away from zero; input and output share scale and zero point.

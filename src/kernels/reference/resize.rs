@@ -145,19 +145,6 @@ impl Resize {
         });
     }
 
-    /// uint8 interpolation: as float, cut off.
-    pub fn bilinear_u8(&self, input: &[u8], out: &mut [u8]) {
-        let rows = self.blends_f32(self.in_h, self.out_h);
-        let columns = self.blends_f32(self.in_w, self.out_w);
-        self.blend(&rows, &columns, input, out, |v, y, x| {
-            let v = v.map(f32::from);
-            (v[0] * y.low_weight * x.low_weight
-                + v[1] * y.high_weight * x.low_weight
-                + v[2] * y.low_weight * x.high_weight
-                + v[3] * y.high_weight * x.high_weight) as u8
-        });
-    }
-
     /// Integer interpolation in steps of 2⁻²⁰, rounded half away from zero.
     pub fn bilinear_int<T: QuantInt>(&self, input: &[T], out: &mut [T]) {
         let rows = self.blends_int(self.in_h, self.out_h);

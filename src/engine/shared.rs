@@ -1,0 +1,143 @@
+//! What all parts of one prepared graph share: the graph, its constants as aligned bytes, and a count of memory.
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+
+use super::buffer::Buffer;
+use super::node::label;
+use super::{KernelSet, Options};
+use crate::error::Result;
+use crate::graph::{DType, Graph, Subgraph, Tensor, TensorId};
+use crate::kernels::Isa;
+use crate::{invalid, malformed, unsupported};
+
+/// Most bytes that the tensors of a run may take together; a file that asks for more is refused before anything is allocated.
+const MEMORY_LIMIT: usize = 1 << 32;
+/// What a prepared node takes beside its tensors, as an upper bound for the count.
+const NODE_BYTES: usize = 2048;
+/// Bytes that stand for a variable.
+const HANDLE_BYTES: usize = 8;
+
+/// See the head of this file.
+pub(super) struct Shared {
+    pub graph: Arc<Graph>,
+    pub options: Options,
+    /// The instruction set of packed kernels; `None` where only the reference may run.
+    pub isa: Option<Isa>,
+    /// Aligned copies of constants by subgraph and tensor.
+    constants: Vec<Vec<OnceLock<Arc<Buffer>>>>,
+    /// Bytes that prepared segments take.
+    taken: AtomicUsize,
+}
+
+impl Shared {
+    pub fn new(graph: Arc<Graph>, options: Options) -> Result<Arc<Self>> {
+        let isa = match options.kernels {
+            KernelSet::Reference => None,
+            KernelSet::Fast => Some(Isa::best()?),
+        };
+        let constants = graph.subgraphs.iter();
+        let constants = constants.map(|s| s.tensors.iter().map(|_| OnceLock::new()).collect());
+        Ok(Arc::new(Self {
+            constants: constants.collect(),
+            graph,
+            options,
+            isa,
+            taken: AtomicUsize::new(0),
+        }))
+    }
+
+    /// Subgraph `index`, which must exist.
+    pub fn subgraph(&self, index: usize) -> Result<&Subgraph> {
+        match self.graph.subgraphs.get(index) {
+            Some(subgraph) => Ok(subgraph),
+            None => invalid!(
+                "The model has {} subgraphs, so there is no subgraph {index}",
+                self.graph.subgraphs.len()
+            ),
+        }
+    }
+
+    /// The elements of a constant, aligned; `None` if the tensor is not constant.
+    pub fn constant(&self, subgraph: usize, id: TensorId) -> Result<Option<Arc<Buffer>>> {
+        let tensor = self.subgraph(subgraph)?.tensors.get(id);
+        let cell = self.constants.get(subgraph).and_then(|s| s.get(id));
+        let (Some(tensor), Some(cell)) = (tensor, cell) else {
+            return Ok(None);
+        };
+        let Some(data) = &tensor.data else {
+            return Ok(None);
+        };
+        if let Some(buffer) = cell.get() {
+            return Ok(Some(buffer.clone()));
+        }
+        let dense = tensor.densified();
+        let dense = dense.map_err(|e| e.at(label(id, tensor)))?;
+        let data = dense.as_deref().unwrap_or(data);
+        let bits = tensor.dtype.bits();
+        let is_sized = bits > 0 && bits.is_multiple_of(8);
+        if is_sized && byte_size(id, tensor, &tensor.shape)? != data.len() {
+            return malformed!(
+                "{} of shape {:?} has {} bytes of data",
+                label(id, tensor),
+                tensor.shape,
+                data.len()
+            );
+        }
+        let buffer = Arc::new(Buffer::copy_of(data)?);
+        Ok(Some(cell.get_or_init(|| buffer).clone()))
+    }
+
+    /// Counts the memory of a segment until the result is dropped; fails if all together take too much.
+    pub fn charge(self: &Arc<Self>, nodes: usize, slots: &[usize]) -> Result<Charge> {
+        let start = nodes.saturating_mul(NODE_BYTES);
+        let bytes = slots.iter().fold(start, |n, &s| n.saturating_add(s));
+        let before = self.taken.fetch_add(bytes.min(MEMORY_LIMIT), Relaxed);
+        let charge = Charge {
+            shared: self.clone(),
+            bytes: bytes.min(MEMORY_LIMIT),
+        };
+        if before.saturating_add(bytes) > MEMORY_LIMIT {
+            return invalid!(
+                "The model takes more than the {} GiB that a run may use",
+                MEMORY_LIMIT >> 30
+            );
+        }
+        Ok(charge)
+    }
+}
+
+/// A part of the memory that a run may use.
+pub(super) struct Charge {
+    shared: Arc<Shared>,
+    bytes: usize,
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.shared.taken.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
+/// Bytes of a tensor of this shape.
+pub(super) fn byte_size(id: TensorId, tensor: &Tensor, shape: &[usize]) -> Result<usize> {
+    let size = match tensor.dtype {
+        DType::Resource => HANDLE_BYTES,
+        dtype if dtype.bits() > 0 && dtype.bits().is_multiple_of(8) => dtype.bits() / 8,
+        dtype => {
+            return unsupported!("{} is {dtype}, which cannot run yet", label(id, tensor));
+        }
+    };
+    let bytes = shape
+        .iter()
+        .try_fold(size, |n, &d| n.checked_mul(d))
+        .filter(|&n| n <= MEMORY_LIMIT);
+    match bytes {
+        Some(bytes) => Ok(bytes),
+        None => invalid!(
+            "{} of shape {shape:?} takes more than the {} GiB that a run may use",
+            label(id, tensor),
+            MEMORY_LIMIT >> 30
+        ),
+    }
+}

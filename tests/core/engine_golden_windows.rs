@@ -1,0 +1,14 @@
+//! Operators that slide, multiply and resize, and DENSIFY, against LiteRT's reference kernels; cases from `tests/golden/ops_windows.py`.
+
+use crate::golden_replay::golden;
+
+golden!(
+    transpose_conv,
+    conv_3d,
+    conv_3d_transpose,
+    batch_matmul,
+    resize_bilinear,
+    resize_nearest_neighbor,
+    l2_pool_2d,
+    densify,
+);

@@ -1,0 +1,128 @@
+//! Keras layers: tiny models of every kind and file layout against what Keras computes and how many operators TensorFlow needs.
+//!
+//! The golden files and their format come from `tests/golden/keras_make.py`.
+
+use std::sync::Arc;
+
+use zeropoint::engine::{Options, prepare};
+use zeropoint::graph::Value;
+
+use crate::golden_file::{Case, Golden};
+
+/// What is wrong with one case, if anything.
+fn check(golden: &Golden, case: &Case) -> Option<String> {
+    let graph = match zeropoint::keras::read(golden.model(case)) {
+        Ok(graph) => graph,
+        Err(e) => return Some(format!("read: {e}")),
+    };
+    let operators: usize = graph.subgraphs.iter().map(|s| s.nodes.len()).sum();
+    if let Some(most) = case.operators
+        && operators > most
+    {
+        let names = graph
+            .subgraphs
+            .iter()
+            .flat_map(|s| &s.nodes)
+            .map(|n| n.op.name());
+        let names: Vec<&str> = names.collect();
+        return Some(format!(
+            "{operators} operators, TensorFlow's has {most}: {names:?}"
+        ));
+    }
+    let written =
+        match zeropoint::tflite::write(&graph).and_then(|w| zeropoint::tflite::read(w.into())) {
+            Ok(graph) => graph,
+            Err(e) => return Some(format!("write and read back: {e}")),
+        };
+    let mut prepared = match prepare(Arc::new(written), None, &Options::default()) {
+        Ok(prepared) => prepared,
+        Err(e) => return Some(format!("prepare: {e}")),
+    };
+    let inputs: Vec<Value> = case.inputs.iter().map(|a| golden.value(a)).collect();
+    let outputs = match prepared.run(&inputs, None) {
+        Ok(outputs) => outputs,
+        Err(e) => return Some(format!("run: {e}")),
+    };
+    if outputs.len() != case.outputs.len() {
+        return Some(format!(
+            "{} outputs, not {}",
+            outputs.len(),
+            case.outputs.len()
+        ));
+    }
+    outputs.iter().zip(&case.outputs).find_map(|(got, want)| {
+        let want = golden.value(want);
+        if got.shape != want.shape {
+            return Some(format!("shape {:?}, not {:?}", got.shape, want.shape));
+        }
+        let (Some(g), Some(w)) = (got.as_f32(), want.as_f32()) else {
+            return (*got != want).then(|| "integers differ".to_owned());
+        };
+        let peak = w.iter().fold(f32::MIN_POSITIVE, |m, v| m.max(v.abs()));
+        let worst = g
+            .iter()
+            .zip(w)
+            .map(|(g, w)| (g - w).abs())
+            .fold(0.0, f32::max)
+            / peak;
+        (worst.is_nan() || worst > 1e-4).then(|| format!("off by {worst:e} of the peak"))
+    })
+}
+
+/// Replays every case of a group and lists all that is wrong before it fails.
+fn replay(group: &str, least: usize) {
+    let golden = Golden::open(&format!("keras/{group}.bin.gz"));
+    assert!(golden.cases.len() >= least, "{group} holds too few cases");
+    let wrong: Vec<String> = golden
+        .cases
+        .iter()
+        .filter_map(|case| check(&golden, case).map(|what| format!("{}: {what}", case.name)))
+        .collect();
+    let all = golden.cases.len();
+    assert!(
+        wrong.is_empty(),
+        "{} of {all}:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn dense_and_convolutions() {
+    replay("conv", 90);
+}
+
+#[test]
+fn normalizations() {
+    replay("norm", 40);
+}
+
+#[test]
+fn pooling_padding_cropping_resizing() {
+    replay("window", 90);
+}
+
+#[test]
+fn shapes_and_what_only_matters_in_training() {
+    replay("shape", 35);
+}
+
+#[test]
+fn activations() {
+    replay("activation", 140);
+}
+
+#[test]
+fn merges_nested_and_shared_layers() {
+    replay("merge", 100);
+}
+
+#[test]
+fn recurrent_layers() {
+    replay("rnn", 150);
+}
+
+#[test]
+fn attention_layers() {
+    replay("attention", 40);
+}
