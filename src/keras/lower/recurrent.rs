@@ -176,7 +176,11 @@ fn run(
             initial
         }
         (None, Some(n)) => {
-            let zeros = vec![0.0; n.saturating_mul(cell.units)];
+            let size = n.checked_mul(cell.units).filter(|&n| n <= 1 << 24);
+            let Some(size) = size else {
+                return malformed!("its state for a batch of {n} is impossibly large");
+            };
+            let zeros = vec![0.0; size];
             let zero = b.f32s("initial_state", &[n, cell.units], &zeros);
             vec![zero; cell.kind.states()]
         }
