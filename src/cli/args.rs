@@ -54,7 +54,11 @@ pub struct Entry {
 #[derive(Debug, Args)]
 pub struct Inspect {
     /// Model file
-    pub model: PathBuf,
+    #[arg(required_unless_present = "operators")]
+    pub model: Option<PathBuf>,
+    /// Show what this version does with every builtin operator instead
+    #[arg(long, conflicts_with = "model")]
+    pub operators: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

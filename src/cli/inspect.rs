@@ -2,14 +2,18 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Failure, args, open, print, print_json};
+use super::{Failure, args, open, operators, print, print_json};
 use crate::graph::{Graph, Quantization, Subgraph, Tensor, TensorId};
 use crate::tflite;
 use crate::workbench::{ModelFormat, OpenModel, shape_text};
 
 /// Carries out `inspect`.
 pub(super) fn inspect(a: &args::Inspect) -> Result<(), Failure> {
-    let model = open(&a.model, &a.entry, None)?;
+    let Some(path) = &a.model else {
+        operators::print_table(a.json);
+        return Ok(());
+    };
+    let model = open(path, &a.entry, None)?;
     if a.json {
         print_json(&describe(&model));
     } else {
