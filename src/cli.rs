@@ -4,6 +4,7 @@ mod args;
 mod compare;
 mod inspect;
 mod measure;
+mod operators;
 mod transform;
 
 use std::path::{Path, PathBuf};

@@ -85,10 +85,36 @@ fn work(subgraph: &Subgraph, node: &Node) -> u64 {
     let each = match &node.op {
         Op::Conv2d(_) | Op::FullyConnected(_) => weights / extent(0),
         Op::DepthwiseConv2d(_) => weights / extent(3),
+        // Every value meets every weight of its channel once per stride.
+        Op::TransposeConv(o) => {
+            let stride: u64 = o.stride.iter().map(|&s| s.max(1) as u64).product();
+            weights / extent(0) / stride
+        }
+        Op::Conv3d(_) => weights / extent(4),
+        Op::Conv3dTranspose(_) => weights / extent(3),
+        Op::BatchMatMul(o) => {
+            let shape = node.input(0).and_then(|id| subgraph.tensors.get(id));
+            let shape = shape.map_or(&[][..], |t| &t.shape);
+            let depth = if o.adjoint_x { 2 } else { 1 };
+            let axis = shape.len().checked_sub(depth);
+            axis.and_then(|a| shape.get(a)).map_or(1, |&d| d as u64)
+        }
+        // Each step meets all weights of its four gates; the output has a row a step.
+        Op::Lstm(_)
+        | Op::UnidirectionalSequenceLstm(_)
+        | Op::BidirectionalSequenceLstm(_)
+        | Op::Rnn(_)
+        | Op::UnidirectionalSequenceRnn(_)
+        | Op::BidirectionalSequenceRnn(_)
+        | Op::Svdf(_) => {
+            let all = node.inputs.iter().skip(1).map(|&id| elements(subgraph, id));
+            all.fold(0, u64::saturating_add) / extent(0)
+        }
         Op::MaxPool2d(p) | Op::AveragePool2d(p) => {
             p.filter.iter().map(|&f| f.max(1) as u64).product()
         }
-        Op::Logistic | Op::Tanh | Op::Softmax { .. } => 10,
+        Op::Logistic | Op::Tanh | Op::Softmax { .. } | Op::Gelu { .. } | Op::LogSoftmax => 10,
+        Op::Unary(_) => 10,
         Op::Other(_) | Op::Custom(_) => weights.max(1),
         _ => 1,
     };

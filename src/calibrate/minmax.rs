@@ -6,8 +6,8 @@ use super::feed::{Feed, batch_size};
 use super::{Calibration, Range};
 use crate::data::Dataset;
 use crate::engine::{Observer, Options, Slice, View};
-use crate::error::Result;
-use crate::graph::{Graph, TensorId};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Op, TensorId};
 use crate::progress::Progress;
 use crate::{invalid, malformed};
 
@@ -57,7 +57,7 @@ pub fn ranges(
         threads,
         ..Options::default()
     };
-    let mut feed = Feed::new(graph, options, rows)?;
+    let mut feed = Feed::new(graph, options, rows).map_err(|e| unknown(graph).unwrap_or(e))?;
     let tensors = &graph.main().tensors;
     let mut extremes = Extremes {
         ranges: vec![None; tensors.len()],
@@ -78,6 +78,20 @@ pub fn ranges(
     }
     report(samples)?;
     Ok(extremes.ranges)
+}
+
+/// What to say of a model that an operator without a kernel keeps from running; `None` if it has none.
+fn unknown(graph: &Graph) -> Option<Error> {
+    let mut nodes = graph.main().nodes.iter().enumerate();
+    let (i, node) = nodes.find(|(_, n)| matches!(n.op, Op::Custom(_) | Op::Other(_)))?;
+    let kind = match node.op {
+        Op::Custom(_) => "custom operator",
+        _ => "operator",
+    };
+    Some(Error::Unsupported(format!(
+        "Node {i} is the {kind} {:?}, which Zeropoint cannot run, so the model cannot be calibrated; modes dynamic and float16 need no calibration",
+        node.op.name()
+    )))
 }
 
 /// Keeps the extremes of what it sees.

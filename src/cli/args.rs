@@ -40,7 +40,11 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct Inspect {
     /// Model file
-    pub model: PathBuf,
+    #[arg(required_unless_present = "operators")]
+    pub model: Option<PathBuf>,
+    /// Show what this version does with every builtin operator instead
+    #[arg(long, conflicts_with = "model")]
+    pub operators: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

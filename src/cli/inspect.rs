@@ -2,14 +2,18 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Failure, args, print, print_json};
+use super::{Failure, args, operators, print, print_json};
 use crate::graph::{Quantization, Subgraph, Tensor, TensorId};
 use crate::tflite;
 use crate::workbench::{ModelFormat, OpenModel, shape_text, steps};
 
 /// Carries out `inspect`.
 pub(super) fn inspect(a: &args::Inspect) -> Result<(), Failure> {
-    let model = steps::open_model(&a.model)?;
+    let Some(path) = &a.model else {
+        operators::print_table(a.json);
+        return Ok(());
+    };
+    let model = steps::open_model(path)?;
     if a.json {
         print_json(&describe(&model));
     } else {

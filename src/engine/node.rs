@@ -6,10 +6,10 @@ use std::sync::Arc;
 use bytemuck::Pod;
 
 use super::buffer::{Buffer, typed};
-pub(super) use super::built::Built;
+pub(super) use super::built::{Built, Inputs};
 use super::shared::{Shared, byte_size};
 use crate::error::Result;
-use crate::graph::{Activation, DType, Node, Op, Tensor, TensorId};
+use crate::graph::{Activation, DType, Node, Tensor, TensorId};
 use crate::kernels::fixed_point::Multiplier;
 use crate::kernels::quantize::quantize_value;
 use crate::kernels::{Isa, Scratch};
@@ -75,16 +75,6 @@ impl<'a> NodeCx<'a> {
         let Some(Some(shape)) = self.shapes.get(id) else {
             return malformed!("{} is read before it is computed", label(id, tensor));
         };
-        if tensor.extra.is_some()
-            && tensor.is_constant()
-            && !matches!(self.node.op, Op::Densify)
-            && tensor.data.as_ref().map(|d| d.len()) != Some(byte_size(id, tensor, shape)?)
-        {
-            return unsupported!(
-                "{} is sparse, which only DENSIFY can read",
-                label(id, tensor)
-            );
-        }
         Ok(Some(Operand {
             id,
             tensor,

@@ -71,12 +71,16 @@ impl Shared {
         if let Some(buffer) = cell.get() {
             return Ok(Some(buffer.clone()));
         }
+        let bits = tensor.dtype.bits();
+        let bytes = if bits > 0 && bits.is_multiple_of(8) {
+            byte_size(id, tensor, &tensor.shape)?
+        } else {
+            data.len()
+        };
         let dense = tensor.densified();
         let dense = dense.map_err(|e| e.at(label(id, tensor)))?;
         let data = dense.as_deref().unwrap_or(data);
-        let bits = tensor.dtype.bits();
-        let is_sized = bits > 0 && bits.is_multiple_of(8);
-        if is_sized && byte_size(id, tensor, &tensor.shape)? != data.len() {
+        if bytes != data.len() {
             return malformed!(
                 "{} of shape {:?} has {} bytes of data",
                 label(id, tensor),

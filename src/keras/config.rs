@@ -341,8 +341,11 @@ fn layer(index: usize, value: &Value, left: &mut usize) -> Result<Layer> {
     let module = object.get("module").and_then(Value::as_str);
     Ok(Layer {
         model: model(&class, object, left)?,
-        is_operation: module
-            .is_some_and(|m| m.starts_with("keras.src.ops") || m.starts_with("keras.ops")),
+        is_operation: match module {
+            Some(m) => m.starts_with("keras.src.ops") || m.starts_with("keras.ops"),
+            // An `.h5` file does not tell, but every layer says whether it is trainable.
+            None => !config.contains_key("trainable") && class != "InputLayer",
+        },
         is_builtin: module.is_none_or(|m| m.split('.').next() == Some("keras")),
         name,
         class,
@@ -480,6 +483,9 @@ fn sequential_calls(
     object: &Map<String, Value>,
     settings: Option<&Map<String, Value>>,
 ) -> Result<()> {
+    if model.layers.is_empty() {
+        return malformed!("it has no layers");
+    }
     if model.layers.first().is_none_or(|l| l.class != "InputLayer") {
         let first = model.layers.first();
         let inner = first.and_then(|l| l.model.as_ref()).and_then(|m| {

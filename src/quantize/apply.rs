@@ -26,7 +26,7 @@ pub fn apply(graph: &Graph, plan: &QuantPlan, progress: &Progress) -> Result<Gra
     if plan.recipe.mode == Mode::Float32 {
         return Ok(graph.clone());
     }
-    let main = &*unpacked(main);
+    let main = &*unpacked(main)?;
     let mut build = Build::new(main, plan, progress);
     let live = live_nodes(main, plan);
     build.inputs(main)?;

@@ -167,7 +167,7 @@ pub fn plan(
         return crate::malformed!("The model has no subgraph.");
     };
     check_indices(main)?;
-    let main = &*fold::unpacked(main);
+    let main = &*fold::unpacked(main)?;
     if recipe.mode != Mode::Float32 {
         refuse_quantized(main)?;
     }

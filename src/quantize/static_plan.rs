@@ -130,7 +130,7 @@ fn integer_rule(
                 tensor.name
             ));
         }
-        if tensor.extra.is_some() {
+        if tensor.extra.is_some() || tensor.sparsity.is_some() {
             return Err(format!("its tensor {t} ({:?}) is sparse", tensor.name));
         }
         if ranges[t].is_some() {

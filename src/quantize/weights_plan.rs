@@ -12,7 +12,10 @@ pub fn float16(main: &Subgraph, plan: &mut QuantPlan) {
     let mut smaller = vec![false; main.tensors.len()];
     let mut clipped = vec![];
     for (id, t) in main.tensors.iter().enumerate() {
-        let Some(values) = t.f32s().filter(|_| t.extra.is_none()) else {
+        let Some(values) = t
+            .f32s()
+            .filter(|_| t.extra.is_none() && t.sparsity.is_none())
+        else {
             continue;
         };
         let readers = || main.nodes.iter().filter(|n| n.inputs.contains(&Some(id)));
@@ -191,7 +194,7 @@ fn hybrid_weight(
     id: TensorId,
     t: &Tensor,
 ) -> Result<Quantization, Stays> {
-    if t.extra.is_some() {
+    if t.extra.is_some() || t.sparsity.is_some() {
         return Err(Stays::Float("its weights are sparse".into()));
     }
     if main.outputs.contains(&id) {

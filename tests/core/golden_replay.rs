@@ -191,6 +191,7 @@ fn run(golden: &Golden, case: &Case, options: Options, floats: Floats) -> Option
             return Some(format!("tensor {id}: {what}"));
         }
     }
+    prepared.reset();
     match prepared.run(&inputs, None) {
         Ok(again) if again.iter().zip(&outputs).all(|(a, b)| identical(a, b)) => {}
         _ => return Some("a second run without an observer gives something else".into()),

@@ -333,3 +333,53 @@ fn float16_files_are_quantized_like_float_ones() {
     let (_, q) = quantized(&given, &recipe(Mode::Float16, Io::Float32), &seen);
     assert_eq!(ops(&q), ["DEQUANTIZE", "CONV_2D"]);
 }
+
+#[test]
+fn sparse_files_are_quantized_like_dense_ones() {
+    // [[0, 1], [0.5, 0]] of a 1×1 convolution, rows dense, columns sparse.
+    let mut sparse = weights("w", &[2, 1, 1, 2], &[1.0, 0.5]);
+    let dense = Level::Dense { extent: 1 };
+    sparse.sparsity = Some(std::sync::Arc::new(Sparsity {
+        traversal_order: vec![0, 1, 2, 3],
+        block_map: vec![],
+        levels: vec![
+            Level::Dense { extent: 2 },
+            dense.clone(),
+            dense,
+            Level::Sparse {
+                segments: vec![0, 1, 2],
+                indices: vec![1, 0],
+            },
+        ],
+    }));
+    let graph = model(
+        vec![
+            real("x", &[1, 2, 2, 2]),
+            sparse,
+            real("w_dense", &[2, 1, 1, 2]),
+            real("y", &[1, 2, 2, 2]),
+        ],
+        &[0],
+        &[3],
+        vec![node(Op::Densify, &[1], 2), node(conv(), &[0, 2], 3)],
+    );
+    let seen = ranges(&[(-1.0, 1.0), NONE, (0.0, 1.0), (-1.0, 1.0)]);
+    let (_, q) = quantized(&graph, &recipe(Mode::Int8, Io::Int8), &seen);
+    assert_eq!(ops(&q), ["CONV_2D"]);
+    assert_eq!(integers(input_of(&q, 0, 1)), [0, 127, 127, 0]);
+    let small = Recipe {
+        min_weight_elements: 1,
+        ..recipe(Mode::Dynamic, Io::Float32)
+    };
+    let (_, q) = quantized(&graph, &small, &seen);
+    assert_eq!(ops(&q), ["CONV_2D"]);
+    assert_eq!(integers(input_of(&q, 0, 1)), [0, 127, 127, 0]);
+    // A description that contradicts itself is an error that names the tensor.
+    let mut wrong = graph.clone();
+    wrong.subgraphs[0].tensors[1].data = Some(vec![0; 4].into());
+    let error = plan(&wrong, &small, None).unwrap_err();
+    assert!(
+        matches!(&error, Error::Malformed(text) if text.contains("Tensor 1 \"w\"")),
+        "{error}"
+    );
+}

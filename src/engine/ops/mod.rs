@@ -16,6 +16,7 @@ mod gather;
 mod layout;
 mod normalize;
 mod quantize;
+mod recurrent;
 mod reduce;
 mod repeat;
 mod resize;
@@ -109,7 +110,9 @@ pub(super) fn build(cx: &NodeCx<'_>) -> Result<Built> {
         Op::FakeQuant(o) => normalize::fake_quant(cx, o),
         Op::Select => compare::select(cx, true),
         Op::SelectV2 => compare::select(cx, false),
-        Op::Real | Op::Imag | Op::ComplexAbs => unsupported!("this operator cannot run yet"),
+        Op::Real => unary::of_complex(cx, |[re, _]| re, |[re, _]| re),
+        Op::Imag => unary::of_complex(cx, |[_, im]| im, |[_, im]| im),
+        Op::ComplexAbs => unary::of_complex(cx, |[re, im]| re.hypot(im), |[re, im]| re.hypot(im)),
 
         // Data movement and windows.
         Op::PadV2 => layout::pad_v2(cx),
@@ -163,13 +166,13 @@ pub(super) fn build(cx: &NodeCx<'_>) -> Result<Built> {
         }
 
         // Recurrence, state and control flow.
-        Op::Svdf(_)
-        | Op::Lstm(_)
-        | Op::UnidirectionalSequenceLstm(_)
-        | Op::BidirectionalSequenceLstm(_)
-        | Op::Rnn(_)
-        | Op::UnidirectionalSequenceRnn(_)
-        | Op::BidirectionalSequenceRnn(_) => unsupported!("this operator cannot run yet"),
+        Op::Svdf(o) => recurrent::svdf(cx, o),
+        Op::Lstm(o) => recurrent::lstm(cx, o),
+        Op::UnidirectionalSequenceLstm(o) => recurrent::sequence_lstm(cx, o),
+        Op::BidirectionalSequenceLstm(o) => recurrent::bidirectional_lstm(cx, o),
+        Op::Rnn(o) => recurrent::rnn(cx, o),
+        Op::UnidirectionalSequenceRnn(o) => recurrent::sequence_rnn(cx, o),
+        Op::BidirectionalSequenceRnn(o) => recurrent::bidirectional_rnn(cx, o),
         Op::If { then, otherwise } => control::branch(cx, *then, *otherwise),
         Op::While { condition, body } => control::repeat(cx, *condition, *body),
         Op::CallOnce { subgraph } => control::call_once(cx, *subgraph),

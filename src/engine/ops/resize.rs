@@ -72,7 +72,8 @@ pub(super) fn bilinear(cx: &NodeCx<'_>, o: &Options) -> Result<Built> {
         DType::Float32 => Built::kernel(shape, move |io, out| {
             by.bilinear_f32(io.get(0), typed_mut(out));
         }),
-        other => with_quantized!(other, [Int8 => i8, UInt8 => u8, Int16 => i16], T => {
+        DType::UInt8 => Built::kernel(shape, move |io, out| by.bilinear_u8(io.get(0), out)),
+        other => with_quantized!(other, [Int8 => i8, Int16 => i16], T => {
             Built::kernel(shape, move |io, out| {
                 by.bilinear_int::<T>(io.get(0), typed_mut(out));
             })

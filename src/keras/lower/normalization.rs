@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::super::config::{Config, items, short, unwrap_array};
 use super::super::weights::Weights;
 use super::builder::Builder;
-use super::conv::take;
+use super::conv::{elements, take};
 use super::merge;
 use crate::error::Result;
 use crate::graph::TensorId;
@@ -38,40 +38,40 @@ pub(super) fn batch(
     };
     let epsilon = c.number("epsilon", 1e-3)?;
     let mut arrays = weights.arrays(&[])?.into_iter();
-    let shape = [channels];
+    let channel = [channels];
     let gamma = match c.flag("scale", true) {
-        true => take(&mut arrays, "gamma", &shape)?,
+        true => take(&mut arrays, "gamma", &channel)?,
         false => vec![1.0; channels],
     };
     let beta = match c.flag("center", true) {
-        true => take(&mut arrays, "beta", &shape)?,
+        true => take(&mut arrays, "beta", &channel)?,
         false => vec![0.0; channels],
     };
-    let mean = take(&mut arrays, "moving_mean", &shape)?;
-    let variance = take(&mut arrays, "moving_variance", &shape)?;
+    let mean = take(&mut arrays, "moving_mean", &channel)?;
+    let variance = take(&mut arrays, "moving_variance", &channel)?;
     let scale: Vec<f64> = (gamma.iter().zip(&variance))
         .map(|(&g, &v)| f64::from(g) / (f64::from(v) + epsilon).sqrt())
         .collect();
     let shift: Vec<f64> = (beta.iter().zip(&mean).zip(&scale))
         .map(|((&b, &m), s)| f64::from(b) - f64::from(m) * s)
         .collect();
-    Ok(scale_shift(b, x, along, &scale, &shift))
+    // The last axis broadcasts by itself.
+    let mut shape = vec![1; rank - along];
+    shape[0] = channels;
+    Ok(scale_shift(b, x, &shape, &scale, &shift))
 }
 
-/// x · scale + shift along one axis.
+/// x · scale + shift, both of `shape`, which broadcasts.
 fn scale_shift(
     b: &mut Builder,
     x: TensorId,
-    axis: usize,
+    shape: &[usize],
     scale: &[f64],
     shift: &[f64],
 ) -> TensorId {
-    // The last axis broadcasts by itself.
-    let mut shape = vec![1; b.shape(x).len() - axis];
-    shape[0] = scale.len();
     let single = |v: &[f64]| v.iter().map(|&x| x as f32).collect::<Vec<f32>>();
-    let scale = b.f32s("scale", &shape, &single(scale));
-    let shift = b.f32s("shift", &shape, &single(shift));
+    let scale = b.f32s("scale", shape, &single(scale));
+    let shift = b.f32s("shift", shape, &single(shift));
     let y = merge::mul(b, x, scale);
     merge::add(b, y, shift)
 }
@@ -109,14 +109,13 @@ pub(super) fn rescaling(b: &mut Builder, c: &Config, x: TensorId) -> Result<Tens
     let several = ["scale", "offset"]
         .iter()
         .any(|k| c.get(k).is_some_and(|v| unwrap_array(v).as_f64().is_none()));
-    let rank = b.shape(x).len();
     let channels = match b.shape(x).last() {
         Some(&Some(n)) if several => n,
         _ => 1,
     };
     let scale = spread("scale", c, 1.0, channels)?;
     let offset = spread("offset", c, 0.0, channels)?;
-    Ok(scale_shift(b, x, rank.saturating_sub(1), &scale, &offset))
+    Ok(scale_shift(b, x, &[channels], &scale, &offset))
 }
 
 /// Normalization: (x − mean) / max(√variance, ε), with the statistics of the configuration or the weights.
@@ -132,17 +131,22 @@ pub(super) fn normalization(
         Some(Value::Null) => vec![],
         _ => c.integers("axis")?.unwrap_or_else(|| vec![-1]),
     };
-    let (along, count) = match axes[..] {
-        [] => (rank.saturating_sub(1), 1),
-        [a] => {
-            let along = axis(a, rank)?;
-            match b.shape(x)[along] {
-                Some(n) => (along, n),
-                None => return malformed!("it takes a known extent on axis {along}"),
-            }
+    let mut kept = axes
+        .into_iter()
+        .map(|a| axis(a, rank))
+        .collect::<Result<Vec<usize>>>()?;
+    kept.sort_unstable();
+    kept.dedup();
+    // The statistics broadcast: their extents stand on the kept axes, 1 elsewhere.
+    let mut shape = vec![1; rank];
+    for &a in &kept {
+        match b.shape(x)[a] {
+            Some(n) => shape[a] = n,
+            None => return malformed!("it takes a known extent on axis {a}"),
         }
-        _ => return unsupported!("it normalizes along several axes"),
-    };
+    }
+    let shape = shape.split_off(kept.first().copied().unwrap_or(rank));
+    let count = elements(&shape)?;
     let (mean, variance) = if c.get("mean").is_some() {
         (
             spread("mean", c, 0.0, count)?,
@@ -172,5 +176,5 @@ pub(super) fn normalization(
             .map(|(m, d)| (1.0 / d, -m / d))
             .unzip(),
     };
-    Ok(scale_shift(b, x, along, &scale, &shift))
+    Ok(scale_shift(b, x, &shape, &scale, &shift))
 }

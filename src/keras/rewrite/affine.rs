@@ -29,9 +29,11 @@ enum Kind {
     Add,
 }
 
-/// A product or sum of a computed tensor and a constant, without activation and without broadcasting the computed one.
+/// A product or sum of a computed tensor and a constant, without broadcasting the computed one.
 struct Step {
     kind: Kind,
+    /// What is fused into it.
+    activation: Activation,
     x: TensorId,
     constant: TensorId,
     /// Shape of the constant, and its elements; negated for a difference.
@@ -40,21 +42,11 @@ struct Step {
 }
 
 fn step(net: &Net, node: &Node) -> Option<Step> {
-    let (kind, sign) = match node.op {
-        Op::Mul {
-            activation: Activation::None,
-        } => (Kind::Mul, 1.0),
-        Op::Add {
-            activation: Activation::None,
-            ..
-        } => (Kind::Add, 1.0),
-        Op::Sub {
-            activation: Activation::None,
-            ..
-        } => (Kind::Add, -1.0),
-        Op::Div {
-            activation: Activation::None,
-        } => (Kind::Mul, 0.0),
+    let (kind, sign, activation) = match node.op {
+        Op::Mul { activation } => (Kind::Mul, 1.0, activation),
+        Op::Add { activation, .. } => (Kind::Add, 1.0, activation),
+        Op::Sub { activation, .. } => (Kind::Add, -1.0, activation),
+        Op::Div { activation } => (Kind::Mul, 0.0, activation),
         _ => return None,
     };
     let ordered = matches!(node.op, Op::Sub { .. } | Op::Div { .. });
@@ -69,11 +61,17 @@ fn step(net: &Net, node: &Node) -> Option<Step> {
     };
     (net.same_shape(x, out) && data.iter().all(|d| d.is_finite())).then_some(Step {
         kind,
+        activation,
         x,
         constant,
         shape,
         data,
     })
+}
+
+/// The same, if no activation is fused into it.
+fn plain_step(net: &Net, node: &Node) -> Option<Step> {
+    step(net, node).filter(|s| s.activation == Activation::None)
 }
 
 impl Step {
@@ -97,7 +95,7 @@ impl Step {
 
 /// Removes x · 1 and x + 0.
 fn identity(net: &mut Net, i: usize) -> bool {
-    let Some(step) = net.node(i).and_then(|n| step(net, n)) else {
+    let Some(step) = net.node(i).and_then(|n| plain_step(net, n)) else {
         return false;
     };
     let neutral = match step.kind {
@@ -111,6 +109,8 @@ fn identity(net: &mut Net, i: usize) -> bool {
 struct Weighted {
     kernel: TensorId,
     bias: Option<TensorId>,
+    /// The node's input that is the bias.
+    bias_slot: usize,
     shape: Vec<usize>,
     data: Vec<f32>,
     /// The kernel's axis of output channels.
@@ -122,7 +122,12 @@ fn weighted(net: &Net, node: &Node) -> Option<Weighted> {
     let outputs_last = match &node.op {
         Op::Conv2d(_) | Op::FullyConnected(_) => false,
         Op::DepthwiseConv2d(_) => true,
+        Op::TransposeConv(_) => false,
         _ => return None,
+    };
+    let bias_slot = match node.op {
+        Op::TransposeConv(_) => 3,
+        _ => 2,
     };
     let kernel = node.input(1)?;
     let (shape, data) = net.constant(kernel)?;
@@ -131,7 +136,7 @@ fn weighted(net: &Net, node: &Node) -> Option<Weighted> {
     } else {
         shape.first()
     })?;
-    let bias = node.input(2);
+    let bias = node.input(bias_slot);
     if let Some(bias) = bias {
         // A bias that is not constant cannot take part.
         net.constant(bias)?;
@@ -139,6 +144,7 @@ fn weighted(net: &Net, node: &Node) -> Option<Weighted> {
     Some(Weighted {
         kernel,
         bias,
+        bias_slot,
         shape: shape.to_vec(),
         data,
         outputs_last,
@@ -158,7 +164,7 @@ impl Weighted {
         if let Some(bias) = bias {
             let like = self.bias.unwrap_or(self.kernel);
             let id = net.add_constant(like, vec![self.outputs], &bias);
-            net.set_input(i, 2, id);
+            net.set_input(i, self.bias_slot, id);
         }
     }
 }
@@ -192,15 +198,18 @@ fn into_previous(net: &mut Net, i: usize) -> Option<()> {
         }
     }
     w.store(net, earlier, Some(bias));
+    if let Some(place) = net.nodes[earlier].as_mut().and_then(|n| fused(&mut n.op)) {
+        *place = step.activation;
+    }
     net.absorb(earlier, i);
     Some(())
 }
 
 /// Two constants that meet become one: (x · a) · b, (x + a) + b, and (x · a + b) · c as x · ac + bc.
 fn meet(net: &mut Net, i: usize) -> Option<()> {
-    let outer = step(net, net.node(i)?)?;
+    let outer = plain_step(net, net.node(i)?)?;
     let (earlier, node) = net.sole_producer(outer.x)?;
-    let inner = step(net, node)?;
+    let inner = plain_step(net, node)?;
     let both = |a: &Step, b: &Step, f: &dyn Fn(f32, f32) -> f32| combine(a, b, f);
     match (inner.kind, outer.kind) {
         (Kind::Mul, Kind::Mul) => {
@@ -215,7 +224,7 @@ fn meet(net: &mut Net, i: usize) -> Option<()> {
         }
         (Kind::Add, Kind::Mul) => {
             let (first, node) = net.sole_producer(inner.x)?;
-            let scale = step(net, node).filter(|s| s.kind == Kind::Mul)?;
+            let scale = plain_step(net, node).filter(|s| s.kind == Kind::Mul)?;
             let (shape, data) = both(&scale, &outer, &product)?;
             let (shift_shape, shift) = both(&inner, &outer, &product)?;
             replace(net, first, &scale, shape, &data);
@@ -281,7 +290,7 @@ fn into_next(net: &mut Net, i: usize) -> Option<()> {
         true => (net.sole_producer(before.input(0)?)?.0, earlier),
         false => (earlier, i),
     };
-    let step = step(net, net.node(at)?)?;
+    let step = plain_step(net, net.node(at)?)?;
     if step.kind == Kind::Add && (pad || !stays_inside(&node.op, &w.shape)) {
         return None;
     }

@@ -18,6 +18,7 @@ pub mod lookup;
 pub mod mean;
 pub mod normalize;
 pub mod pool;
+pub mod recurrent;
 pub mod reduce;
 pub mod requantize;
 pub mod resize;

@@ -29,6 +29,13 @@ struct Blend<W> {
     high_weight: W,
 }
 
+fn interpolate(v: [f32; 4], y: &Blend<f32>, x: &Blend<f32>) -> f32 {
+    v[0] * y.low_weight * x.low_weight
+        + v[1] * y.high_weight * x.low_weight
+        + v[2] * y.low_weight * x.high_weight
+        + v[3] * y.high_weight * x.high_weight
+}
+
 impl Resize {
     /// The input pixel nearest to each output pixel along an axis of `input` pixels that becomes `output`.
     pub fn nearest(&self, input: usize, output: usize) -> Vec<usize> {
@@ -137,11 +144,15 @@ impl Resize {
     pub fn bilinear_f32(&self, input: &[f32], out: &mut [f32]) {
         let rows = self.blends_f32(self.in_h, self.out_h);
         let columns = self.blends_f32(self.in_w, self.out_w);
+        self.blend(&rows, &columns, input, out, interpolate);
+    }
+
+    /// uint8 interpolation: in float, then rounded.
+    pub fn bilinear_u8(&self, input: &[u8], out: &mut [u8]) {
+        let rows = self.blends_f32(self.in_h, self.out_h);
+        let columns = self.blends_f32(self.in_w, self.out_w);
         self.blend(&rows, &columns, input, out, |v, y, x| {
-            v[0] * y.low_weight * x.low_weight
-                + v[1] * y.high_weight * x.low_weight
-                + v[2] * y.low_weight * x.high_weight
-                + v[3] * y.high_weight * x.high_weight
+            interpolate(v.map(f32::from), y, x).round() as u8
         });
     }
 
