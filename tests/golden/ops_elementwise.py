@@ -283,6 +283,14 @@ def select(code, dtype):
     return title(c, a, b), code, opt, make(), [feed(data("bool", c)), x, y], T(dtype, shape, **q)
 
 
+def of_complex(code, dtype):
+    """The operand is a constant: neither side can be fed complex numbers here."""
+    shape = any_shape()
+    half = "float32" if dtype == "complex64" else "float64"
+    x = (data(half, shape, edges=False) + 1j * data(half, shape, edges=False)).astype(dtype)
+    return title(shape), code, NONE, None, [const(x)], T(half, shape)
+
+
 ALL = ["float32", "float16", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool"]
 
 
@@ -319,6 +327,7 @@ UNARY = ("abs ceil cos elu exp floor log logical_not neg relu_0_to_1 relu_n1_to_
 BINARIES = "maximum minimum pow floor_div floor_mod squared_difference logical_and logical_or bitwise_xor right_shift atan2 div".split()
 OPERATORS = {op: of(unary, *ALL, *PLAIN.get(op, []), code=getattr(OP, op.upper())) for op in UNARY}
 OPERATORS |= {op: of(binary, *ALL, *PLAIN.get(op, []), code=getattr(OP, op.upper())) for op in BINARIES}
+OPERATORS |= {op: of(of_complex, "complex64", "complex128", code=getattr(OP, op.upper())) for op in ("real", "imag", "complex_abs")}
 # What ops_make.py leaves out of these: other types, and operands of up to six axes.
 OPERATORS |= {f"{op}_types": of(binary, *kinds, code=getattr(OP, op.upper())) for op, kinds in {
     "add": ["float32", "float16", "int8", "int16", "int16_plain", "int32", "int64"], "sub": ["float32", "int8", "int16", "int32", "int64"],
