@@ -501,8 +501,9 @@ impl<'a> Plan<'a> {
         }
         for (i, step) in self.steps.iter().enumerate() {
             if let Some((_, first)) = step.kernel {
-                for result in first..first + step.outputs.len() {
-                    slot_of[result] = take_slot(&mut slots, &mut free, self.results[result].bytes);
+                let own = first..first + step.outputs.len();
+                for (slot, result) in slot_of[own.clone()].iter_mut().zip(&self.results[own]) {
+                    *slot = take_slot(&mut slots, &mut free, result.bytes);
                 }
             }
             free.extend(done_at[i].iter().map(|&result| slot_of[result]));
