@@ -24,10 +24,12 @@ const COLUMNS: [(f32, &str); 6] = [
 /// The open table; computed once when it opens.
 #[derive(Debug)]
 pub struct State {
-    rows: Vec<OperatorRow>,
+    /// The table.
+    pub rows: Vec<OperatorRow>,
     /// Part of the names that are listed.
     pub filter: String,
-    focused: bool,
+    /// Whether the filter has had the keyboard once.
+    pub focused: bool,
 }
 
 impl State {
