@@ -158,6 +158,7 @@ fn list(ui: &mut Ui, theme: &Theme, state: &State, height: f32) {
     }
     ScrollArea::vertical()
         .max_height(height)
+        .min_scrolled_height(height)
         .auto_shrink([false, false])
         .show_rows(ui, ROW, shown.len(), |ui, range| {
             for row in shown.get(range).unwrap_or_default() {
