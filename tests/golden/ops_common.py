@@ -238,13 +238,8 @@ def make(op, kinds, broken=(), cases=22):
 def main(operators, tried, refused_file, wrong={}, broken={}):
     """Makes the operators named on the command line, or all; `tried` holds kinds known to be refused, tried to keep that true.
 
-<<<<<<< HEAD
-    `wrong` holds what LiteRT computes wrongly and no case is made of: {operator: {kind: why}}; `broken` the kinds of each operator
-    whose reference kernel gives garbage, so that the optimised one is asked.
-=======
     `wrong` holds what LiteRT computes wrongly and no case is made of: {operator: {kind: why}}; `broken` the kinds of each
     operator whose reference kernel gives garbage, so that the optimised one is asked.
->>>>>>> ops1
     """
     path = HERE / refused_file
     refused = json.loads(path.read_text()) if path.exists() else {}
