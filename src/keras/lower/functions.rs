@@ -6,9 +6,7 @@ use super::builder::{Builder, Dim};
 use super::conv::take;
 use super::merge::{add, mul, sub};
 use super::normalization::axis;
-use super::ops::{
-    binary, cast, compare, div, reduce, same, select, softmax, split, transpose, unary,
-};
+use super::ops::{binary, compare, div, same, select, softmax, split, transpose, unary};
 use super::reshape::{product, reshape};
 use crate::error::Result;
 use crate::graph::{Activation, Binary, Comparison, Op, TensorId, Unary};
