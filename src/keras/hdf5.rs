@@ -53,13 +53,6 @@ impl Hdf5 {
         opened.or_else(|e| malformed!("The HDF5 group '{path}' is missing or damaged: {e}"))
     }
 
-    /// Names of the groups directly in `path`.
-    pub fn groups(&self, path: &str) -> Result<Vec<String>> {
-        self.group(path)?
-            .groups()
-            .or_else(|e| malformed!("The HDF5 group '{path}' is damaged: {e}"))
-    }
-
     fn attributes(&self, path: &str) -> Result<HashMap<String, AttrValue>> {
         self.group(path)?
             .attrs()

@@ -132,6 +132,14 @@ impl Net {
         self.subgraph.tensors[id].shape = shape;
     }
 
+    /// Removes node `i` if nothing reads its outputs any more.
+    pub fn remove_unread(&mut self, i: usize) {
+        let read = |net: &Self, node: &Node| node.outputs.iter().any(|&id| net.uses[id] > 0);
+        if self.node(i).is_some_and(|node| !read(self, node)) {
+            self.remove(i);
+        }
+    }
+
     /// Sets input `slot` of node `i`.
     pub fn set_input(&mut self, i: usize, slot: usize, id: TensorId) {
         let Some(node) = self.nodes[i].as_mut() else {

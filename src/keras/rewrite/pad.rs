@@ -9,7 +9,7 @@ pub(super) fn fold(subgraph: Subgraph) -> Subgraph {
     for i in 0..net.nodes.len() {
         if let Some((pad, x)) = net.node(i).and_then(|n| foldable(&net, n)) {
             net.set_input(i, 0, x);
-            net.remove(pad);
+            net.remove_unread(pad);
             match net.nodes[i].as_mut().map(|n| &mut n.op) {
                 Some(Op::Conv2d(o)) => o.padding = Padding::Same,
                 Some(Op::DepthwiseConv2d(o)) => o.padding = Padding::Same,
@@ -30,7 +30,8 @@ fn foldable(net: &Net, node: &Node) -> Option<(usize, TensorId)> {
     if padding != Padding::Valid {
         return None;
     }
-    let (place, pad) = net.sole_producer(node.input(0)?)?;
+    // Others may read the PAD as well: it stays for them.
+    let (place, pad) = net.producer(node.input(0)?)?;
     if !matches!(pad.op, Op::Pad) {
         return None;
     }
