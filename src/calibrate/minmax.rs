@@ -39,17 +39,18 @@ pub fn calibrate_by(
     }
     let samples = data.len();
     let report = |done| progress.report(done, samples);
-    let ranges = ranges(graph, data, samples, threads, rows, report)?;
+    let ranges = ranges(graph, data, samples, (threads, rows), progress, report)?;
     Ok(Calibration { samples, ranges })
 }
 
-/// The ranges of [`Calibration`] over the first `samples` samples, calling `report` with the samples done before each run.
+/// The ranges of [`Calibration`] over the first `samples` samples, with `threads` threads and `rows` samples a run, calling `report`
+/// with the samples done before each run; a run stops once `progress` is cancelled.
 pub fn ranges(
     graph: &Arc<Graph>,
     data: &dyn Dataset,
     samples: usize,
-    threads: usize,
-    rows: usize,
+    (threads, rows): (usize, usize),
+    progress: &Progress,
     mut report: impl FnMut(usize) -> Result<()>,
 ) -> Result<Vec<Option<Range>>> {
     report(0)?;
@@ -58,6 +59,7 @@ pub fn ranges(
         ..Options::default()
     };
     let mut feed = Feed::new(graph, options, rows).map_err(|e| unknown(graph).unwrap_or(e))?;
+    feed.stop_with(progress);
     let tensors = &graph.main().tensors;
     let mut extremes = Extremes {
         ranges: vec![None; tensors.len()],
