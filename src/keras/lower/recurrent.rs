@@ -353,7 +353,11 @@ pub(super) fn bidirectional(
         }
         None => (None, None),
     };
-    let options = Options::of(&forward)?;
+    let options = Options {
+        // Both directions give 0 for masked steps, whatever their own setting (Keras 2 does not write it down).
+        zeros_for_masked: true,
+        ..Options::of(&forward)?
+    };
     let back_options = Options {
         backwards: !options.backwards,
         ..options
