@@ -4,15 +4,18 @@ mod args;
 mod compare;
 mod inspect;
 mod measure;
+mod operators;
 mod transform;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 
 use crate::error::{Error, Result};
-use crate::workbench::{Loaded, Role, Source, files, steps};
+use crate::graph::Graph;
+use crate::workbench::{Loaded, ModelCard, OpenModel, Role, Source, files, steps};
 
 pub use args::Cli;
 use args::Command;
@@ -73,6 +76,59 @@ impl From<Error> for Failure {
     fn from(e: Error) -> Self {
         Failure::Core(e)
     }
+}
+
+/// Opens a model file at the entry and input shapes that were asked for, or the file's default ones. Axes that the file leaves
+/// open are taken from `data`, the samples of an `.npy` file, where nobody says what they are.
+fn open(path: &Path, entry: &args::Entry, data: Option<&Path>) -> Result<OpenModel> {
+    let mut model = steps::open_model(path)?;
+    let index = match (&entry.signature, entry.subgraph) {
+        (Some(key), _) => model.graph.signature_entry(key),
+        (None, Some(index)) => Ok(index),
+        (None, None) => Ok(model.graph.default_entry()),
+    };
+    let index = index.map_err(|e| e.at(&model.name))?;
+    let graph = Graph::clone(&model.graph);
+    let graph = graph.with_main(index).map_err(|e| e.at(&model.name))?;
+    let mut shapes = entry.shape.clone();
+    if let ([(name, _)], true, Some(data)) = (&graph.open_inputs()[..], shapes.is_empty(), data)
+        && let Some(shape) = sample_shape(data)
+    {
+        shapes.push(((*name).to_owned(), shape));
+    }
+    if index == 0 && shapes.is_empty() {
+        return Ok(model);
+    }
+    let graph = graph
+        .with_input_shapes(&shapes)
+        .map_err(|e| e.at(&model.name))?;
+    model.card = ModelCard::of(&graph, model.bytes.len());
+    model.graph = Arc::new(graph);
+    Ok(model)
+}
+
+/// The shape of one sample in an `.npy` file as a batch of 1; `None` for anything else.
+fn sample_shape(path: &Path) -> Option<Vec<usize>> {
+    path.extension().filter(|e| e.eq_ignore_ascii_case("npy"))?;
+    let value = crate::data::read_npy(&files::file_name(path), files::read(path).ok()?).ok()?;
+    let mut shape = value.shape;
+    *shape.first_mut()? = 1;
+    Some(shape)
+}
+
+/// A failed step of a model some of whose inputs have open axes asks for their shapes.
+fn asking_for_shapes<T>(model: &OpenModel, entry: &args::Entry, done: Result<T>) -> Result<T> {
+    let open = model.graph.open_inputs();
+    let Some((name, shape)) = open.first().filter(|_| entry.shape.is_empty()) else {
+        return done;
+    };
+    let ask = format!("; input {name} is open ({shape}), give its shape as --shape {name}=1,…");
+    done.map_err(|e| match e {
+        Error::Malformed(what) => Error::Malformed(what + &ask),
+        Error::Unsupported(what) => Error::Unsupported(what + &ask),
+        Error::Invalid(what) => Error::Invalid(what + &ask),
+        Error::Cancelled => Error::Cancelled,
+    })
 }
 
 /// Data of a command line argument, checked against the model's inputs.

@@ -3,13 +3,13 @@
 //! The data flow, and the type that says where in it you stand:
 //!
 //! ```text
-//! bytes ─tflite::read→ Graph ─calibrate→ Calibration ─quantize::plan→ QuantPlan ─quantize::apply→ Graph
+//! bytes ─tflite::read, keras::read→ Graph ─calibrate→ Calibration ─quantize::plan→ QuantPlan ─quantize::apply→ Graph
 //!   ─tflite::write→ bytes ─tflite::read→ Graph ─evaluate→ Evaluation, TensorReport, Latency
 //! ```
 //!
 //! # Who may know whom
 //!
-//! `graph` ← `tflite`; `graph` + `kernels` ← `engine` ← `calibrate`, `evaluate`; `calibrate` ← `quantize`;
+//! `graph` ← `tflite`, `keras`; `graph` + `kernels` ← `engine` ← `calibrate`, `evaluate`; `calibrate` ← `quantize`;
 //! all ← `workbench` ← `gui`, `cli` ← `main`. `kernels` does not know `graph`. Everything above `workbench` takes bytes
 //! and gives bytes: no files, no threads of its own but rayon's inside kernels, no egui. `tests/core/architecture.rs` holds it.
 //!
@@ -31,12 +31,13 @@
 //!
 //! # Adding an operator
 //!
-//! 1. `graph/op.rs`: a variant of [`graph::Op`] with its options; the compiler then lists every `match` that must know it.
-//! 2. `tflite/options.rs`: reader and writer, side by side; `tflite/versions.rs`: the version that each type needs.
+//! 1. `graph/op.rs`: a variant of [`graph::Op`]; options in `op_options.rs`, name in `op_names.rs`. The compiler then lists every
+//!    `match` that must know it.
+//! 2. `tflite/options/`: read and written; `tflite/versions.rs`: the version that each type needs.
 //! 3. `kernels/reference/`: the naive kernel, equal to LiteRT's reference kernel to the bit for integers.
-//! 4. `engine/ops/`: how its output shape follows, and the call.
-//! 5. `quantize/rules.rs`: its row in the table, or the reason why it stays float.
-//! 6. `tests/golden/ops_make.py`: its cases; the golden tests replay them.
+//! 4. `engine/ops/`: how its output shape follows, and the call; `engine/operators.rs`: the types it runs in.
+//! 5. `quantize/rules/`: its row in the table, or the reason why it stays float.
+//! 6. `tests/golden/ops_*.py`: its cases; the golden tests replay them.
 //! 7. A fast kernel where it matters, tested against the reference on every instruction set.
 
 pub mod calibrate;

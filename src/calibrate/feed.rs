@@ -7,6 +7,7 @@ use crate::data::{Dataset, InputSpec, input_specs};
 use crate::engine::{self, Observer, Options, Prepared};
 use crate::error::Result;
 use crate::graph::{DType, Data, Graph, Node, Op, Subgraph, Value};
+use crate::progress::Progress;
 use crate::{invalid, unsupported};
 
 /// Multiply-adds of one run: some 20 ms on a slow core, so that a job that looks up between runs can be cancelled at once.
@@ -26,6 +27,8 @@ pub struct Feed {
     main: Prepared,
     /// For a last batch with fewer samples.
     rest: Option<(usize, Prepared)>,
+    /// Asks runs to stop.
+    progress: Option<Progress>,
 }
 
 /// Samples that one run should hold: as many as a short run of the graph takes where its batch axis can be resized, else
@@ -85,10 +88,36 @@ fn work(subgraph: &Subgraph, node: &Node) -> u64 {
     let each = match &node.op {
         Op::Conv2d(_) | Op::FullyConnected(_) => weights / extent(0),
         Op::DepthwiseConv2d(_) => weights / extent(3),
+        // Every value meets every weight of its channel once per stride.
+        Op::TransposeConv(o) => {
+            let stride: u64 = o.stride.iter().map(|&s| s.max(1) as u64).product();
+            weights / extent(0) / stride
+        }
+        Op::Conv3d(_) => weights / extent(4),
+        Op::Conv3dTranspose(_) => weights / extent(3),
+        Op::BatchMatMul(o) => {
+            let shape = node.input(0).and_then(|id| subgraph.tensors.get(id));
+            let shape = shape.map_or(&[][..], |t| &t.shape);
+            let depth = if o.adjoint_x { 2 } else { 1 };
+            let axis = shape.len().checked_sub(depth);
+            axis.and_then(|a| shape.get(a)).map_or(1, |&d| d as u64)
+        }
+        // Each step meets all weights of its four gates; the output has a row a step.
+        Op::Lstm(_)
+        | Op::UnidirectionalSequenceLstm(_)
+        | Op::BidirectionalSequenceLstm(_)
+        | Op::Rnn(_)
+        | Op::UnidirectionalSequenceRnn(_)
+        | Op::BidirectionalSequenceRnn(_)
+        | Op::Svdf(_) => {
+            let all = node.inputs.iter().skip(1).map(|&id| elements(subgraph, id));
+            all.fold(0, u64::saturating_add) / extent(0)
+        }
         Op::MaxPool2d(p) | Op::AveragePool2d(p) => {
             p.filter.iter().map(|&f| f.max(1) as u64).product()
         }
-        Op::Logistic | Op::Tanh | Op::Softmax { .. } => 10,
+        Op::Logistic | Op::Tanh | Op::Softmax { .. } | Op::Gelu { .. } | Op::LogSoftmax => 10,
+        Op::Unary(_) => 10,
         Op::Other(_) | Op::Custom(_) => weights.max(1),
         _ => 1,
     };
@@ -130,7 +159,15 @@ impl Feed {
             resizes,
             main,
             rest: None,
+            progress: None,
         })
+    }
+
+    /// From now on runs fail with [`crate::error::Error::Cancelled`] soon after `progress` was cancelled.
+    pub fn stop_with(&mut self, progress: &Progress) {
+        self.main.stop_with(progress);
+        self.rest = None;
+        self.progress = Some(progress.clone());
     }
 
     /// Samples of a full run.
@@ -163,13 +200,15 @@ impl Feed {
         pairs.map(|(value, spec)| fit(value, spec, rows)).collect()
     }
 
-    /// Runs inputs of [`Feed::rows`] samples that [`Feed::inputs`] made.
+    /// Runs inputs of [`Feed::rows`] samples that [`Feed::inputs`] made; state begins anew.
     pub fn run_inputs(&mut self, inputs: &[Value]) -> Result<Vec<Value>> {
+        self.main.reset();
         self.main.run(inputs, None)
     }
 
     /// Runs the samples of `range`, at most [`Feed::rows`]. A graph that cannot be resized gets the last sample
-    /// again and again where there are fewer; its outputs then have more rows than `range`.
+    /// again and again where there are fewer; its outputs then have more rows than `range`. State begins anew: samples know
+    /// nothing of each other.
     pub fn run(
         &mut self,
         data: &dyn Dataset,
@@ -179,14 +218,21 @@ impl Feed {
         let rows = if self.resizes { range.len() } else { self.rows };
         let inputs = self.inputs(data, range)?;
         if rows == self.rows {
+            self.main.reset();
             return self.main.run(&inputs, observer);
         }
         if self.rest.as_ref().is_none_or(|(n, _)| *n != rows) {
-            let prepared = prepare(&self.graph, &self.options, &self.specs, rows, true)?;
+            let mut prepared = prepare(&self.graph, &self.options, &self.specs, rows, true)?;
+            if let Some(progress) = &self.progress {
+                prepared.stop_with(progress);
+            }
             self.rest = Some((rows, prepared));
         }
         match &mut self.rest {
-            Some((_, rest)) => rest.run(&inputs, observer),
+            Some((_, rest)) => {
+                rest.reset();
+                rest.run(&inputs, observer)
+            }
             None => invalid!("The model was not prepared for {rows} samples"),
         }
     }

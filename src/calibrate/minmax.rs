@@ -6,8 +6,8 @@ use super::feed::{Feed, batch_size};
 use super::{Calibration, Range};
 use crate::data::Dataset;
 use crate::engine::{Observer, Options, Slice, View};
-use crate::error::Result;
-use crate::graph::{Graph, TensorId};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Op, TensorId};
 use crate::progress::Progress;
 use crate::{invalid, malformed};
 
@@ -39,17 +39,18 @@ pub fn calibrate_by(
     }
     let samples = data.len();
     let report = |done| progress.report(done, samples);
-    let ranges = ranges(graph, data, samples, threads, rows, report)?;
+    let ranges = ranges(graph, data, samples, (threads, rows), progress, report)?;
     Ok(Calibration { samples, ranges })
 }
 
-/// The ranges of [`Calibration`] over the first `samples` samples, calling `report` with the samples done before each run.
+/// The ranges of [`Calibration`] over the first `samples` samples, with `threads` threads and `rows` samples a run, calling `report`
+/// with the samples done before each run; a run stops once `progress` is cancelled.
 pub fn ranges(
     graph: &Arc<Graph>,
     data: &dyn Dataset,
     samples: usize,
-    threads: usize,
-    rows: usize,
+    (threads, rows): (usize, usize),
+    progress: &Progress,
     mut report: impl FnMut(usize) -> Result<()>,
 ) -> Result<Vec<Option<Range>>> {
     report(0)?;
@@ -57,7 +58,8 @@ pub fn ranges(
         threads,
         ..Options::default()
     };
-    let mut feed = Feed::new(graph, options, rows)?;
+    let mut feed = Feed::new(graph, options, rows).map_err(|e| unknown(graph).unwrap_or(e))?;
+    feed.stop_with(progress);
     let tensors = &graph.main().tensors;
     let mut extremes = Extremes {
         ranges: vec![None; tensors.len()],
@@ -78,6 +80,20 @@ pub fn ranges(
     }
     report(samples)?;
     Ok(extremes.ranges)
+}
+
+/// What to say of a model that an operator without a kernel keeps from running; `None` if it has none.
+fn unknown(graph: &Graph) -> Option<Error> {
+    let mut nodes = graph.main().nodes.iter().enumerate();
+    let (i, node) = nodes.find(|(_, n)| matches!(n.op, Op::Custom(_) | Op::Other(_)))?;
+    let kind = match node.op {
+        Op::Custom(_) => "custom operator",
+        _ => "operator",
+    };
+    Some(Error::Unsupported(format!(
+        "Node {i} is the {kind} {:?}, which Zeropoint cannot run, so the model cannot be calibrated; modes dynamic and float16 need no calibration",
+        node.op.name()
+    )))
 }
 
 /// Keeps the extremes of what it sees.

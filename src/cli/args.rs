@@ -36,14 +36,35 @@ pub enum Command {
     Compare(Compare),
 }
 
+/// Which part of a model is meant.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Entry {
+    /// Work on the subgraph that this signature enters; `inspect` lists them [default: serving_default, or the only one]
+    #[arg(long, value_name = "NAME", conflicts_with = "subgraph")]
+    pub signature: Option<String>,
+    /// Work on this subgraph, counted from 0
+    #[arg(long, value_name = "N")]
+    pub subgraph: Option<usize>,
+    /// Shape of an input, where the file leaves it open or another is wanted; once for each input
+    #[arg(long, value_name = "NAME=1,16,16,3", value_parser = input_shape)]
+    pub shape: Vec<(String, Vec<usize>)>,
+}
+
 /// Flags of `inspect`.
 #[derive(Debug, Args)]
 pub struct Inspect {
     /// Model file
-    pub model: PathBuf,
+    #[arg(required_unless_present = "operators")]
+    pub model: Option<PathBuf>,
+    /// Show what this version does with every builtin operator instead
+    #[arg(long, conflicts_with = "model")]
+    pub operators: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Which part of the model
+    #[command(flatten)]
+    pub entry: Entry,
 }
 
 /// Flags of `convert`.
@@ -85,6 +106,9 @@ pub struct Quantize {
     /// Print what was done as JSON
     #[arg(long)]
     pub json: bool,
+    /// Which part of the model
+    #[command(flatten)]
+    pub entry: Entry,
 }
 
 /// Flags of `run`.
@@ -104,6 +128,9 @@ pub struct Run {
     /// Threads
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = threads)]
     pub threads: usize,
+    /// Which part of the model
+    #[command(flatten)]
+    pub entry: Entry,
 }
 
 /// Flags of `evaluate`.
@@ -123,6 +150,9 @@ pub struct Evaluate {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Which part of the model
+    #[command(flatten)]
+    pub entry: Entry,
 }
 
 /// Flags of `bench`.
@@ -140,6 +170,9 @@ pub struct Bench {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Which part of the model
+    #[command(flatten)]
+    pub entry: Entry,
 }
 
 /// Flags of `compare`.
@@ -174,6 +207,9 @@ pub struct Compare {
     /// File for the figures
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Which part of the model
+    #[command(flatten)]
+    pub entry: Entry,
 }
 
 /// A mode as written on the command line.
@@ -227,6 +263,17 @@ pub enum KernelsArg {
     Reference,
     /// Vectorised
     Fast,
+}
+
+/// `NAME=1,16,16,3`; the name may hold further equals signs.
+fn input_shape(text: &str) -> Result<(String, Vec<usize>), String> {
+    let form = "give it as NAME=1,16,16,3";
+    let (name, extents) = text.rsplit_once('=').ok_or(form)?;
+    let extents = extents.split(',').map(|d| d.trim().parse());
+    match extents.collect() {
+        Ok(shape) if !name.is_empty() => Ok((name.to_owned(), shape)),
+        _ => Err(form.into()),
+    }
 }
 
 fn threads(text: &str) -> Result<usize, String> {

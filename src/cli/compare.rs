@@ -35,7 +35,11 @@ struct Row {
 pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
     let demo = a.model.is_none();
     let model = match &a.model {
-        Some(path) => steps::open_model(path)?,
+        Some(path) => super::open(
+            path,
+            &a.entry,
+            a.calibration.as_deref().or(a.data.as_deref()),
+        )?,
         None => steps::open_demo()?,
     };
     let specs = datasets::input_specs(&model.graph, 0);

@@ -2,14 +2,18 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Failure, args, print, print_json};
-use crate::graph::{Quantization, Subgraph, Tensor, TensorId};
+use super::{Failure, args, open, operators, print, print_json};
+use crate::graph::{Graph, Quantization, Subgraph, Tensor, TensorId};
 use crate::tflite;
-use crate::workbench::{ModelFormat, OpenModel, shape_text, steps};
+use crate::workbench::{ModelFormat, OpenModel, shape_text};
 
 /// Carries out `inspect`.
 pub(super) fn inspect(a: &args::Inspect) -> Result<(), Failure> {
-    let model = steps::open_model(&a.model)?;
+    let Some(path) = &a.model else {
+        operators::print_table(a.json);
+        return Ok(());
+    };
+    let model = open(path, &a.entry, None)?;
     if a.json {
         print_json(&describe(&model));
     } else {
@@ -86,6 +90,7 @@ fn text(model: &OpenModel) -> String {
         card.operator_count(),
         tflite::min_runtime_version(graph),
     )];
+    lines.extend(entries(graph));
     for (what, ids) in [("input", &main.inputs), ("output", &main.outputs)] {
         for (i, &id) in ids.iter().enumerate() {
             lines.push(format!("{what} {i}: {}", line(&main.tensors[id])));
@@ -105,6 +110,43 @@ fn text(model: &OpenModel) -> String {
         ));
     }
     lines.join("\n")
+}
+
+/// Signatures and further subgraphs, where there is something to choose; argument names stand beside the tensors they mean.
+fn entries(graph: &Graph) -> Vec<String> {
+    let name = |subgraph: usize, id: TensorId| {
+        let found = graph
+            .subgraphs
+            .get(subgraph)
+            .and_then(|s| s.tensors.get(id));
+        found.map_or("", |t| t.name.as_str())
+    };
+    let mut lines = vec![];
+    for s in &graph.signatures {
+        let list = |ports: &[(String, TensorId)]| {
+            let ports = ports
+                .iter()
+                .map(|(n, id)| format!("{n} = {}", name(s.subgraph, *id)));
+            ports.collect::<Vec<_>>().join(", ")
+        };
+        lines.push(format!(
+            "signature {} (subgraph {}): {} -> {}",
+            s.key,
+            s.subgraph,
+            list(&s.inputs),
+            list(&s.outputs)
+        ));
+    }
+    for (i, s) in graph.subgraphs.iter().enumerate().skip(1) {
+        lines.push(format!(
+            "subgraph {i} {}: {} inputs, {} outputs, {} operators",
+            s.name.as_deref().unwrap_or_default(),
+            s.inputs.len(),
+            s.outputs.len(),
+            s.nodes.len()
+        ));
+    }
+    lines
 }
 
 fn line(t: &Tensor) -> String {

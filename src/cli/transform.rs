@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::{Failure, args, data, print, print_json};
+use super::{Failure, args, asking_for_shapes, data, open, print, print_json};
 use crate::calibrate;
 use crate::data as datasets;
 use crate::engine::{self, KernelSet, Options};
@@ -54,12 +54,13 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
             "{mode} needs sample data to learn ranges from, give --calibration DATA"
         )));
     }
-    let model = steps::open_model(&a.model)?;
+    let model = open(&a.model, &a.entry, a.calibration.as_deref())?;
     let progress = Progress::new();
     let start = Instant::now();
     let calibration = match &a.calibration {
         Some(path) if recipe.mode.needs_calibration() => {
-            Some(calibrated(&model, path, a.samples as usize, &progress)?)
+            let calibrated = calibrated(&model, path, a.samples as usize, &progress);
+            Some(asking_for_shapes(&model, &a.entry, calibrated)?)
         }
         _ => None,
     };
@@ -141,7 +142,7 @@ pub(super) fn all_cores() -> usize {
 
 /// Carries out `run`.
 pub(super) fn run(a: &args::Run) -> Result<(), Failure> {
-    let model = steps::open_model(&a.model)?;
+    let model = open(&a.model, &a.entry, None)?;
     let specs = datasets::input_specs(&model.graph, 0);
     if !a.input.is_empty() && a.input.len() != specs.len() {
         return Err(Failure::Usage(format!(
@@ -153,7 +154,8 @@ pub(super) fn run(a: &args::Run) -> Result<(), Failure> {
     }
     let inputs: Vec<Value> = if a.input.is_empty() {
         let random = datasets::synthetic(&specs, 1, 0)?;
-        calibrate::Feed::new(&model.graph, Options::default(), 1)?.inputs(random.as_ref(), 0..1)?
+        let feed = calibrate::Feed::new(&model.graph, Options::default(), 1);
+        asking_for_shapes(&model, &a.entry, feed)?.inputs(random.as_ref(), 0..1)?
     } else {
         let read = |path: &std::path::PathBuf| {
             datasets::read_npy(&files::file_name(path), files::read(path)?)
@@ -170,7 +172,8 @@ pub(super) fn run(a: &args::Run) -> Result<(), Failure> {
         threads: a.threads,
         ..Options::default()
     };
-    let mut prepared = engine::prepare(Arc::clone(&model.graph), Some(&shapes), &options)?;
+    let prepared = engine::prepare(Arc::clone(&model.graph), Some(&shapes), &options);
+    let mut prepared = asking_for_shapes(&model, &a.entry, prepared)?;
     let outputs = prepared.run(&inputs, None)?;
     std::fs::create_dir_all(&a.output_dir)
         .map_err(|e| Error::Invalid(format!("{}: cannot be made: {e}", a.output_dir.display())))?;

@@ -89,14 +89,6 @@ pub(super) struct Made {
     pub data: Buffer,
 }
 
-impl Made {
-    /// A copy of `elements` under `shape`.
-    pub fn of<T: Pod>(shape: Vec<usize>, elements: &[T]) -> Result<Self> {
-        let data = Buffer::copy_of(bytemuck::cast_slice(elements))?;
-        Ok(Self { shape, data })
-    }
-}
-
 /// How a node's outputs come about.
 pub(super) enum Action {
     /// A kernel computes them.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::built::{Made, Work};
+use super::built::Made;
 use super::node::NodeCx;
 use super::plan;
 use super::segment::{Output, Run, Segment};
@@ -135,11 +135,4 @@ pub(super) fn hand_over(made: &[Made], outs: &mut [&mut [u8]]) -> Result<()> {
         out.copy_from_slice(made.data.bytes());
     }
     Ok(())
-}
-
-impl Work<'_> {
-    /// Fails once somebody asked to stop.
-    pub fn check(&self) -> Result<()> {
-        self.state.check()
-    }
 }

@@ -8,6 +8,7 @@ mod buffer;
 mod built;
 mod call;
 mod node;
+mod operators;
 mod ops;
 mod plan;
 mod run;
@@ -17,6 +18,7 @@ mod state;
 
 use crate::graph::TensorId;
 
+pub use operators::{Runs, runs};
 pub use plan::{batchable, prepare};
 pub use run::Prepared;
 

@@ -79,11 +79,6 @@ impl State {
         self.tensors.insert(key, buffer);
     }
 
-    /// The state of a tensor as the last run left it.
-    pub fn tensor(&self, key: (usize, TensorId)) -> Option<&Buffer> {
-        self.tensors.get(&key)
-    }
-
     /// The value of a variable, if one was assigned.
     pub fn variable(&self, handle: u64) -> Option<&Variable> {
         self.variables.get(&handle)

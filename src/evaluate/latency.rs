@@ -43,6 +43,7 @@ pub fn latency(
     };
     let data = synthetic(&specs, rows.max(1), 1)?;
     let mut feed = Feed::new(graph, options, rows)?;
+    feed.stop_with(progress);
     let inputs = feed.inputs(data.as_ref(), 0..rows)?;
     for _ in 0..3 {
         progress.check()?;

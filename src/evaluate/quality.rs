@@ -156,6 +156,10 @@ fn measure(
     if beside.as_ref().is_some_and(|(f, _)| f.rows() < feed.rows()) {
         feed = Feed::new(graph, options, beside.as_ref().map_or(1, |(f, _)| f.rows()))?;
     }
+    feed.stop_with(progress);
+    if let Some((other, _)) = &mut beside {
+        other.stop_with(progress);
+    }
     let mut sums = Sums::default();
     for range in feed.batches(samples) {
         progress.report(range.start, samples)?;

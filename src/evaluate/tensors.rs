@@ -73,7 +73,7 @@ pub fn tensors(
     let threads = rayon::current_num_threads();
     let rows = rows(float, quantized);
     let report = |done| progress.report(done, 2 * samples);
-    let observed = ranges(float, data, samples, threads, rows, report)?;
+    let observed = ranges(float, data, samples, (threads, rows), progress, report)?;
     let mut watched: Vec<Watched> = activations
         .into_iter()
         .filter_map(|twin| {
@@ -94,6 +94,8 @@ pub fn tensors(
     if quantized_feed.rows() != float_feed.rows() {
         return invalid!("The two models take batches of different sizes");
     }
+    float_feed.stop_with(progress);
+    quantized_feed.stop_with(progress);
     let mut copies = Copies::new(float.main().tensors.len(), &watched);
     for range in float_feed.batches(samples) {
         progress.report(samples + range.start, 2 * samples)?;

@@ -1,6 +1,7 @@
 //! What a model is: plain values, validated once, shared by `Arc`, never changed in place once published.
 
 mod dtype;
+mod entry;
 mod op;
 mod op_names;
 mod op_options;

@@ -162,6 +162,7 @@ impl eframe::App for App {
                 .frame(egui::Frame::new().fill(context.theme.bg))
                 .show(ui, |ui| middle(ui, &mut context));
         }
+        panels::operators::ui(&ctx, &mut context);
         panels::drop_hint(&ctx, &context);
         let hovering = self.state.hovering.take();
         if hovering != self.state.hovered {

@@ -48,6 +48,8 @@ pub struct State {
     pub tensors: panels::tensors::State,
     /// Of the Layers tab.
     pub layers: panels::layers::State,
+    /// The table of operators, while it is open.
+    pub operators: Option<panels::operators::State>,
     /// Dialogs that panels asked for in this frame.
     pub asked: Vec<Ask>,
     /// A path being typed.

@@ -227,6 +227,9 @@ impl Theme {
         v.popup_shadow = Shadow::NONE;
         v.window_corner_radius = ROUND_CARD;
         v.menu_corner_radius = ROUND_CARD;
+        // One for both themes: another one would throw away every glyph and text that is laid out, on the frame that shows the click.
+        v.text_options.color_transfer_function =
+            egui::epaint::FontColorTransferFunction::Gamma(0.75);
         v.text_cursor.blink = false;
         v.text_cursor.stroke = Stroke::new(1.5, self.text);
         v.disabled_alpha = 0.55;

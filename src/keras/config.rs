@@ -483,6 +483,9 @@ fn sequential_calls(
     object: &Map<String, Value>,
     settings: Option<&Map<String, Value>>,
 ) -> Result<()> {
+    if model.layers.is_empty() {
+        return malformed!("it has no layers");
+    }
     if model.layers.first().is_none_or(|l| l.class != "InputLayer") {
         let first = model.layers.first();
         let inner = first.and_then(|l| l.model.as_ref()).and_then(|m| {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::config::{Layer, Model};
+use super::config::Model;
 use super::hdf5::{Array, Hdf5};
 use crate::error::Result;
 use crate::malformed;
@@ -130,7 +130,11 @@ impl<'a> Weights<'a> {
                 places.push(Place::Listed(vec![]));
                 continue;
             }
-            let class = snake_case(&layer.class);
+            let class = snake_case(match layer.class.as_str() {
+                // Its class has another name than it is saved under.
+                "GroupQueryAttention" => "GroupedQueryAttention",
+                other => other,
+            });
             let count = used.entry(class.clone()).or_default();
             let name = match *count {
                 0 => class,
@@ -176,8 +180,9 @@ fn join(a: &str, b: &str) -> String {
 /// it lies in.
 fn shares(model: &Model, list: &[Listed]) -> Result<Vec<Vec<Listed>>> {
     let mut out = vec![vec![]; model.layers.len()];
+    let owners = Owners::of(model);
     for weight in list {
-        let Some((layer, rest)) = owner(model, &weight.name) else {
+        let Some((layer, rest)) = owners.find(model, &weight.name) else {
             return malformed!(
                 "Model '{}': its list of weights names '{}', which belongs to none of its layers",
                 model.name,
@@ -192,12 +197,39 @@ fn shares(model: &Model, list: &[Listed]) -> Result<Vec<Vec<Listed>>> {
     Ok(out)
 }
 
-/// Which layer of `model` a weight of this name belongs to, and how many parts of the name lead to that layer.
-fn owner(model: &Model, name: &[String]) -> Option<(usize, usize)> {
-    let scopes = &name[..name.len().saturating_sub(1)];
-    let matching = |same: &dyn Fn(&Layer, &str) -> bool| {
-        scopes.iter().enumerate().find_map(|(i, scope)| {
-            let layer = model.layers.iter().position(|l| same(l, scope))?;
+/// Which of a model's layers a name leads to.
+struct Owners<'a> {
+    /// The layers themselves.
+    direct: HashMap<&'a str, usize>,
+    /// The layers of models inside, at any depth: the name of a nested model need not be part of its weights' names.
+    inside: HashMap<&'a str, usize>,
+}
+
+impl<'a> Owners<'a> {
+    fn of(model: &'a Model) -> Self {
+        fn collect<'a>(model: &'a Model, top: usize, out: &mut HashMap<&'a str, usize>) {
+            for layer in &model.layers {
+                out.entry(&layer.name).or_insert(top);
+                if let Some(inner) = &layer.model {
+                    collect(inner, top, out);
+                }
+            }
+        }
+        let (mut direct, mut inside) = (HashMap::new(), HashMap::new());
+        for (i, layer) in model.layers.iter().enumerate() {
+            direct.entry(layer.name.as_str()).or_insert(i);
+            if let Some(inner) = &layer.model {
+                collect(inner, i, &mut inside);
+            }
+        }
+        Self { direct, inside }
+    }
+
+    /// The layer, and how many parts of the name lead to it.
+    fn find(&self, model: &Model, name: &[String]) -> Option<(usize, usize)> {
+        let scopes = &name[..name.len().saturating_sub(1)];
+        let direct = |scope: &str, i: usize| {
+            let layer = *self.direct.get(scope)?;
             // A nested model finds its own layers in what is left of the name.
             let rest = if model.layers[layer].model.is_some() {
                 i + 1
@@ -205,26 +237,21 @@ fn owner(model: &Model, name: &[String]) -> Option<(usize, usize)> {
                 i
             };
             Some((layer, rest))
-        })
-    };
-    let exact = matching(&|l, scope| l.name == scope);
-    // The name of a nested model need not be part of its weights' names.
-    let nested = || {
-        model.layers.iter().enumerate().find_map(|(i, layer)| {
-            owner(layer.model.as_ref()?, name)?;
-            Some((i, 0))
-        })
-    };
-    // TensorFlow 1 numbered scopes that were entered again: `conv2d_1` becomes `conv2d_1_1`.
-    let numbered = || {
-        matching(&|l, scope| {
-            let number = scope
-                .strip_prefix(l.name.as_str())
-                .and_then(|r| r.strip_prefix('_'));
-            number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
-        })
-    };
-    exact.or_else(nested).or_else(numbered)
+        };
+        // TensorFlow 1 numbered scopes that were entered again: `conv2d_1` becomes `conv2d_1_1`.
+        let plain = |scope: &'_ str| {
+            let (name, number) = scope.rsplit_once('_')?;
+            (!number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+                .then(|| name.to_owned())
+        };
+        let each = || scopes.iter().enumerate();
+        let inside = |scope: &str| self.inside.get(scope).map(|&layer| (layer, 0));
+        each()
+            .find_map(|(i, scope)| direct(scope, i))
+            .or_else(|| each().find_map(|(_, scope)| inside(scope)))
+            .or_else(|| each().find_map(|(i, scope)| direct(&plain(scope)?, i)))
+            .or_else(|| each().find_map(|(_, scope)| inside(&plain(scope)?)))
+    }
 }
 
 /// `BatchNormalization` → `batch_normalization`, `Conv2D` → `conv2d`: a word begins at a capital that follows a small letter or

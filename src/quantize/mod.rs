@@ -15,9 +15,11 @@ mod recipe;
 mod rules;
 mod simplify;
 mod static_plan;
+mod support;
 mod warnings;
 mod weights_plan;
 
 pub use apply::apply;
 pub use plan::{NodePlan, QuantPlan, Reason, ShapeFold, TensorPlan, UsePlan, plan};
 pub use recipe::{Io, Mode, Recipe};
+pub use support::{Support, support};

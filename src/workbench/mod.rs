@@ -6,6 +6,7 @@ mod experiment;
 pub mod files;
 pub mod jobs;
 mod model;
+mod operators;
 mod recent;
 mod run;
 pub mod steps;
@@ -19,6 +20,7 @@ pub use experiment::{
     Experiment, ExperimentId, Finding, QuantizedFile, RunKey, State, experiment_name,
 };
 pub use model::{ModelCard, ModelFormat, OpenModel, PortCard, shape_text};
+pub use operators::{OperatorRow, operator_table};
 
 use crate::quantize::{Io, Mode};
 use jobs::{JobId, Jobs, Wake};

@@ -6,6 +6,7 @@ use zeropoint::error::Error;
 use zeropoint::progress::Progress;
 
 use crate::evaluate_models::{Rows, dense, rows, scaled_identity};
+use crate::quantize_models::{custom, model, node, real};
 
 #[test]
 fn ranges_are_the_extremes_of_all_samples() {
@@ -75,4 +76,22 @@ fn the_synthetic_set_calibrates_any_model() {
         range.min >= 0.0 && range.max < 2.0 && range.max > 1.5,
         "{range:?}"
     );
+}
+
+#[test]
+fn a_custom_operator_is_named_with_what_works_without_calibration() {
+    let graph = std::sync::Arc::new(model(
+        vec![real("x", &[1, 2]), real("y", &[1, 2])],
+        &[0],
+        &[1],
+        vec![node(custom(), &[0], 1)],
+    ));
+    let data = rows(&[&[1.0, 2.0]], None);
+    let error = calibrate(&graph, &data, 1, &Progress::new()).unwrap_err();
+    let Error::Unsupported(text) = error else {
+        panic!("{error}")
+    };
+    for word in ["Node 0", "\"Mystery\"", "dynamic", "float16"] {
+        assert!(text.contains(word), "{text}");
+    }
 }

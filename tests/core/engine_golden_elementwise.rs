@@ -7,6 +7,7 @@ use crate::golden_replay::golden;
 golden!(
     abs,
     add_n,
+    add_types,
     arg_max,
     arg_min,
     atan2,
@@ -37,9 +38,11 @@ golden!(
     logical_and,
     logical_not,
     logical_or,
+    logistic_types,
     maximum,
     mean_int,
     minimum,
+    mul_types,
     neg,
     not_equal,
     pow,
@@ -61,6 +64,8 @@ golden!(
     sqrt,
     square,
     squared_difference,
+    sub_types,
     sum,
+    tanh_types,
     zeros_like,
 );

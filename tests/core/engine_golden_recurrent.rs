@@ -13,3 +13,8 @@ golden!(
     bidirectional_sequence_lstm,
     svdf
 );
+
+#[test]
+fn networks_with_control_flow_and_recurrence() {
+    replay("flow.bin.gz", tight);
+}

@@ -45,9 +45,10 @@ ALL = ("keras", "h5", "k2.h5", "k2.keras")
 GROUPS = {}
 
 
-def case(group, name, build, formats=("keras",), ints=None, refused=False):
-    """Adds a case: build(K, batch) makes its model with module K; ints is the upper bound of integer inputs."""
-    GROUPS.setdefault(group, []).append((name, build, formats, ints, refused))
+def case(group, name, build, formats=("keras",), ints=None, refused=False, zeros=False):
+    """Adds a case: build(K, batch) makes its model with module K; ints is the upper bound of integer inputs, zeros sets every other
+    step of the inputs to 0."""
+    GROUPS.setdefault(group, []).append((name, build, formats, ints, refused, zeros))
 
 
 def seq(group, name, shape, layers, formats=("keras",), **more):
@@ -57,19 +58,23 @@ def seq(group, name, shape, layers, formats=("keras",), **more):
         kind = more.get("dtype")
         return K.Sequential([K.Input(shape, batch_size=batch, **({"dtype": kind} if kind else {})), *layers(K.layers)])
 
-    case(group, name, build, formats, ints=more.get("ints"), refused=more.get("refused", False))
+    case(group, name, build, formats, ints=more.get("ints"), refused=more.get("refused", False), zeros=more.get("zeros", False))
 
 
 def net(group, name, shapes, body, formats=("keras",), **more):
-    """Adds a functional model: body(L, inputs...) gives its output or outputs."""
+    """Adds a functional model: body(L, inputs...) gives its output or outputs; batch is what the saved model says of it.
+
+    With any_batch TensorFlow converts the model as it is saved, batch unknown.
+    """
 
     def build(K, batch):
+        batch = None if more.get("any_batch") else batch or more.get("batch")
         kinds = more.get("dtypes", [None] * len(shapes))
         x = [K.Input(s, batch_size=batch, **({"dtype": d} if d else {})) for s, d in zip(shapes, kinds)]
         y = body(K.layers, *x)
         return K.Model(x if len(x) > 1 else x[0], y)
 
-    case(group, name, build, formats, ints=more.get("ints"), refused=more.get("refused", False))
+    case(group, name, build, formats, ints=more.get("ints"), refused=more.get("refused", False), zeros=more.get("zeros", False))
 
 
 # ---- the cases -----------------------------------------------------------------------------------------------------
@@ -206,12 +211,12 @@ def activations():
     g = "activation"
     names = ["relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "hard_sigmoid", "hard_silu", "sigmoid", "tanh", "softmax",
              "softplus", "softsign", "exponential", "linear", "mish", "log_softmax", "log_sigmoid", "celu", "glu", "hard_tanh",
-             "hard_shrink", "soft_shrink", "tanh_shrink", "squareplus", "sparse_plus", "sparse_sigmoid", "sparsemax"]
+             "hard_shrink", "soft_shrink", "tanh_shrink", "squareplus", "sparse_plus", "sparse_sigmoid"]
     both = {"relu", "elu", "selu", "gelu", "sigmoid", "tanh", "softmax", "softplus", "softsign", "exponential", "linear", "hard_sigmoid"}
     for a in names:
         formats = ("keras", "k2.h5", "old.h5") if a in both and a != "gelu" else ("keras",)
         seq(g, f"activation_{a}", (3, 8), lambda L, a=a: [L.Activation(a)], formats)
-        if a not in ("glu", "sparsemax"):
+        if a != "glu":
             seq(g, f"dense_{a}", (6,), lambda L, a=a: [L.Dense(5, activation=a), L.Dense(4)], ("keras", "k2.h5") if a in both else ("keras",))
     seq(g, "conv_silu", (5, 5, 2), lambda L: [L.Conv2D(3, 3, activation="silu")])
     seq(g, "conv_hard_silu", (5, 5, 2), lambda L: [L.Conv2D(3, 3, activation="hard_silu")])
@@ -245,7 +250,8 @@ def merges():
             net(g, f"{n.lower()}_three", [(3, 4)] * 3, lambda L, a, b, c, n=n: getattr(L, n)()([a, b, c]), ("keras", "k2.h5", "old.h5"))
     net(g, "add_broadcast", [(3, 4), (1, 4)], lambda L, a, b: L.Add()([a, b]))
     net(g, "multiply_broadcast", [(3, 2, 4), (1, 1, 4)], lambda L, a, b: L.Multiply()([a, b]))
-    net(g, "multiply_rank", [(3, 4), (4,)], lambda L, a, b: L.Multiply()([a, b]), ("keras",))
+    net(g, "multiply_rank", [(3, 4), (4,)], lambda L, a, b: L.Multiply()([a, b]), ("keras",), batch=1)
+    net(g, "multiply_rank_any_batch", [(3, 4), (4,)], lambda L, a, b: L.Multiply()([a, b]), ("keras",), any_batch=True)
     net(g, "add_relu", [(3, 4), (3, 4)], lambda L, a, b: L.ReLU()(L.Add()([a, b])), ("keras", "k2.h5"))
     for axis in (-1, 1, 2):
         net(g, f"concatenate_{axis}", [(3, 4), (3, 4)], lambda L, a, b, x=axis: L.Concatenate(axis=x)([a, b]), ALL if axis == 1 else ("keras",))
@@ -319,7 +325,7 @@ def merges():
 def recurrent():
     g = "rnn"
     T = (6, 3)
-    seq(g, "embedding", (5,), lambda L: [L.Embedding(7, 4)], ALL + ("old.h5",), ints=7, dtype="int32")
+    seq(g, "embedding", (5,), lambda L: [L.Embedding(7, 4)], ALL, ints=7, dtype="int32")
     seq(g, "embedding_float", (5,), lambda L: [L.Embedding(7, 4), L.GlobalAveragePooling1D()], ("keras", "k2.h5", "old.h5"), ints=7)
     for n in ("SimpleRNN", "GRU", "LSTM"):
         low = n.lower().replace("simplernn", "simple_rnn")
@@ -361,15 +367,30 @@ def recurrent():
     seq(g, "text_mask_unused", (8,), lambda L: [L.Embedding(6, 5, mask_zero=True), L.Dense(3), L.Flatten(), L.Dense(2)], ("keras", "k2.h5"), ints=6, dtype="int32")
 
 
+def masked():
+    g = "mask"
+    words = dict(ints=3, dtype="int32")
+    for n in ("SimpleRNN", "GRU", "LSTM"):
+        low = n.lower()
+        seq(g, f"{low}_embedding", (8,), lambda L, n=n: [L.Embedding(3, 5, mask_zero=True), getattr(L, n)(4)], ("keras", "k2.h5"), **words)
+        seq(g, f"{low}_embedding_sequences", (8,), lambda L, n=n: [L.Embedding(3, 5, mask_zero=True), getattr(L, n)(4, return_sequences=True), L.Dense(3), getattr(L, n)(2)], ("keras", "k2.h5"), **words)
+        seq(g, f"{low}_masking", (6, 3), lambda L, n=n: [L.Masking(), L.Dropout(0.1), getattr(L, n)(4, return_sequences=True)], ("keras", "k2.h5"), zeros=True)
+        seq(g, f"{low}_bidirectional", (8,), lambda L, n=n: [L.Embedding(3, 5, mask_zero=True), L.Bidirectional(getattr(L, n)(3))], ("keras", "k2.h5"), **words)
+        seq(g, f"{low}_bidirectional_sequences", (8,), lambda L, n=n: [L.Embedding(3, 5, mask_zero=True), L.Bidirectional(getattr(L, n)(3, return_sequences=True))], ("keras", "k2.h5"), **words)
+    seq(g, "masking_value", (6, 3), lambda L: [L.Masking(mask_value=0.0), L.Dense(4), L.LSTM(2)], ("keras",), zeros=True)
+    seq(g, "ended_by_flatten", (6, 3), lambda L: [L.Masking(), L.Flatten(), L.Dense(4)], ("keras",), zeros=True)
+
+
 def attentions():
     g = "attention"
     A, B = (5, 6), (4, 6)
     for n in ("Attention", "AdditiveAttention"):
         low = "attention" if n == "Attention" else "additive_attention"
-        net(g, low, [A, B], lambda L, q, v, n=n: getattr(L, n)()([q, v]), ALL)
-        net(g, f"{low}_key", [A, B, B], lambda L, q, v, k, n=n: getattr(L, n)()([q, v, k]), ("keras", "k2.h5"))
-        net(g, f"{low}_scale", [A, B], lambda L, q, v, n=n: getattr(L, n)(use_scale=n == "Attention")([q, v]), ("keras", "k2.h5"))
-    net(g, "attention_concat", [A, B], lambda L, q, v: L.Attention(score_mode="concat")([q, v]), ("keras", "k2.h5"))
+        net(g, low, [A, B], lambda L, q, v, n=n: getattr(L, n)()([q, v]), ALL, batch=1)
+        net(g, f"{low}_any_batch", [A, B], lambda L, q, v, n=n: getattr(L, n)()([q, v]), any_batch=True)
+        net(g, f"{low}_key", [A, B, B], lambda L, q, v, k, n=n: getattr(L, n)()([q, v, k]), ("keras", "k2.h5"), batch=1)
+        net(g, f"{low}_scale", [A, B], lambda L, q, v, n=n: getattr(L, n)(use_scale=n == "Attention")([q, v]), ("keras", "k2.h5"), batch=1)
+    net(g, "attention_concat", [A, B], lambda L, q, v: L.Attention(score_mode="concat")([q, v]), ("keras", "k2.h5"), batch=1)
     net(g, "attention_causal", [A, A], lambda L, q, v: L.Attention()([q, v], use_causal_mask=True), ("keras", "k2.h5"))
     net(g, "attention_scores", [A, B], lambda L, q, v: list(L.Attention()([q, v], return_attention_scores=True)), ("keras",))
     net(g, "multi_head_self", [A], lambda L, x: L.MultiHeadAttention(2, 3)(x, x), ALL)
@@ -415,13 +436,13 @@ def refused():
     seq(g, "custom", (4,), lambda L: [L.Dense(3), custom(L)], ALL, refused=True)
     seq(g, "custom_activation", (4,), lambda L: [L.Dense(3, activation=(my_activation if L is keras.layers else old_activation), name="d")], ("keras", "k2.h5"), refused=True)
     case(g, "stateful", lambda K, b: K.Sequential([K.Input(T, batch_size=1), K.layers.LSTM(4, stateful=True, name="memory")]), ("keras", "k2.h5"), refused=True)
-    seq(g, "masking", T, lambda L: [L.Masking(name="mask"), L.LSTM(4, name="reader")], ("keras", "k2.h5"), refused=True)
     seq(g, "mask_pool", (8,), lambda L: [L.Embedding(6, 5, mask_zero=True, name="words"), L.GlobalAveragePooling1D(name="mean")], ("keras", "k2.h5"), ints=6, refused=True)
-    seq(g, "mask_attention", (8,), lambda L: [L.Embedding(6, 5, mask_zero=True, name="words"), L.Bidirectional(L.GRU(3), name="both")], ("keras",), ints=6, refused=True)
+    net(g, "mask_attention", [(8,)], lambda L, x: (lambda e: L.Attention(name="look")([e, e]))(L.Embedding(6, 5, mask_zero=True, name="words")(x)), ("keras", "k2.h5"), ints=6, refused=True)
+    seq(g, "sparsemax", (4,), lambda L: [L.Activation("sparsemax", name="sparse")], refused=True)
     seq(g, "conv3d", (4, 4, 4, 2), lambda L: [L.Conv3D(2, 2, name="cube")], ("keras",), refused=True)
     seq(g, "conv_lstm", (3, 4, 4, 2), lambda L: [L.ConvLSTM2D(2, 2, name="weather")], ("keras",), refused=True)
     seq(g, "resizing_bicubic", (4, 4, 2), lambda L: [L.Resizing(7, 7, interpolation="bicubic", name="smooth")], ("keras",), refused=True)
-    seq(g, "batch_norm_axis", (4, 4, 2), lambda L: [L.UpSampling2D(2, interpolation="lanczos5", name="sharp")], ("keras",), refused=True)
+    seq(g, "up_sampling_lanczos", (4, 4, 2), lambda L: [L.UpSampling2D(2, interpolation="lanczos5", name="sharp")], ("keras",), refused=True)
     seq(g, "text_vectors", (4,), lambda L: [L.Hashing(5, name="hash")], ("keras",), refused=True, dtype="int32")
     seq(g, "unknown_time", (None, 3), lambda L: [L.Reshape((-1, 1), name="fold"), L.Dense(2)], ("keras",), refused=True)
 
@@ -434,7 +455,7 @@ def old_activation(x):
     return x * x
 
 
-for make in (convolutions, normalizations, windows, shapes, activations, merges, recurrent, attentions, refused):
+for make in (convolutions, normalizations, windows, shapes, activations, merges, recurrent, masked, attentions, refused):
     make()
 
 # ---- from a model to a case ----------------------------------------------------------------------------------------
@@ -545,7 +566,7 @@ def make(group):
         x = np.ascontiguousarray(x)
         return {"dtype": x.dtype.name, "shape": list(x.shape), "at": store(x.tobytes())}
 
-    for number, (name, build, formats, ints, is_refused) in enumerate(GROUPS[group]):
+    for number, (name, build, formats, ints, is_refused, zeros) in enumerate(GROUPS[group]):
         written, counts, found, own = [], [], [], {}
         for K, endings in ((keras, [f for f in formats if f in ("keras", "h5")]), (tf_keras, [f for f in formats if f not in ("keras", "h5")])):
             if not endings:
@@ -568,6 +589,8 @@ def make(group):
                 r = np.random.default_rng(number)
                 x = [r.integers(0, ints, [1, *i.shape[1:]]) if ints else r.standard_normal([1, *i.shape[1:]]) for i in model.inputs]
                 x = [v.astype(tf.as_dtype(i.dtype).as_numpy_dtype) for v, i in zip(x, model.inputs)]
+                for v in x if zeros else []:
+                    v[:, ::2] = 0
                 y = model(x if len(x) > 1 else x[0], training=False)
                 y = [np.asarray(v) for v in (y if isinstance(y, (list, tuple)) else [y])]
                 assert all(np.isfinite(v).all() for v in y), name

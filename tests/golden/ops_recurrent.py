@@ -3,6 +3,17 @@
     python ops_recurrent.py [OP ...]          needs ai-edge-litert 2.3.0 and numpy; writes ops_<op>.bin.gz beside itself
 
 The format and all that generators share: ops_common.py. What LiteRT refuses: refused_recurrent.json. State begins at zero.
+
+Not drawn, because LiteRT 2.3.0 computes something else than it says there; our engine computes what it says:
+
+| operator | case | what LiteRT does |
+|---|---|---|
+| all LSTM but basic | activation NONE | leaves the update gate as it was before its last product |
+| all LSTM but basic | more outputs than cells | projects in working memory that is too small |
+| BIDIRECTIONAL_SEQUENCE_LSTM | outputs merged, batch-major, several sequences | takes the state of another sequence |
+| BIDIRECTIONAL_SEQUENCE_RNN | auxiliary input of another width | steps through it by the width of the input |
+| BIDIRECTIONAL_SEQUENCE_RNN | backward direction reads the auxiliary input, batch-major | reads the main input |
+| BIDIRECTIONAL_SEQUENCE_RNN | hybrid, time-major | runs the sequence once for each of its steps, on the state it left |
 """
 
 from ops_common import *
@@ -61,18 +72,19 @@ def rnn(op, kind):
     return f"b{batch}_t{time}_n{n}_u{units}_major{major}_a{o.fusedActivationFunction}", op, options, o, inputs, T("float32", rows(x, units))
 
 
-def aux_of(x, kind):
-    """An auxiliary input: none, one with weights for both directions, or one (as wide as the input) that only the backward one reads."""
-    mode = pick("none", "both", "backward")
-    wide = size() if kind == "float32" and mode == "both" else x.shape[-1]
-    return mode, None if mode == "none" else feed(reals(rows(x, wide)))
+def aux_of(x, *modes):
+    """An auxiliary input: none, one with weights for both directions, or one that only the backward direction reads."""
+    mode = pick(*modes)
+    return mode, None if mode == "none" else feed(reals(x.shape))
 
 
 def bidirectional_rnn(op, kind):
     dtype, asymmetric = split(kind)
     n, units = size(), (size(), size())
     x, major, batch, time = sequence_input(n)
-    mode, aux = aux_of(x, kind)
+    if kind != "float32" and major:
+        major, batch, time = False, time, batch
+    mode, aux = aux_of(x, "both", "none", "backward" if major else "both")
     o = s.BidirectionalSequenceRNNOptionsT()
     o.timeMajor, o.mergeOutputs, o.asymmetricQuantizeInputs = major, bool(rng.random() < 0.5), asymmetric
     o.fusedActivationFunction = pick(*ACTS)
@@ -102,13 +114,13 @@ def gates(dtype, n, cells, outs, cifg, peephole, projection, norm=False):
 
 def clips(o):
     o.cellClip, o.projClip = float(pick(0.0, 0.0, 0.7)), float(pick(0.0, 0.0, 0.4))
-    o.fusedActivationFunction = pick(ACT.TANH, ACT.TANH, ACT.RELU, ACT.NONE)
+    o.fusedActivationFunction = pick(ACT.TANH, ACT.TANH, ACT.RELU, ACT.RELU6)
 
 
 def extents():
     cells = size()
     projection = bool(rng.random() < 0.4)
-    return size(), cells, size() if projection else cells, bool(rng.random() < 0.3), bool(rng.random() < 0.4), projection
+    return size(), cells, size(1, cells) if projection else cells, bool(rng.random() < 0.3), bool(rng.random() < 0.4), projection
 
 
 def lstm(op, kind):
@@ -151,15 +163,15 @@ def bidirectional_lstm(op, kind):
     dtype, asymmetric = split(kind)
     n = size()
     x, major, batch, time = sequence_input(n)
-    mode, aux = aux_of(x, kind)
+    mode, aux = aux_of(x, "none", "both", "backward")
     o = s.BidirectionalSequenceLSTMOptionsT()
     clips(o)
-    o.timeMajor, o.mergeOutputs, o.asymmetricQuantizeInputs = major, bool(rng.random() < 0.5), asymmetric
+    o.timeMajor, o.mergeOutputs, o.asymmetricQuantizeInputs = major, bool(rng.random() < 0.5) and (major or batch == 1), asymmetric
     inputs, states, more, names, outs = [x], [], [], [], []
     _, cells, *_ = extents()
     for d in range(2):
         _, _, _, cifg, peephole, projection = extents()
-        out = size() if projection else cells
+        out = size(1, cells) if projection else cells
         m = aux.shape[-1] if d and mode == "backward" else n
         inputs += gates(dtype, m, cells, out, cifg, peephole, projection)
         states += [state("float32", (batch, out)), state("float32", (batch, cells))]

@@ -5,5 +5,6 @@ mod fixture;
 mod flow;
 mod harness;
 mod layers;
+mod operators;
 mod soft;
 mod tensors;

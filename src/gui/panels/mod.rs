@@ -5,6 +5,7 @@ pub mod compare;
 pub mod jobs;
 pub mod layers;
 pub mod messages;
+pub mod operators;
 pub mod side;
 mod side_data;
 mod side_model;

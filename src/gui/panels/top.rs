@@ -4,7 +4,7 @@ use egui::{Frame, Margin, Panel, Ui, vec2};
 
 use super::super::{Context, fonts};
 use crate::gui::icons::Icon;
-use crate::gui::widgets::{icon_button, text};
+use crate::gui::widgets::{Button, icon_button, text};
 
 /// Shows the bar.
 pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
@@ -43,6 +43,12 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
                     let tooltip = format!("Show the window in the {} theme", next_name(next));
                     if icon_button(ui, icon, name, &tooltip).clicked() {
                         ui.ctx().set_theme(next);
+                    }
+                    let operators = ui
+                        .add(Button::bare("Operators"))
+                        .on_hover_text("What this version opens, runs and quantizes");
+                    if operators.clicked() {
+                        context.state.operators = Some(super::operators::State::new());
                     }
                 });
             });

@@ -35,6 +35,8 @@ pub(crate) struct Builder {
     pub one_sample: bool,
     /// The layer that is being lowered, by path.
     pub scope: String,
+    /// Calls of layers so far.
+    pub calls: usize,
     /// Keras' major version: a few functions changed between 2 and 3.
     pub keras: u32,
 }
@@ -53,6 +55,7 @@ impl Builder {
             masks: HashMap::new(),
             one_sample: false,
             scope: String::new(),
+            calls: 0,
             keras,
         }
     }

@@ -6,7 +6,9 @@ use super::builder::{Builder, Dim};
 use super::conv::take;
 use super::merge::{add, mul, sub};
 use super::normalization::axis;
-use super::ops::{binary, compare, div, same, select, softmax, split, transpose, unary};
+use super::ops::{
+    binary, cast, compare, div, reduce, same, select, softmax, split, transpose, unary,
+};
 use super::reshape::{product, reshape};
 use crate::error::Result;
 use crate::graph::{Activation, Binary, Comparison, Op, TensorId, Unary};
@@ -98,6 +100,11 @@ pub(super) fn of_name(b: &mut Builder, name: &str, x: TensorId) -> Result<Option
             let y = times(b, y, 0.25);
             let above = plus_clipped(b, x, -1.0, Activation::Relu);
             add(b, y, above)
+        }
+        "sparsemax" => {
+            return unsupported!(
+                "its activation is sparsemax, which is not known here; use softmax"
+            );
         }
         "sparse_sigmoid" => {
             let y = times(b, x, 0.5);

@@ -36,8 +36,48 @@ use crate::{malformed, unsupported};
 use builder::Builder;
 use call::{Arg, Call};
 
-/// Nodes a model may have: nested models that are called again and again must not unfold without end.
-const MAX_NODES: usize = 1_000_000;
+/// Calls and operators a model may unfold to: nested models that are called again and again must not do so without end.
+const MAX_STEPS: usize = 300_000;
+
+/// Layers of Keras that have no arm below; whatever is neither here nor there is the user's own.
+const NOT_YET: [&str; 36] = [
+    "AveragePooling3D",
+    "CategoryEncoding",
+    "Conv3D",
+    "Conv3DTranspose",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
+    "Cropping3D",
+    "CuDNNGRU",
+    "CuDNNLSTM",
+    "Discretization",
+    "EinsumDense",
+    "FeatureSpace",
+    "FlaxLayer",
+    "GlobalAveragePooling3D",
+    "GlobalMaxPooling3D",
+    "HashedCrossing",
+    "Hashing",
+    "IntegerLookup",
+    "JaxLayer",
+    "LocallyConnected1D",
+    "LocallyConnected2D",
+    "MaxPooling3D",
+    "MelSpectrogram",
+    "Pipeline",
+    "RandomCrop",
+    "RandomFourierFeatures",
+    "STFTSpectrogram",
+    "SpectralNormalization",
+    "StringLookup",
+    "TFSMLayer",
+    "TextVectorization",
+    "TorchModuleWrapper",
+    "UpSampling3D",
+    "ZeroPadding3D",
+    "ReversibleEmbedding",
+];
 
 /// Lowers the whole model; `keras` is the major version that wrote it.
 pub(super) fn graph(model: &Model, weights: Weights<'_>, keras: u32) -> Result<Graph> {
@@ -202,8 +242,9 @@ fn lower_model(
             })
             .map_err(|e| e.at(place(path, layer)))?;
         b.scope = outer;
-        if b.len() > MAX_NODES {
-            return unsupported!("This model unfolds to more than {MAX_NODES} operators");
+        b.calls += 1;
+        if b.len() + b.calls > MAX_STEPS {
+            return unsupported!("This model unfolds to more than {MAX_STEPS} calls and operators");
         }
         results.insert(step, made);
         for next in waiting.remove(&step).unwrap_or_default() {
@@ -452,7 +493,7 @@ fn lower_layer(
         "Lambda" => unsupported!(
             "it runs Python code that only TensorFlow can run; replace it by Keras' own layers, or export the model with TensorFlow's converter to .tflite"
         ),
-        _ if layer.is_builtin => unsupported!(
+        other if NOT_YET.contains(&other) => unsupported!(
             "this version cannot lower layers of this class yet; export the model with TensorFlow's converter to .tflite, or replace the layer"
         ),
         _ => unsupported!(

@@ -206,8 +206,11 @@ fn fused_activation(value: &Value) -> Option<Activation> {
 
 /// All outputs as one operator, if the runtime has it: LSTM with logistic gates whose memory nobody reads, and SimpleRNN.
 fn fused(b: &mut Builder, cell: &Cell, options: Options, x: TensorId) -> Result<Option<TensorId>> {
-    let Some(activation) = fused_activation(&cell.activation) else {
-        return Ok(None);
+    let activation = match fused_activation(&cell.activation) {
+        // The LSTM operator knows no missing activation.
+        Some(Activation::None) if cell.kind == Kind::Lstm => return Ok(None),
+        Some(activation) => activation,
+        None => return Ok(None),
     };
     let [Some(n), t, Some(inputs)] = line(b, x)? else {
         return Ok(None);

@@ -39,7 +39,7 @@ fn extents(shape: &[Dim], axes: &[usize]) -> Result<Vec<usize>> {
 }
 
 /// Weights along `axes` with extents of 1 between them, so that they fit a tensor of this rank.
-fn spread(axes: &[usize], extents: &[usize], rank: usize) -> Vec<usize> {
+fn spread_shape(axes: &[usize], extents: &[usize], rank: usize) -> Vec<usize> {
     let first = axes.first().copied().unwrap_or(0);
     let mut shape = vec![1; rank - first];
     for (&a, &n) in axes.iter().zip(extents) {
@@ -103,7 +103,7 @@ pub(super) fn layer(
         weights,
         y,
         &stored,
-        &spread(&axes, &stored, shape.len()),
+        &spread_shape(&axes, &stored, shape.len()),
     )
 }
 
@@ -124,7 +124,7 @@ pub(super) fn rms(
     let y = mul(b, x, y);
     let mut arrays = weights.arrays(&[])?.into_iter();
     let scale = take(&mut arrays, "scale", &stored)?;
-    let scale = b.f32s("scale", &spread(&axes, &stored, shape.len()), &scale);
+    let scale = b.f32s("scale", &spread_shape(&axes, &stored, shape.len()), &scale);
     Ok(mul(b, y, scale))
 }
 
@@ -168,7 +168,14 @@ pub(super) fn group(
         reshape(b, y, shape)?
     };
     let stored = [channels];
-    scale_center(b, c, weights, y, &stored, &spread(&[along], &stored, rank))
+    scale_center(
+        b,
+        c,
+        weights,
+        y,
+        &stored,
+        &spread_shape(&[along], &stored, rank),
+    )
 }
 
 /// UnitNormalization: x / max(√Σx², 1e-6) over some axes.

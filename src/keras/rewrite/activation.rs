@@ -34,6 +34,7 @@ pub(super) fn fused(op: &mut Op) -> Option<&mut Activation> {
         Op::Conv2d(o) => Some(&mut o.activation),
         Op::DepthwiseConv2d(o) => Some(&mut o.activation),
         Op::FullyConnected(o) => Some(&mut o.activation),
+        Op::TransposeConv(o) => Some(&mut o.activation),
         Op::Add { activation, .. } | Op::Sub { activation, .. } => Some(activation),
         Op::Mul { activation } | Op::Div { activation } => Some(activation),
         _ => None,

@@ -109,6 +109,8 @@ fn identity(net: &mut Net, i: usize) -> bool {
 struct Weighted {
     kernel: TensorId,
     bias: Option<TensorId>,
+    /// The node's input that is the bias.
+    bias_slot: usize,
     shape: Vec<usize>,
     data: Vec<f32>,
     /// The kernel's axis of output channels.
@@ -120,7 +122,12 @@ fn weighted(net: &Net, node: &Node) -> Option<Weighted> {
     let outputs_last = match &node.op {
         Op::Conv2d(_) | Op::FullyConnected(_) => false,
         Op::DepthwiseConv2d(_) => true,
+        Op::TransposeConv(_) => false,
         _ => return None,
+    };
+    let bias_slot = match node.op {
+        Op::TransposeConv(_) => 3,
+        _ => 2,
     };
     let kernel = node.input(1)?;
     let (shape, data) = net.constant(kernel)?;
@@ -129,7 +136,7 @@ fn weighted(net: &Net, node: &Node) -> Option<Weighted> {
     } else {
         shape.first()
     })?;
-    let bias = node.input(2);
+    let bias = node.input(bias_slot);
     if let Some(bias) = bias {
         // A bias that is not constant cannot take part.
         net.constant(bias)?;
@@ -137,6 +144,7 @@ fn weighted(net: &Net, node: &Node) -> Option<Weighted> {
     Some(Weighted {
         kernel,
         bias,
+        bias_slot,
         shape: shape.to_vec(),
         data,
         outputs_last,
@@ -156,7 +164,7 @@ impl Weighted {
         if let Some(bias) = bias {
             let like = self.bias.unwrap_or(self.kernel);
             let id = net.add_constant(like, vec![self.outputs], &bias);
-            net.set_input(i, 2, id);
+            net.set_input(i, self.bias_slot, id);
         }
     }
 }

@@ -7,12 +7,14 @@ mod hard_swish;
 mod net;
 mod pad;
 mod reshape;
+mod twins;
 
 use crate::graph::{Graph, Subgraph};
 
 /// Every rewrite, in the order in which they help each other.
 pub(super) fn simplify(graph: Graph) -> Graph {
-    let steps: [fn(Subgraph) -> Subgraph; 5] = [
+    let steps: [fn(Subgraph) -> Subgraph; 6] = [
+        twins::merge,
         hard_swish::recognise,
         reshape::merge,
         affine::fold,

@@ -104,12 +104,32 @@ impl Net {
     pub fn add_constant(&mut self, like: TensorId, shape: Vec<usize>, data: &[f32]) -> TensorId {
         let name = self.tensor(like).name.clone();
         let bytes = bytemuck::cast_slice::<f32, u8>(data).to_vec();
-        let tensor = Tensor::constant(name, DType::Float32, shape, bytes);
+        self.push(Tensor::constant(name, DType::Float32, shape, bytes))
+    }
+
+    /// A new shape for RESHAPE, named after `like`.
+    pub fn add_shape(&mut self, like: TensorId, extents: &[i32]) -> TensorId {
+        let bytes = bytemuck::cast_slice::<i32, u8>(extents).to_vec();
+        let name = self.tensor(like).name.clone();
+        self.push(Tensor::constant(
+            name,
+            DType::Int32,
+            vec![extents.len()],
+            bytes,
+        ))
+    }
+
+    fn push(&mut self, tensor: Tensor) -> TensorId {
         self.subgraph.tensors.push(tensor);
         self.producers.push(None);
         self.uses.push(0);
         self.readers.push(vec![]);
         self.subgraph.tensors.len() - 1
+    }
+
+    /// Declares another shape of a computed tensor.
+    pub fn set_shape(&mut self, id: TensorId, shape: Vec<usize>) {
+        self.subgraph.tensors[id].shape = shape;
     }
 
     /// Sets input `slot` of node `i`.

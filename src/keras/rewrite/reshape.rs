@@ -12,6 +12,47 @@ pub(super) fn merge(subgraph: Subgraph) -> Subgraph {
     net.finish()
 }
 
+/// RESHAPE, dense layer, RESHAPE that takes only its rows apart: the dense layer keeps more axes, and the second goes.
+fn rows(net: &mut Net, i: usize) -> Option<()> {
+    let &[out] = net.node(i)?.outputs.as_slice() else {
+        return None;
+    };
+    let (dense, node) = net.sole_producer(net.node(i)?.input(0)?)?;
+    let Op::FullyConnected(_) = node.op else {
+        return None;
+    };
+    let x = node.input(0)?;
+    let (first, before) = net.sole_producer(x)?;
+    let Op::Reshape { .. } = before.op else {
+        return None;
+    };
+    let (units, rows) = net.tensor(out).shape.split_last()?;
+    let (features, flat) = net.tensor(x).shape.split_last()?;
+    let known = |id| net.tensor(id).shape_signature.is_none();
+    let same = rows.iter().try_fold(1usize, |n, &d| n.checked_mul(d)) == flat.first().copied();
+    let last = net.tensor(node.outputs.first().copied()?).shape.last() == Some(units);
+    if flat.len() != 1 || !same || !last || !known(out) || !known(x) {
+        return None;
+    }
+    let mut shape = rows.to_vec();
+    shape.push(*features);
+    let extents: Option<Vec<i32>> = shape.iter().map(|&d| i32::try_from(d).ok()).collect();
+    let extents = extents?;
+    let target = net.add_shape(x, &extents);
+    net.set_input(first, 1, target);
+    net.set_shape(x, shape);
+    if let Some(node) = net.nodes[first].as_mut() {
+        node.op = Op::Reshape {
+            new_shape: Some(extents),
+        };
+    }
+    if let Some(Op::FullyConnected(o)) = net.nodes[dense].as_mut().map(|n| &mut n.op) {
+        o.keep_num_dims = true;
+    }
+    net.absorb(dense, i);
+    Some(())
+}
+
 /// One merge at node `i`.
 fn one(net: &mut Net, i: usize) -> Option<()> {
     let node = net.node(i)?;
@@ -21,6 +62,9 @@ fn one(net: &mut Net, i: usize) -> Option<()> {
     };
     match node.op {
         Op::Reshape { .. } => {
+            if rows(net, i).is_some() {
+                return None;
+            }
             if net.same_shape(x, out) && net.bypass(i, x) {
                 return Some(());
             }

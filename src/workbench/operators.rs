@@ -1,0 +1,30 @@
+//! The table of operators: what this version does with each builtin operator of the format.
+
+use crate::engine::{self, Runs};
+use crate::quantize::{self, Support};
+use crate::tflite;
+
+/// One operator of the format. Every one opens: what is not understood is kept and written back as it was.
+#[derive(Debug, Clone)]
+pub struct OperatorRow {
+    /// Upper-case name as in the format.
+    pub name: String,
+    /// Types in which it runs.
+    pub runs: Runs,
+    /// Modes in which it is quantized, or why not.
+    pub quantized: Support,
+}
+
+/// All builtin operators in the order of their names.
+pub fn operator_table() -> Vec<OperatorRow> {
+    let mut rows: Vec<_> = tflite::builtin_operators()
+        .iter()
+        .map(|op| OperatorRow {
+            name: op.name().to_owned(),
+            runs: engine::runs(op),
+            quantized: quantize::support(op),
+        })
+        .collect();
+    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    rows
+}
