@@ -283,7 +283,14 @@ fn operands_that_do_not_fit_are_refused_in_words() {
             1,
             "fewer than 2 axes",
         ),
-        (turned, image, &[&[1, 9, 9, 1]], &[1, 0, 0], 1, "input of 9×9"),
+        (
+            turned,
+            image,
+            &[&[1, 9, 9, 1]],
+            &[1, 0, 0],
+            1,
+            "input of 9×9",
+        ),
         (Op::TopKV2, four, &[&[5]], &[0, 1], 2, "5 largest of 4"),
     ] {
         let name = op.name().to_owned();
