@@ -4,6 +4,9 @@ use crate::golden_replay::golden;
 
 golden!(
     transpose_conv,
+    conv_2d_uint8,
+    depthwise_conv_2d_uint8,
+    fully_connected_uint8,
     conv_3d,
     conv_3d_transpose,
     batch_matmul,

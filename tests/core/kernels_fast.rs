@@ -5,7 +5,7 @@ use zeropoint::kernels::reference::conv::{
     Hybrid, Quantized, conv2d_f32, conv2d_hybrid, conv2d_i8, conv2d_i16,
 };
 use zeropoint::kernels::reference::fully_connected::{
-    WeightScales, clamp_f32, fully_connected_hybrid, fully_connected_i8, fully_connected_i16,
+    WeightScales, clamp_f32, fully_connected_hybrid, fully_connected_i16, fully_connected_int,
 };
 use zeropoint::kernels::{
     Conv2dShape, ConvF32, ConvHybrid, ConvI8, ConvI16, Isa, Scratch, fully_connected_shape,
@@ -387,7 +387,7 @@ fn fully_connected_rescales_in_float64() {
                 .map(|_| random.below(60_000) as i32 - 30_000)
                 .collect();
             let mut want = vec![0; rows * n];
-            fully_connected_i8(k, &input, &weights, 0, Some(&bias), &q, &mut want);
+            fully_connected_int(k, &input, &weights, 0, Some(&bias), &q, &mut want);
             let s = fully_connected_shape(rows, k, n);
             for isa in Isa::available() {
                 let fc = ConvI8::new(isa, s, &weights, Some(&bias), &q).unwrap();

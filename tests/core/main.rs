@@ -12,6 +12,7 @@ mod engine_golden_elementwise;
 mod engine_golden_layout;
 mod engine_golden_recurrent;
 mod engine_golden_windows;
+mod engine_layout_errors;
 mod engine_run;
 mod entry;
 mod evaluate_demo;

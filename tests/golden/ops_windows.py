@@ -8,6 +8,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as s
 
 import ops_common as c
+import ops_make as m
 from ops_common import CLIPS, OP, T, const, dims, feed, ints, moved, of, pick, quantized, reals, zero
 from ops_layout import case, number, yes
 
@@ -58,6 +59,38 @@ def transpose_conv(kind):
     return case(name, OP.TRANSPOSE_CONV, o, [size, filt, x] + [bias] * with_bias, y)
 
 
+def old_convolution(depthwise):
+    """The uint8 quantization of old files: one scale and a zero point for the filter."""
+    def draw(_):
+        o = s.DepthwiseConv2DOptionsT() if depthwise else s.Conv2DOptionsT()
+        m.geometry(o)
+        b, (kh, kw), (h, w) = number(1, 2), dims(2, 1, 3), dims(2, 8, 9)
+        in_c, out_c = number(1, 5), number(1, 5)
+        if depthwise:
+            o.depthMultiplier = number(1, 2)
+            out_c = in_c * o.depthMultiplier
+        x = quantized("uint8", (b, h, w, in_c))
+        filt = const(ints("uint8", (1, kh, kw, out_c) if depthwise else (out_c, kh, kw, in_c)), scale=c.scale(-9, -6), zero=zero("uint8"))
+        spread, fill = spread_of("uint8", kh * kw * (1 if depthwise else in_c))
+        bias = const(c.rng.integers(-int(spread), int(spread) + 1, out_c).astype(np.int32), scale=x.scale * filt.scale)
+        y = T("uint8", (b, *m.conv_out(o, h, w, kh, kw), out_c), scale=np.float32(x.scale * filt.scale * spread / fill), zero=zero("uint8"))
+        name = f"{x.shape}_{filt.shape}_s{o.strideH}{o.strideW}_d{o.dilationHFactor}{o.dilationWFactor}_p{o.padding}_a{o.fusedActivationFunction}"
+        return case(name, OP.DEPTHWISE_CONV_2D if depthwise else OP.CONV_2D, o, [x, filt, bias], y)
+    return draw
+
+
+def old_fully_connected(_):
+    o = s.FullyConnectedOptionsT()
+    o.fusedActivationFunction = pick(*CLIPS)
+    rows, depth, units = number(1, 4), number(1, 30), number(1, 9)
+    x = quantized("uint8", (rows, depth))
+    w = const(ints("uint8", (units, depth)), scale=c.scale(-9, -6), zero=zero("uint8"))
+    spread, fill = spread_of("uint8", depth)
+    bias = const(c.rng.integers(-int(spread), int(spread) + 1, units).astype(np.int32), scale=x.scale * w.scale)
+    y = T("uint8", (rows, units), scale=np.float32(x.scale * w.scale * spread / fill), zero=zero("uint8"))
+    return case(f"{x.shape}_{units}_a{o.fusedActivationFunction}", OP.FULLY_CONNECTED, o, [x, w] + [bias] * yes(0.7), y)
+
+
 def conv_3d(_):
     o = s.Conv3DOptionsT()
     o.padding, o.fusedActivationFunction = same_or_valid(), pick(*CLIPS)
@@ -95,10 +128,10 @@ def batch_matmul(kind):
         batch = tuple(1 if i else d for i, d in enumerate(batch))
     thin = tuple(1 if yes(0.3) else d for d in batch)[number(0, len(batch)) if yes(0.3) and batch else 0:]
     left, right = pick((batch, batch), (thin, batch), (batch, thin))
-    m, k, n = number(1, 6), number(1, 12), number(1, 6)
-    a = left + ((k, m) if o.adjX else (m, k))
+    rows, k, n = number(1, 6), number(1, 12), number(1, 6)
+    a = left + ((k, rows) if o.adjX else (rows, k))
     b = right + ((n, k) if o.adjY else (k, n))
-    out = tuple(np.broadcast_shapes(left, right)) + (m, n)
+    out = tuple(np.broadcast_shapes(left, right)) + (rows, n)
     name = f"{a}_{b}_{int(o.adjX)}{int(o.adjY)}"
     if kind.startswith("float32"):
         return case(name, OP.BATCH_MATMUL, o, [feed(reals(a)), (const if kind == "float32_const" else feed)(reals(b))], T("float32", out))
@@ -207,17 +240,20 @@ def build(op, version, options_type, options, inputs, output):
     """As in ops_common; tensors may carry `sparsity`."""
     model, fed = plain_build(op, version, options_type, options, inputs, output)
     if any(hasattr(t, "sparsity") for t in inputs if t is not None):
-        m = s.ModelT.InitFromPackedBuf(model, 0)
-        for x, t in zip(m.subgraphs[0].tensors, inputs):
+        unpacked = s.ModelT.InitFromPackedBuf(model, 0)
+        for x, t in zip(unpacked.subgraphs[0].tensors, inputs):
             x.sparsity = getattr(t, "sparsity", None)
         b = flatbuffers.Builder(1024)
-        b.Finish(m.Pack(b), b"TFL3")
+        b.Finish(unpacked.Pack(b), b"TFL3")
         model = bytes(b.Output())
     return model, fed
 
 
 OPERATORS = {
     "transpose_conv": of(transpose_conv, "float32", "int8", "uint8", "int16", "int16_bias32", "hybrid", "hybrid_channel"),
+    "conv_2d_uint8": of(old_convolution(False), "uint8"),
+    "depthwise_conv_2d_uint8": of(old_convolution(True), "uint8"),
+    "fully_connected_uint8": of(old_fully_connected, "uint8"),
     "conv_3d": of(conv_3d, "float32"),
     "conv_3d_transpose": of(conv_3d_transpose, "float32"),
     "batch_matmul": of(batch_matmul, "float32", "float32_const", "int8", "int8_const", "int8_to_int32", "int16", "int16_int8", "hybrid", "hybrid_asym", "hybrid_channel", "hybrid_asym_channel"),

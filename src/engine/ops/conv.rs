@@ -58,6 +58,7 @@ fn build(
         (DType::Float32, DType::Float32) => float(cx, c),
         (DType::Float32, DType::Int8) => hybrid(cx, c),
         (DType::Int8, DType::Int8) => int8(cx, c),
+        (DType::UInt8, DType::UInt8) => uint8(cx, c),
         (DType::Int16, DType::Int8) => int16(cx, c),
         (input, filter) => cx.no_kernel(format_args!("{input} input with a {filter} filter")),
     }
@@ -245,6 +246,33 @@ fn hybrid(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
             clamp,
             typed_mut(out),
         );
+    })
+}
+
+/// The quantization of old files: one scale and a zero point for the filter.
+fn uint8(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
+    c.bias.iter().try_for_each(|b| b.expect(DType::Int32))?;
+    let (input_scale, input_zero_point) = c.input.quantization()?;
+    let (filter_scale, filter_zero_point) = c.filter.quantization()?;
+    let (output_scale, output_zero_point) = cx.output_quantization()?;
+    let product = input_scale * filter_scale;
+    let factor = multiplier(f64::from(product) / f64::from(output_scale))?;
+    let (shape, kind) = (c.shape, c.kind);
+    let rescale = vec![Rescale::Fixed(factor); shape.out_c];
+    let clamp = cx.output_clamp(c.activation)?;
+    Built::kernel(c.out_shape, move |io, out| {
+        let q = Quantized {
+            input_zero_point,
+            output_zero_point,
+            rescale: &rescale,
+            clamp,
+        };
+        let kernel = match kind {
+            Kind::Full => conv::conv2d_u8,
+            Kind::Depthwise => conv::depthwise_u8,
+        };
+        let (input, filter, bias) = (io.get(0), io.get(1), io.optional(2));
+        kernel(&shape, input, filter, filter_zero_point, bias, &q, out);
     })
 }
 

@@ -3,14 +3,14 @@
 use super::conv::{OwnedBias, constant_or_absent, expect_symmetric};
 use super::packed;
 use crate::engine::buffer::typed_mut;
-use crate::engine::node::{Built, NodeCx, Operand, clamp_f32};
+use crate::engine::node::{Built, NodeCx, Operand, clamp_f32, multiplier};
 use crate::error::Result;
 use crate::graph::{DType, FullyConnected};
 use crate::kernels::fixed_point::Rescale;
 use crate::kernels::reference::conv::Quantized;
 use crate::kernels::reference::fully_connected::{
     WeightScales, clamp_f32 as clamp_all, fully_connected_f32, fully_connected_hybrid,
-    fully_connected_i8, fully_connected_i16,
+    fully_connected_i16, fully_connected_int,
 };
 use crate::kernels::{Conv2dShape, ConvF32, ConvHybrid, ConvI8, ConvI16, fully_connected_shape};
 use crate::{malformed, unsupported};
@@ -35,6 +35,7 @@ pub(super) fn build(cx: &NodeCx<'_>, o: &FullyConnected) -> Result<Built> {
         (DType::Float32, DType::Float32) => float(cx, o, p),
         (DType::Float32, DType::Int8) => hybrid(cx, o, p),
         (DType::Int8, DType::Int8) => int8(cx, o, p),
+        (DType::UInt8, DType::UInt8) => uint8(cx, o, p),
         (DType::Int16, DType::Int8) => int16(cx, o, p),
         (input, weights) => cx.no_kernel(format_args!("{input} input with {weights} weights")),
     }
@@ -146,6 +147,28 @@ fn rescale(p: &Product<'_>, output_scale: f32) -> Result<Vec<Rescale>> {
     Ok(scales.iter().map(|w| Rescale::Real(factor(w))).collect())
 }
 
+/// The quantization of old files: weights with a zero point, rescaled in fixed point.
+fn uint8(cx: &NodeCx<'_>, o: &FullyConnected, p: Product<'_>) -> Result<Built> {
+    p.bias.iter().try_for_each(|b| b.expect(DType::Int32))?;
+    let input_zero_point = p.input.quantization()?.1;
+    let (weight_scale, weight_zero_point) = p.weights.quantization()?;
+    let (output_scale, output_zero_point) = cx.output_quantization()?;
+    let product = p.input.quantization()?.0 * weight_scale;
+    let factor = multiplier(f64::from(product) / f64::from(output_scale))?;
+    let rescale = vec![Rescale::Fixed(factor); p.channels];
+    let (clamp, depth) = (cx.output_clamp(o.activation)?, p.depth);
+    Built::kernel(p.out_shape, move |io, out| {
+        let q = Quantized {
+            input_zero_point,
+            output_zero_point,
+            rescale: &rescale,
+            clamp,
+        };
+        let (input, weights, bias) = (io.get::<u8>(0), io.get(1), io.optional(2));
+        fully_connected_int(depth, input, weights, weight_zero_point, bias, &q, out);
+    })
+}
+
 fn int8(cx: &NodeCx<'_>, o: &FullyConnected, p: Product<'_>) -> Result<Built> {
     let (output_scale, output_zero_point) = cx.output_quantization()?;
     let input_zero_point = p.input.quantization()?.1;
@@ -173,7 +196,7 @@ fn int8(cx: &NodeCx<'_>, o: &FullyConnected, p: Product<'_>) -> Result<Built> {
             clamp,
         };
         let (input, weights, bias) = (io.get(0), io.get(1), io.optional(2));
-        fully_connected_i8(
+        fully_connected_int::<i8>(
             depth,
             input,
             weights,

@@ -119,7 +119,7 @@ counted!(i32, i64);
 impl Counted for f32 {
     fn count(start: Self, limit: Self, step: Self) -> Option<usize> {
         let steps = ((limit - start) / step).ceil();
-        (steps >= 0.0 && steps < 9e15).then_some(steps as usize)
+        (0.0..9e15).contains(&steps).then_some(steps as usize)
     }
     fn next(self, step: Self) -> Self {
         self + step

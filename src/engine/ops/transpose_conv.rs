@@ -329,12 +329,11 @@ fn int8(cx: &NodeCx<'_>, o: &TransposeConv, c: Checked<'_>) -> Result<Built> {
 
 fn uint8(cx: &NodeCx<'_>, o: &TransposeConv, c: Checked<'_>) -> Result<Built> {
     c.bias_of(DType::Int32)?;
-    if !c.filter.is_per_tensor() {
-        return cx.no_kernel("a uint8 filter with several scales");
-    }
     let s = c.shape;
-    let rescale = fixed(c.factors(cx)?, multiplier)?;
-    let filter_zero_point = c.filter.weight_zero_point()?;
+    let (filter_scale, filter_zero_point) = c.filter.quantization()?;
+    let product = c.input.quantization()?.0 * filter_scale;
+    let factor = f64::from(product) / f64::from(cx.output_quantization()?.0);
+    let rescale = fixed(vec![factor; s.out_c], multiplier)?;
     let zero_points = (c.input.quantization()?.1, cx.output_quantization()?.1);
     let clamp = cx.output_clamp(o.activation)?;
     Built::kernel(c.out_shape(), move |io, out| {

@@ -188,6 +188,15 @@ impl Quantized<'_> {
     }
 
     #[inline]
+    fn mac_u8(&self, acc: i32, a: u8, w: u8, filter_zero_point: i32) -> i32 {
+        let (a, w) = (
+            i32::from(a) - self.input_zero_point,
+            i32::from(w) - filter_zero_point,
+        );
+        acc.wrapping_add(a * w)
+    }
+
+    #[inline]
     pub(super) fn mac_i32(&self, acc: i32, a: impl QuantInt, w: i8) -> i32 {
         acc.wrapping_add((a.to_i32() - self.input_zero_point).wrapping_mul(w.into()))
     }
@@ -211,6 +220,36 @@ pub fn conv2d_i8(
         |acc, _, c| q.finish_i32(acc, bias, c),
         out,
     );
+}
+
+/// uint8 convolution of old files: the filter has a zero point too.
+pub fn conv2d_u8(
+    s: &Conv2dShape,
+    input: &[u8],
+    filter: &[u8],
+    filter_zero_point: i32,
+    bias: Option<&[i32]>,
+    q: &Quantized<'_>,
+    out: &mut [u8],
+) {
+    let mac = |acc, a, w, _: usize| q.mac_u8(acc, a, w, filter_zero_point);
+    let finish = |acc, _, c| q.finish_i32(acc, bias, c);
+    convolve(s, input, filter, mac, finish, out);
+}
+
+/// uint8 depthwise convolution of old files.
+pub fn depthwise_u8(
+    s: &Conv2dShape,
+    input: &[u8],
+    filter: &[u8],
+    filter_zero_point: i32,
+    bias: Option<&[i32]>,
+    q: &Quantized<'_>,
+    out: &mut [u8],
+) {
+    let mac = |acc, a, w, _: usize| q.mac_u8(acc, a, w, filter_zero_point);
+    let finish = |acc, _, c| q.finish_i32(acc, bias, c);
+    convolve_depthwise(s, input, filter, mac, finish, out);
 }
 
 /// int8 depthwise convolution.

@@ -4,7 +4,7 @@
 //! `EvalHybridDense`. Unlike convolution it rescales in float64 ([`Rescale::Real`](crate::kernels::fixed_point::Rescale)).
 
 use super::conv::{Quantized, WideBias};
-use crate::kernels::quantize::{quantize_row_asymmetric, quantize_row_symmetric};
+use crate::kernels::quantize::{QuantInt, quantize_row_asymmetric, quantize_row_symmetric};
 
 /// Float product of each row of `input` (`depth` elements) with each row of `weights`.
 pub fn fully_connected_f32(
@@ -39,20 +39,20 @@ fn rows<A, W, O>(
     }
 }
 
-/// int8 product. `weight_zero_point` is 0 but for old per-tensor files.
-pub fn fully_connected_i8(
+/// int8 or uint8 product. `weight_zero_point` is 0 but for old per-tensor files.
+pub fn fully_connected_int<T: QuantInt>(
     depth: usize,
-    input: &[i8],
-    weights: &[i8],
+    input: &[T],
+    weights: &[T],
     weight_zero_point: i32,
     bias: Option<&[i32]>,
     q: &Quantized<'_>,
-    out: &mut [i8],
+    out: &mut [T],
 ) {
     rows(depth, input, weights, out, |x, w, c| {
         let acc = x.iter().zip(w).fold(0i32, |acc, (&a, &w)| {
-            let a = i32::from(a) - q.input_zero_point;
-            acc.wrapping_add(a.wrapping_mul(i32::from(w) - weight_zero_point))
+            let a = a.to_i32() - q.input_zero_point;
+            acc.wrapping_add(a.wrapping_mul(w.to_i32() - weight_zero_point))
         });
         q.finish_i32(acc, bias, c)
     });

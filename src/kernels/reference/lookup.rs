@@ -47,8 +47,9 @@ impl Gather {
         for batch in 0..self.batches {
             for outer in 0..self.outer {
                 let first = (batch * self.outer + outer) * self.extent;
-                for i in batch * self.count..(batch + 1) * self.count {
-                    let from = (first + within(indices[i], self.extent, i)?) * self.run;
+                let places = indices.iter().enumerate().skip(batch * self.count);
+                for (i, &index) in places.take(self.count) {
+                    let from = (first + within(index, self.extent, i)?) * self.run;
                     if let Some(out) = out.next() {
                         out.copy_from_slice(&params[from..from + self.run]);
                     }
