@@ -16,12 +16,17 @@ pub(super) struct Buffer {
 impl Buffer {
     /// `bytes` zeros; fails if the machine has no room for them.
     pub fn zeros(bytes: usize) -> Result<Self> {
-        let mut words = Vec::new();
         let count = bytes.div_ceil(8);
-        if words.try_reserve_exact(count).is_err() {
+        let mut probe = Vec::<u64>::new();
+        if std::hint::black_box(&mut probe)
+            .try_reserve_exact(count)
+            .is_err()
+        {
             return crate::invalid!("There is no memory for a tensor of {bytes} bytes");
         }
-        words.resize(count, 0);
+        drop(probe);
+        // Zeroed in one piece, memory costs nothing until it is touched.
+        let words = vec![0; count];
         Ok(Self { words, bytes })
     }
 

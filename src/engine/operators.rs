@@ -167,7 +167,10 @@ pub fn runs(op: &Op) -> Runs {
         | Op::UnidirectionalSequenceRnn(_)
         | Op::UnsortedSegment(_)
         | Op::VarHandle { .. }
-        | Op::While { .. } => FLOAT,
+        | Op::While { .. }
+        | Op::ComplexAbs
+        | Op::Imag
+        | Op::Real => FLOAT,
         Op::ArgMax { .. }
         | Op::ArgMin { .. }
         | Op::Binary(Binary::SquaredDifference)
@@ -186,15 +189,12 @@ pub fn runs(op: &Op) -> Runs {
         | Op::Unary(Unary::ReluN1To1)
         | Op::Where => FLOAT_INT8,
         Op::ReverseSequence { .. } => FLOAT_INT16,
-        Op::ComplexAbs
-        | Op::Hashtable(_)
+        Op::Hashtable(_)
         | Op::HashtableFind
         | Op::HashtableImport
         | Op::HashtableSize
-        | Op::Imag
         | Op::NonMaxSuppressionV4
         | Op::NonMaxSuppressionV5
-        | Op::Real
         | Op::Rfft2d
         | Op::Other(_)
         | Op::Custom(_) => NONE,

@@ -145,6 +145,9 @@ pub fn batchable(graph: &Graph, subgraph: usize) -> bool {
     }
 }
 
+/// Most bytes that a node which reads next to nothing may make of constants while preparing.
+const FOLD_LIMIT: usize = 1 << 22;
+
 /// Where a tensor comes from, before slots are given out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
@@ -308,7 +311,11 @@ impl<'a> Plan<'a> {
         }
         let states = self.states(node, &built)?;
         let is_known = |&id: &TensorId| self.known.get(id).is_some_and(Option::is_some);
-        let fold = built.pure && inputs.iter().flatten().all(is_known);
+        // What grows far beyond its inputs is computed while running: preparing stays quick whatever a small file asks for.
+        let read = |&id: &TensorId| self.known.get(id)?.as_ref().map(|b| b.bytes().len());
+        let read: usize = inputs.iter().flatten().filter_map(read).sum();
+        let grows = sizes.iter().sum::<usize>() > FOLD_LIMIT.max(read.saturating_mul(16));
+        let fold = built.pure && !grows && inputs.iter().flatten().all(is_known);
         let is_empty = built.pure && sizes.iter().all(|&bytes| bytes == 0);
         let mut kernel = None;
         match built.action {
@@ -494,8 +501,9 @@ impl<'a> Plan<'a> {
         }
         for (i, step) in self.steps.iter().enumerate() {
             if let Some((_, first)) = step.kernel {
-                for result in first..first + step.outputs.len() {
-                    slot_of[result] = take_slot(&mut slots, &mut free, self.results[result].bytes);
+                let own = first..first + step.outputs.len();
+                for (slot, result) in slot_of[own.clone()].iter_mut().zip(&self.results[own]) {
+                    *slot = take_slot(&mut slots, &mut free, result.bytes);
                 }
             }
             free.extend(done_at[i].iter().map(|&result| slot_of[result]));

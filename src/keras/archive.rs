@@ -20,6 +20,8 @@ pub(super) struct Archive {
     pub config: String,
     /// `model.weights.h5`.
     pub weights: Bytes,
+    /// Keras' major version as `metadata.json` states it, 3 if it does not.
+    pub keras: u32,
 }
 
 /// Unpacks both parts.
@@ -64,9 +66,17 @@ pub(super) fn open(bytes: Bytes) -> Result<Archive> {
     // Keras stores the weights without compression; a few times more is room enough for those who repack.
     let most = length.saturating_mul(16).saturating_add(1 << 24);
     let weights = unpack(&mut zip, "model.weights.h5", most)?;
+    // What it says there only chooses between definitions of a few functions: damage is no reason to refuse the file.
+    let metadata = unpack(&mut zip, "metadata.json", 1 << 16).ok();
+    let metadata = metadata.and_then(|m| serde_json::from_slice::<serde_json::Value>(&m).ok());
+    let version = metadata
+        .as_ref()
+        .and_then(|m| m.get("keras_version")?.as_str());
+    let major = version.and_then(|v| v.split('.').next()?.parse().ok());
     Ok(Archive {
         config,
         weights: weights.into(),
+        keras: major.unwrap_or(3),
     })
 }
 

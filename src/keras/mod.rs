@@ -67,7 +67,7 @@ pub fn read(bytes: Bytes) -> Result<Graph> {
         Some(Container::Archive) => {
             let archive = archive::open(bytes)?;
             let model = config::read(&archive.config)?;
-            (model, Hdf5::open(archive.weights)?, 3)
+            (model, Hdf5::open(archive.weights)?, archive.keras)
         }
         None => return malformed!("This is no Keras file: it is neither HDF5 nor a zip archive"),
     };

@@ -4,7 +4,7 @@ use super::params::{asymmetric_int8, symmetric_int8, symmetric_int16};
 use super::plan::Reason;
 use super::rules::{Output, Rule, Width, Work};
 use crate::calibrate::Range;
-use crate::graph::{DType, Node, Quantization, Subgraph, TensorId};
+use crate::graph::{DType, Node, Op, Quantization, Subgraph, TensorId, Unary};
 
 /// Parameters of one activation, and why.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +61,10 @@ pub fn decide(
             }
         }
     }
+    let scaled = match width {
+        Width::Int8 => wide.clone(),
+        Width::Int16 => with_table_ends(main, rules, &groups, &wide),
+    };
     // The tensor that a group's range comes from: the first as wide as the group.
     let mut sources: Vec<Option<TensorId>> = vec![None; main.tensors.len()];
     for (id, range) in ranges.iter().enumerate() {
@@ -89,9 +93,13 @@ pub fn decide(
                 });
             }
             let Range { min, max } = wide[root]?;
+            let Range {
+                min: low,
+                max: high,
+            } = scaled[root]?;
             let quantization = match (groups.zero_at_zero[root], width) {
-                (true, Width::Int8) => Quantization::per_tensor(symmetric_int8(min, max), 0),
-                _ => from_range(min, max, width),
+                (true, Width::Int8) => Quantization::per_tensor(symmetric_int8(low, high), 0),
+                _ => from_range(low, high, width),
             };
             Some(Activation {
                 quantization,
@@ -105,6 +113,58 @@ pub fn decide(
 pub fn real_outputs<'a>(main: &'a Subgraph, node: &'a Node) -> impl Iterator<Item = TensorId> + 'a {
     let outputs = node.outputs.iter().copied();
     outputs.filter(|&t| main.tensors[t].dtype == DType::Float32)
+}
+
+/// The ranges of int16 groups, widened where a kernel interpolates between points of a table that lie 128 steps of its input
+/// apart: the points around the ends of the input's range must not be clipped, or what lies beside them is wrong.
+fn with_table_ends(
+    main: &Subgraph,
+    rules: &[Option<Rule>],
+    groups: &Groups,
+    wide: &[Option<Range>],
+) -> Vec<Option<Range>> {
+    let mut wide = wide.to_vec();
+    for (node, rule) in main.nodes.iter().zip(rules) {
+        let Some(function) = rule.and_then(|_| tabled(&node.op)) else {
+            continue;
+        };
+        let (Some(x), Some(&y)) = (node.input(0), node.outputs.first()) else {
+            continue;
+        };
+        let Some(seen) = wide[groups.root(x)] else {
+            continue;
+        };
+        let step = match groups.fixed[groups.root(x)] {
+            Some((_, scale, _)) => f64::from(scale),
+            None => f64::from(symmetric_int16(seen.min, seen.max)),
+        };
+        let (min, max) = (f64::from(seen.min), f64::from(seen.max));
+        let mut low = (min - 128.0 * step).max(-32768.0 * step);
+        if min > 0.0 {
+            low = low.max(min / 2.0);
+        }
+        let high = (max + 128.0 * step).min(32768.0 * step);
+        for end in [function(low) as f32, function(high) as f32] {
+            if end.is_finite() {
+                let end = Some(Range { min: end, max: end });
+                let root = groups.root(y);
+                wide[root] = union(wide[root], end);
+            }
+        }
+    }
+    wide
+}
+
+/// The function of an operator whose int16 kernel interpolates in a table, where it may change much from point to point.
+fn tabled(op: &Op) -> Option<fn(f64) -> f64> {
+    match op {
+        Op::Unary(Unary::Exp) => Some(f64::exp),
+        Op::Unary(Unary::Log) => Some(f64::ln),
+        Op::Unary(Unary::Rsqrt) => Some(|x| 1.0 / x.sqrt()),
+        // Nearly x where it is large.
+        Op::Gelu { .. } => Some(|x| x.max(0.0)),
+        _ => None,
+    }
 }
 
 fn union(a: Option<Range>, b: Option<Range>) -> Option<Range> {

@@ -27,6 +27,8 @@ mod kernels_fast;
 mod kernels_fast_depthwise;
 mod kernels_fast_elementwise;
 mod operators_table;
+mod quantize_cases;
+mod quantize_dynamic;
 mod quantize_files;
 mod quantize_models;
 mod quantize_operators;

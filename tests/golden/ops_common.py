@@ -39,10 +39,9 @@ CLIPS = [ACT.NONE, ACT.RELU, ACT.RELU6, ACT.RELU_N1_TO_1]
 
 
 class T:
-    """A tensor of a case: data for constants, feed for inputs, neither for outputs; variable for state."""
+    """A tensor of a case: data for constants, feed for inputs, neither for outputs."""
 
-    def __init__(self, dtype, shape, data=None, feed=None, scale=None, zero=0, axis=0, variable=False):
-        self.variable = variable
+    def __init__(self, dtype, shape, data=None, feed=None, scale=None, zero=0, axis=0):
         self.dtype, self.shape, self.data, self.feed = dtype, tuple(shape), data, feed
         self.scale, self.zero, self.axis = scale, zero, axis
 
@@ -66,7 +65,6 @@ def build(op, version, options_type, options, inputs, output):
     for i, t in enumerate(tensors):
         x = s.TensorT()
         x.name, x.shape, x.type, x.hasRank = f"t{i}", list(t.shape), TYPES[t.dtype], True
-        x.isVariable = t.variable
         if t.data is not None:
             b = s.BufferT()
             b.data = np.frombuffer(np.ascontiguousarray(t.data).tobytes(), np.uint8)
@@ -240,8 +238,13 @@ def make(op, kinds, broken=(), cases=22):
 def main(operators, tried, refused_file, wrong={}, broken={}):
     """Makes the operators named on the command line, or all; `tried` holds kinds known to be refused, tried to keep that true.
 
+<<<<<<< HEAD
+    `wrong` holds what LiteRT computes wrongly and no case is made of: {operator: {kind: why}}; `broken` the kinds of each operator
+    whose reference kernel gives garbage, so that the optimised one is asked.
+=======
     `wrong` holds what LiteRT computes wrongly and no case is made of: {operator: {kind: why}}; `broken` the kinds of each
     operator whose reference kernel gives garbage, so that the optimised one is asked.
+>>>>>>> ops1
     """
     path = HERE / refused_file
     refused = json.loads(path.read_text()) if path.exists() else {}

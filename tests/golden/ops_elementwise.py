@@ -2,17 +2,8 @@
 
     python ops_elementwise.py [OP ...]          needs ai-edge-litert 2.3.0 and numpy; writes ops_<op>.bin.gz beside itself
 
-The format and all that generators share: ops_common.py. What LiteRT 2.3.0 refuses: refused_elementwise.json. What it runs wrongly, so
-that no such case is drawn:
-
-| operator | types | what LiteRT does; what our engine does |
-|---|---|---|
-| ATAN2 | all, operands that broadcast | checks ranks only and reads past the smaller operand; broadcasts |
-| NOT_EQUAL | int16 without scale | leaves the output as it was; compares |
-| PRELU | int16 with int16 alpha | reads the bytes of alpha as int8; refuses (alpha must be int8) |
-| DIV | quantized, quotients far below one output step | shifts by more than 31 bits, which x86 wraps; gives 0 |
-| POW | int32, results beyond int32 | casts a double out of range; saturates |
-| EQUAL, … | quantized, a scale of 1 or more | aborts, or shifts by a negative number of bits; compares |
+The format and all that generators share: ops_common.py. What LiteRT 2.3.0 refuses: refused_elementwise.json. What it runs
+wrongly, so that no such case is drawn: WRONG below.
 """
 
 from ops_common import *
@@ -177,6 +168,8 @@ def binary(code, dtype):
     name = title(a, b)
     if code in (OP.DIV, OP.ADD, OP.SUB, OP.MUL):
         o.fusedActivationFunction = pick(*CLIPS)
+        if dtype == "uint32" and o.fusedActivationFunction == ACT.RELU_N1_TO_1:
+            o.fusedActivationFunction = ACT.NONE
         name += f"_a{o.fusedActivationFunction}"
     plain = dtype.endswith("_plain") or code in (OP.FLOOR_DIV, OP.FLOOR_MOD, OP.BITWISE_XOR, OP.RIGHT_SHIFT)
     dtype = dtype.removesuffix("_plain")
@@ -198,6 +191,8 @@ def binary(code, dtype):
         return name, code, opt, o, half_constant(feed(x), feed(y), a), T(dtype, shape)
     x, y = scaled(dtype, a), scaled(dtype, b)
     sc, z = x.scale * rng.uniform(0.4, 1.6), None
+    if code == OP.MUL:
+        sc = x.scale * y.scale * {"int8": 40, "uint8": 40, "int16": 10000}[dtype]
     if code in (OP.MAXIMUM, OP.MINIMUM):
         y.scale, y.zero, sc, z = x.scale, x.zero, x.scale, x.zero
     if code == OP.SQUARED_DIFFERENCE:
@@ -288,6 +283,14 @@ def select(code, dtype):
     return title(c, a, b), code, opt, make(), [feed(data("bool", c)), x, y], T(dtype, shape, **q)
 
 
+def of_complex(code, dtype):
+    """The operand is a constant: neither side can be fed complex numbers here."""
+    shape = any_shape()
+    half = "float32" if dtype == "complex64" else "float64"
+    x = (data(half, shape, edges=False) + 1j * data(half, shape, edges=False)).astype(dtype)
+    return title(shape), code, NONE, None, [const(x)], T(half, shape)
+
+
 ALL = ["float32", "float16", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool"]
 
 
@@ -324,10 +327,28 @@ UNARY = ("abs ceil cos elu exp floor log logical_not neg relu_0_to_1 relu_n1_to_
 BINARIES = "maximum minimum pow floor_div floor_mod squared_difference logical_and logical_or bitwise_xor right_shift atan2 div".split()
 OPERATORS = {op: of(unary, *ALL, *PLAIN.get(op, []), code=getattr(OP, op.upper())) for op in UNARY}
 OPERATORS |= {op: of(binary, *ALL, *PLAIN.get(op, []), code=getattr(OP, op.upper())) for op in BINARIES}
-OPERATORS |= {op: of(compare, *ALL, *PLAIN.get(op, []), code=getattr(OP, op.upper())) for op in "equal not_equal greater greater_equal less less_equal".split()}
+OPERATORS |= {op: of(of_complex, "complex64", "complex128", code=getattr(OP, op.upper())) for op in ("real", "imag", "complex_abs")}
+# What ops_make.py leaves out of these: other types, and operands of up to six axes.
+OPERATORS |= {f"{op}_types": of(binary, *kinds, code=getattr(OP, op.upper())) for op, kinds in {
+    "add": ["float32", "float16", "int8", "int16", "int16_plain", "int32", "int64"], "sub": ["float32", "int8", "int16", "int32", "int64"],
+    "mul": ["float32", "float16", "int8", "int16", "int16_plain", "int32", "uint32", "int64"]}.items()}
+OPERATORS |= {f"{op}_types": of(unary, "float16", code=getattr(OP, op.upper())) for op in ("tanh", "logistic")}
+COMPARISONS = "equal not_equal greater greater_equal less less_equal".split()
+OPERATORS |= {op: of(compare, *ALL, *PLAIN.get(op, []), code=getattr(OP, op.upper())) for op in COMPARISONS}
 OPERATORS |= {op: of(select, *ALL, code=getattr(OP, op.upper())) for op in ("select", "select_v2")}
 OPERATORS |= {"add_n": of(add_n, *ALL), "prelu": of(prelu, "float32", "float16", "int8", "uint8", "int16"), "cast": of(cast, *ALL), "bitcast": of(bitcast, *[t for t in ALL if t != "bool"]),
               "fake_quant": of(fake_quant, "float32"), "local_response_normalization": of(local_response_normalization, "float32")}
 
+# What LiteRT does; what our engine does.
+WRONG = {
+    "atan2": {"operands that broadcast": "checks ranks only and reads past the smaller operand; ours broadcasts"},
+    "not_equal": {"int16 without scale": "leaves the output as it was; ours compares"},
+    "prelu": {"int16 with int16 alpha": "reads the bytes of alpha as int8; ours refuses, alpha must be int8"},
+    "div": {"int8, uint8, int16": "quotients far below one output step: shifts by more than 31 bits, which x86 wraps; ours gives 0"},
+    "mul_types": {"uint32 with RELU_N1_TO_1": "takes −1 for the largest value, so that all is 1; ours clamps to 0 … 1"},
+    "pow": {"int32": "results beyond int32: casts a double out of range; ours saturates"},
+    **{op: {"int8, uint8, int16": "a scale of 1 or more: aborts, or shifts by a negative number of bits; ours compares"} for op in COMPARISONS},
+}
+
 if __name__ == "__main__":
-    main(OPERATORS, {}, "refused_elementwise.json")
+    main(OPERATORS, {}, "refused_elementwise.json", WRONG)

@@ -73,4 +73,5 @@ OPERATORS |= {"cumsum": of(cumsum, *ALL)}
 OPERATORS |= {"mean_int": of(folded, "int32", "int64", code=OP.MEAN)}
 
 if __name__ == "__main__":
-    main(OPERATORS, {}, "refused_reduce.json", broken={"sum": ["int8", "uint8", "int16"]})
+    wrong = {"sum": {"int8, uint8, int16": "its reference kernel gives garbage; ours equals the optimised one"}}
+    main(OPERATORS, {}, "refused_reduce.json", wrong, {"sum": ["int8", "uint8", "int16"]})

@@ -24,6 +24,7 @@ fn it_opens_from_the_bar_filters_and_closes() {
         "{:?}",
         rows(&window)
     );
+    harness::screenshot(&mut window, "operators");
     window.state_mut().state.operators = Some(State {
         filter: "hard_swish".into(),
         ..State::new()
@@ -33,7 +34,6 @@ fn it_opens_from_the_bar_filters_and_closes() {
         rows(&window),
         ["HARD_SWISH: runs in float32, int8; quantized in int8"]
     );
-    harness::screenshot(&mut window, "operators");
     window.get_by_label("Close the table").click();
     window.run();
     assert!(window.state().state.operators.is_none());

@@ -10,8 +10,8 @@ use crate::kernels::elementwise;
 use crate::kernels::quantize::{QuantInt, quantize_value};
 use crate::kernels::reference::activation::{
     HardSwish8, SigmoidScale, hard_swish as hard_swish_f32, hard_swish_8bit,
-    logistic as logistic_f32, logistic_i16, lookup_8bit, map_f32, relu as relu_int, relu_f32,
-    table_8bit, table_i16_f32, tanh_i16,
+    logistic as logistic_f32, logistic_i16, lookup_8bit, relu as relu_int, relu_f32, table_8bit,
+    table_i16_f32, tanh_i16,
 };
 use crate::kernels::reference::arithmetic::Broadcast;
 use crate::kernels::reference::softmax::{
@@ -90,9 +90,8 @@ pub(super) fn logistic(cx: &NodeCx<'_>) -> Result<Built> {
     let input = same_type(cx)?;
     let shape = input.shape.to_vec();
     match input.dtype() {
-        DType::Float32 => Built::kernel(shape, |io, out| {
-            map_f32(io.get(0), logistic_f32, typed_mut(out));
-        }),
+        DType::Float32 => each(cx, &shape, logistic_f32),
+        DType::Float16 => each(cx, &shape, |x: f16| f16::from_f32(logistic_f32(x.to_f32()))),
         DType::Int16 => {
             let scale = SigmoidScale::new(expect_q15(cx, input)?, 0);
             Built::kernel(shape, move |io, out| {
@@ -107,9 +106,8 @@ pub(super) fn tanh(cx: &NodeCx<'_>) -> Result<Built> {
     let input = same_type(cx)?;
     let shape = input.shape.to_vec();
     match input.dtype() {
-        DType::Float32 => Built::kernel(shape, |io, out| {
-            map_f32(io.get(0), f32::tanh, typed_mut(out));
-        }),
+        DType::Float32 => each(cx, &shape, f32::tanh),
+        DType::Float16 => each(cx, &shape, |x: f16| f16::from_f32(x.to_f32().tanh())),
         DType::Int16 => {
             let scale = SigmoidScale::new(expect_q15(cx, input)?, 1);
             Built::kernel(shape, move |io, out| {
@@ -124,9 +122,7 @@ pub(super) fn hard_swish(cx: &NodeCx<'_>) -> Result<Built> {
     let input = same_type(cx)?;
     let shape = input.shape.to_vec();
     if input.dtype() == DType::Float32 {
-        return Built::kernel(shape, |io, out| {
-            map_f32(io.get(0), hard_swish_f32, typed_mut(out));
-        });
+        return each(cx, &shape, hard_swish_f32);
     }
     with_quantized!(input.dtype(), [Int8 => i8, UInt8 => u8], T => {
         let (input_q, output_q) = (input.quantization()?, cx.output_quantization()?);

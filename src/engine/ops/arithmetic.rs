@@ -1,5 +1,7 @@
 //! Builders of ADD, SUB and MUL.
 
+use half::f16;
+
 use super::elementwise::Pair;
 use super::with_quantized;
 use crate::engine::buffer::typed_mut;
@@ -10,6 +12,7 @@ use crate::kernels::Isa;
 use crate::kernels::elementwise::{Arithmetic, ProductInt, SumInt, arithmetic_f32};
 use crate::kernels::reference::activation::checked_log2;
 use crate::kernels::reference::arithmetic::{Product, Sum, SumPot};
+use crate::kernels::reference::binary::Int;
 use crate::malformed;
 
 impl Pair<'_> {
@@ -38,18 +41,47 @@ impl Pair<'_> {
         })
     }
 
-    /// Unquantized integers; overflow wraps.
-    fn integers<T: bytemuck::Pod + Ord + Send>(
+    /// Float16: computed in float32 and rounded, then clamped, infinities to the largest value.
+    fn half(
         self,
-        (low, high): (T, T),
-        f: impl Fn(T, T) -> T + Send + 'static,
+        cx: &NodeCx<'_>,
+        activation: Activation,
+        f: impl Fn(f32, f32) -> f32 + Send + Sync + 'static,
     ) -> Result<Built> {
-        let walk = self.walk;
-        Built::kernel(self.shape, move |io, out| {
-            let f = |a, b| f(a, b).clamp(low, high);
-            walk.apply(io.get::<T>(0), io.get::<T>(1), typed_mut(out), f);
+        let (low, high) = clamp_f32(activation)?;
+        let low = low.max(f16::MIN.to_f32());
+        let high = high.min(f16::MAX.to_f32());
+        self.each(cx, move |a: f16, b: f16| {
+            let rounded = f16::from_f32(f(a.to_f32(), b.to_f32()));
+            f16::from_f32(rounded.to_f32().clamp(low, high))
         })
     }
+
+    /// Unquantized integers; overflow wraps.
+    fn integers<T: bytemuck::Pod + Int + TryFrom<i64> + Into<i64>>(
+        self,
+        cx: &NodeCx<'_>,
+        activation: Activation,
+        (min, max): (T, T),
+        f: impl Fn(T, T) -> T + Send + Sync + 'static,
+    ) -> Result<Built> {
+        let (low, high) = clamp_i64(activation, (min.into(), max.into()))?;
+        let low = T::try_from(low).unwrap_or(min);
+        let high = T::try_from(high).unwrap_or(max);
+        self.each(cx, move |a, b| f(a, b).clamp(low, high))
+    }
+}
+
+fn is_quantized(p: &Pair<'_>) -> bool {
+    let quantization = p.left.tensor.quantization.as_ref();
+    quantization.is_some_and(|q| !q.scales.is_empty())
+}
+
+/// The smallest and the largest of an integer type.
+macro_rules! limits {
+    ($t:ty) => {
+        (<$t>::MIN, <$t>::MAX)
+    };
 }
 
 /// Smallest and largest integer under a fused activation.
@@ -77,24 +109,18 @@ pub(super) fn sum(
     match p.left.dtype() {
         DType::Float32 if subtract => return p.float(cx, activation, Arithmetic::Sub),
         DType::Float32 => return p.float(cx, activation, Arithmetic::Add),
-        DType::Int32 => {
-            let clamp = clamp_i32(activation)?;
-            let f = if subtract {
-                i32::wrapping_sub
-            } else {
-                i32::wrapping_add
-            };
-            return p.integers(clamp, f);
+        DType::Float16 if !subtract => return p.half(cx, activation, |a, b| a + b),
+        DType::Int16 if !subtract && !is_quantized(&p) => {
+            return p.integers(cx, activation, limits!(i16), <i16 as Int>::plus);
         }
-        DType::Int64 => {
-            let clamp = clamp_i64(activation, (i64::MIN, i64::MAX))?;
-            let f = if subtract {
-                i64::wrapping_sub
-            } else {
-                i64::wrapping_add
-            };
-            return p.integers(clamp, f);
+        DType::Int32 if subtract => {
+            return p.integers(cx, activation, limits!(i32), <i32 as Int>::minus);
         }
+        DType::Int32 => return p.integers(cx, activation, limits!(i32), <i32 as Int>::plus),
+        DType::Int64 if subtract => {
+            return p.integers(cx, activation, limits!(i64), <i64 as Int>::minus);
+        }
+        DType::Int64 => return p.integers(cx, activation, limits!(i64), <i64 as Int>::plus),
         _ => {}
     }
     let (scales, zero_points) = p.quantizations(cx)?;
@@ -145,11 +171,13 @@ pub(super) fn product(cx: &NodeCx<'_>, activation: Activation) -> Result<Built> 
     let p = Pair::same_type(cx)?;
     match p.left.dtype() {
         DType::Float32 => return p.float(cx, activation, Arithmetic::Mul),
-        DType::Int32 => return p.integers(clamp_i32(activation)?, i32::wrapping_mul),
-        DType::Int64 => {
-            let clamp = clamp_i64(activation, (i64::MIN, i64::MAX))?;
-            return p.integers(clamp, i64::wrapping_mul);
+        DType::Float16 => return p.half(cx, activation, |a, b| a * b),
+        DType::Int16 if !is_quantized(&p) => {
+            return p.integers(cx, activation, limits!(i16), <i16 as Int>::times);
         }
+        DType::Int32 => return p.integers(cx, activation, limits!(i32), <i32 as Int>::times),
+        DType::UInt32 => return p.integers(cx, activation, limits!(u32), <u32 as Int>::times),
+        DType::Int64 => return p.integers(cx, activation, limits!(i64), <i64 as Int>::times),
         _ => {}
     }
     let (scales, zero_points) = p.quantizations(cx)?;

@@ -110,7 +110,9 @@ pub(super) fn build(cx: &NodeCx<'_>) -> Result<Built> {
         Op::FakeQuant(o) => normalize::fake_quant(cx, o),
         Op::Select => compare::select(cx, true),
         Op::SelectV2 => compare::select(cx, false),
-        Op::Real | Op::Imag | Op::ComplexAbs => unsupported!("this operator cannot run yet"),
+        Op::Real => unary::of_complex(cx, |[re, _]| re, |[re, _]| re),
+        Op::Imag => unary::of_complex(cx, |[_, im]| im, |[_, im]| im),
+        Op::ComplexAbs => unary::of_complex(cx, |[re, im]| re.hypot(im), |[re, im]| re.hypot(im)),
 
         // Data movement and windows.
         Op::PadV2 => layout::pad_v2(cx),

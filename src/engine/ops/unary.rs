@@ -200,3 +200,23 @@ fn zeros_like(cx: &NodeCx<'_>) -> Result<Built> {
         _ => refuse(cx, input),
     }
 }
+
+/// REAL, IMAG or COMPLEX_ABS: a real from each complex number, in both precisions.
+pub(super) fn of_complex(
+    cx: &NodeCx<'_>,
+    single: fn([f32; 2]) -> f32,
+    double: fn([f64; 2]) -> f64,
+) -> Result<Built> {
+    let input = cx.input(0)?;
+    match input.dtype() {
+        DType::Complex64 => {
+            cx.expect_output(DType::Float32)?;
+            each(cx, input.shape, single)
+        }
+        DType::Complex128 => {
+            cx.expect_output(DType::Float64)?;
+            each(cx, input.shape, double)
+        }
+        _ => refuse(cx, input),
+    }
+}

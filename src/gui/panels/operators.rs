@@ -24,10 +24,12 @@ const COLUMNS: [(f32, &str); 6] = [
 /// The open table; computed once when it opens.
 #[derive(Debug)]
 pub struct State {
-    rows: Vec<OperatorRow>,
+    /// The table.
+    pub rows: Vec<OperatorRow>,
     /// Part of the names that are listed.
     pub filter: String,
-    focused: bool,
+    /// Whether the filter has had the keyboard once.
+    pub focused: bool,
 }
 
 impl State {
@@ -156,6 +158,7 @@ fn list(ui: &mut Ui, theme: &Theme, state: &State, height: f32) {
     }
     ScrollArea::vertical()
         .max_height(height)
+        .min_scrolled_height(height)
         .auto_shrink([false, false])
         .show_rows(ui, ROW, shown.len(), |ui, range| {
             for row in shown.get(range).unwrap_or_default() {

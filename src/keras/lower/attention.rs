@@ -62,7 +62,10 @@ fn causal(b: &mut Builder, scores: TensorId) -> Result<TensorId> {
             "its causal mask needs a known number of steps; save the model with a fixed input shape"
         );
     };
-    let mut mask = vec![0.0; elements(&[rows, columns])?];
+    let Some(size) = rows.checked_mul(columns).filter(|&n| n <= 1 << 26) else {
+        return unsupported!("its causal mask of {rows} by {columns} steps is too large");
+    };
+    let mut mask = vec![0.0; size];
     for (r, row) in mask.chunks_mut(columns.max(1)).enumerate() {
         row.iter_mut().skip(r + 1).for_each(|v| *v = UNSEEN);
     }

@@ -146,9 +146,10 @@ pub(super) fn dot(b: &mut Builder, c: &Config, inputs: &[TensorId]) -> Result<Te
     }
     // A vector is a matrix of one row or column; its axis goes again afterwards.
     let mut shape: Vec<Dim> = vec![];
-    let mut kept = |id: TensorId, along: usize, b: &Builder| match *b.shape(id) {
-        [_, p, q] => shape.push(if along == 1 { q } else { p }),
-        _ => {}
+    let mut kept = |id: TensorId, along: usize, b: &Builder| {
+        if let [_, p, q] = *b.shape(id) {
+            shape.push(if along == 1 { q } else { p });
+        }
     };
     kept(x, along[0], b);
     kept(y, along[1], b);

@@ -176,7 +176,11 @@ fn run(
             initial
         }
         (None, Some(n)) => {
-            let zeros = vec![0.0; n.saturating_mul(cell.units)];
+            let size = n.checked_mul(cell.units).filter(|&n| n <= 1 << 24);
+            let Some(size) = size else {
+                return malformed!("its state for a batch of {n} is impossibly large");
+            };
+            let zeros = vec![0.0; size];
             let zero = b.f32s("initial_state", &[n, cell.units], &zeros);
             vec![zero; cell.kind.states()]
         }
@@ -349,7 +353,11 @@ pub(super) fn bidirectional(
         }
         None => (None, None),
     };
-    let options = Options::of(&forward)?;
+    let options = Options {
+        // Both directions give 0 for masked steps, whatever their own setting (Keras 2 does not write it down).
+        zeros_for_masked: true,
+        ..Options::of(&forward)?
+    };
     let back_options = Options {
         backwards: !options.backwards,
         ..options

@@ -34,13 +34,6 @@ pub fn logistic(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// Applies `f` to every float.
-pub fn map_f32(input: &[f32], f: fn(f32) -> f32, out: &mut [f32]) {
-    for (o, &v) in out.iter_mut().zip(input) {
-        *o = f(v);
-    }
-}
-
 /// x · relu6(x + 3) / 6.
 pub fn hard_swish(x: f32) -> f32 {
     x * (x + 3.0).clamp(0.0, 6.0) / 6.0

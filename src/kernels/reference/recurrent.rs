@@ -459,9 +459,10 @@ impl SvdfShape {
             let state = &mut state[b * filters * self.memory..(b + 1) * filters * self.memory];
             for u in 0..self.units {
                 let mut sum = 0.0;
-                for f in u * self.rank..(u + 1) * self.rank {
+                let own = u * self.rank..(u + 1) * self.rank;
+                for (f, &newest) in own.clone().zip(&newest[own]) {
                     let steps = f * self.memory..(f + 1) * self.memory;
-                    state[steps.end - 1] = newest[f];
+                    state[steps.end - 1] = newest;
                     sum += match time {
                         Weights::Float(w) => dot(&w[steps.clone()], &state[steps]),
                         Weights::Hybrid { data, scale } => data[steps.clone()]
