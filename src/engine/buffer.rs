@@ -18,7 +18,10 @@ impl Buffer {
     pub fn zeros(bytes: usize) -> Result<Self> {
         let count = bytes.div_ceil(8);
         let mut probe = Vec::<u64>::new();
-        if std::hint::black_box(&mut probe).try_reserve_exact(count).is_err() {
+        if std::hint::black_box(&mut probe)
+            .try_reserve_exact(count)
+            .is_err()
+        {
             return crate::invalid!("There is no memory for a tensor of {bytes} bytes");
         }
         drop(probe);
