@@ -149,7 +149,7 @@ impl Island<'_> {
             let all = float_readers == self.readers(main, i).count();
             let stays = match self.near[i] {
                 true => float_readers > 0,
-                false => (float_readers > 0 && all) || (outside && all),
+                false => all && (float_readers > 0 || outside),
             };
             if !stays {
                 self.float[i] = false;

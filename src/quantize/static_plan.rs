@@ -167,7 +167,7 @@ fn integer_rule(
         real(t)?;
     }
     if let Inputs::Weighted(w) = rule.inputs {
-        weighted_inputs(main, node, w, &real)?;
+        weighted_inputs(main, node, w, real)?;
         return Ok(rule);
     }
     let others = node.inputs.iter().enumerate();

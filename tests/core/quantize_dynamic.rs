@@ -125,7 +125,11 @@ fn weighted() -> Vec<(Graph, usize)> {
             single(
                 conv(),
                 x4,
-                vec![fed(), Some(constant(1, &[6, 1, 1, 8]))],
+                vec![
+                    fed(),
+                    Some(constant(1, &[6, 1, 1, 8])),
+                    Some(constant(2, &[6])),
+                ],
                 &[1, 4, 4, 6],
             ),
             8,
@@ -134,7 +138,11 @@ fn weighted() -> Vec<(Graph, usize)> {
             single(
                 depthwise,
                 x4,
-                vec![fed(), Some(constant(1, &[1, 3, 3, 8]))],
+                vec![
+                    fed(),
+                    Some(constant(1, &[1, 3, 3, 8])),
+                    Some(constant(2, &[8])),
+                ],
                 &[1, 4, 4, 8],
             ),
             9,
