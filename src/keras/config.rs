@@ -232,8 +232,11 @@ pub(crate) fn unwrap_array(value: &Value) -> &Value {
 /// # Errors
 /// Malformed if it is no JSON or contradicts itself; Unsupported if the model is a class of the user's own.
 pub(super) fn read(json: &str) -> Result<Model> {
-    let value: Value = serde_json::from_str(json)
-        .or_else(|e| malformed!("The architecture of this Keras file is damaged JSON: {e}"))?;
+    let value: Value = serde_json::from_str(json).map_err(|e| {
+        Error::Malformed(format!(
+            "The architecture of this Keras file is damaged JSON: {e}"
+        ))
+    })?;
     let Some(object) = value.as_object() else {
         return malformed!("The architecture of this Keras file is no JSON object");
     };

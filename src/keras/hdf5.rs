@@ -50,13 +50,19 @@ impl Hdf5 {
             "" => Ok(self.file.root()),
             path => self.file.group(path),
         };
-        opened.or_else(|e| malformed!("The HDF5 group '{path}' is missing or damaged: {e}"))
+        opened.map_err(|e| {
+            Error::Malformed(format!(
+                "The HDF5 group '{path}' is missing or damaged: {e}"
+            ))
+        })
     }
 
     fn attributes(&self, path: &str) -> Result<HashMap<String, AttrValue>> {
-        self.group(path)?
-            .attrs()
-            .or_else(|e| malformed!("The attributes of the HDF5 group '{path}' are damaged: {e}"))
+        self.group(path)?.attrs().map_err(|e| {
+            Error::Malformed(format!(
+                "The attributes of the HDF5 group '{path}' are damaged: {e}"
+            ))
+        })
     }
 
     /// A text attribute of a group; `None` if it has none of this name.

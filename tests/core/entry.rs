@@ -57,7 +57,7 @@ fn run(graph: Graph, x: &[f32]) -> Vec<f32> {
     let x = Value::new(vec![1, x.len()], Data::F32(x.to_vec())).unwrap();
     let mut prepared = prepare(
         Arc::new(graph),
-        Some(&[x.shape.clone()]),
+        Some(std::slice::from_ref(&x.shape)),
         &Options::default(),
     )
     .unwrap();

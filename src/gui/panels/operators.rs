@@ -62,7 +62,7 @@ pub fn ui(ctx: &egui::Context, context: &mut Context<'_>) {
         .stroke(Stroke::new(1.0, theme.line_strong))
         .corner_radius(crate::gui::theme::ROUND_CARD)
         .inner_margin(Margin::symmetric(16, 12));
-    let modal = Modal::new(Id::new("operators"))
+    let modal = Modal::new(Id::unique("operators"))
         .frame(frame)
         .show(ctx, |ui| {
             ui.set_width((WIDTH - 32.0).min(room.x - 32.0));

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::super::config::{Config, items, short};
 use super::builder::{Builder, Dim};
 use super::conv::{channels_last, image};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::{Op, TensorId};
 use crate::{malformed, unsupported};
 
@@ -24,7 +24,8 @@ pub(super) fn reshape(b: &mut Builder, x: TensorId, shape: Vec<Dim>) -> Result<T
     }
     let extents = shape.iter().map(|d| match d {
         None => Ok(-1),
-        Some(n) => i32::try_from(*n).or_else(|_| malformed!("its extent {n} does not fit 32 bits")),
+        Some(n) => i32::try_from(*n)
+            .map_err(|_| Error::Malformed(format!("its extent {n} does not fit 32 bits"))),
     });
     let extents = extents.collect::<Result<Vec<i32>>>()?;
     let target = b.i32s("shape", &[extents.len()], &extents);
