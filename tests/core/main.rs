@@ -31,6 +31,7 @@ mod operators_table;
 mod quantize_cases;
 mod quantize_dynamic;
 mod quantize_files;
+mod quantize_islands;
 mod quantize_models;
 mod quantize_operators;
 mod quantize_random;
