@@ -398,8 +398,9 @@ mod tests {
             let m = inverse_sqrt(x);
             let got = f64::from(m.mantissa) * 2f64.powi(m.shift - 31);
             let real = 1.0 / f64::from(x).sqrt();
+            // LiteRT's five Newton steps from 1 end 1.26e-6 short where the mantissa is a quarter.
             assert!(
-                (got / real - 1.0).abs() < 1e-6,
+                (got / real - 1.0).abs() < 1.3e-6,
                 "1/√{x} gave {got}, not {real}"
             );
         }
