@@ -19,6 +19,8 @@ const MISSING_LIBRARY: &str = "could not be loaded";
 pub fn run(model: Option<PathBuf>) -> Result<(), String> {
     let options = eframe::NativeOptions {
         renderer: eframe::Renderer::Glow,
+        // All fills are flat, so it has nothing to smooth; without a GPU it makes every pixel dearer.
+        dithering: false,
         viewport: egui::ViewportBuilder::default()
             .with_title("Zeropoint")
             .with_app_id("zeropoint")
