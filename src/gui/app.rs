@@ -159,7 +159,7 @@ impl eframe::App for App {
             panels::jobs::ui(ui, &mut context);
             panels::side::ui(ui, &mut context);
             egui::CentralPanel::default()
-                .frame(egui::Frame::new().fill(context.theme.bg))
+                .frame(egui::Frame::NONE)
                 .show(ui, |ui| middle(ui, &mut context));
         }
         panels::operators::ui(&ctx, &mut context);
@@ -180,8 +180,11 @@ impl eframe::App for App {
         }
     }
 
+    /// The background of the window, so that no panel has to paint it: without a GPU every layer of pixels counts.
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
-        visuals.panel_fill.to_normalized_gamma_f32()
+        Theme::dark_or_light(visuals.dark_mode)
+            .bg
+            .to_normalized_gamma_f32()
     }
 }
 

@@ -156,10 +156,12 @@ pub const FADED: f32 = 0.45;
 impl Theme {
     /// The theme that the context shows now.
     pub fn of(ctx: &egui::Context) -> &'static Theme {
-        match ctx.theme() {
-            egui::Theme::Dark => &DARK,
-            egui::Theme::Light => &LIGHT,
-        }
+        Self::dark_or_light(ctx.theme() == egui::Theme::Dark)
+    }
+
+    /// The dark theme, or the light one.
+    pub fn dark_or_light(dark: bool) -> &'static Theme {
+        if dark { &DARK } else { &LIGHT }
     }
 
     /// The hue of a mode.

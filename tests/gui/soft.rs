@@ -6,6 +6,7 @@ use egui::epaint::{ImageData, ImageDelta, Primitive, Vertex};
 use egui::{Color32, Rect, TextureFilter, TextureId, TexturesDelta};
 use egui_kittest::TestRenderer;
 use image::RgbaImage;
+use zeropoint::gui::theme::Theme;
 
 /// Vertices are snapped to this part of a pixel: edges become exact, so neighbouring triangles neither overlap nor leave gaps.
 const SUBPIXEL: i64 = 256;
@@ -42,7 +43,8 @@ impl TestRenderer for Soft {
     ) -> Result<RgbaImage, String> {
         let scale = ctx.pixels_per_point();
         let size = ctx.content_rect().size() * scale;
-        let mut canvas = Canvas::new(size.x.round() as usize, size.y.round() as usize);
+        let size = (size.x.round() as usize, size.y.round() as usize);
+        let mut canvas = Canvas::new(size.0, size.1, Theme::of(ctx).bg);
         for part in ctx.tessellate(output.shapes.clone(), scale) {
             let Primitive::Mesh(mesh) = part.primitive else {
                 return Err("a paint callback cannot be drawn on the CPU".into());
@@ -122,11 +124,12 @@ struct Canvas {
 }
 
 impl Canvas {
-    fn new(width: usize, height: usize) -> Self {
+    /// A picture of that size, cleared as the window is.
+    fn new(width: usize, height: usize, background: Color32) -> Self {
         Self {
             width,
             height,
-            pixels: vec![[0; 4]; width * height],
+            pixels: vec![background.to_array(); width * height],
             clip: [0, 0, width as i64, height as i64],
         }
     }

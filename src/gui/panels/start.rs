@@ -20,27 +20,24 @@ const WIDTH: f32 = 880.0;
 
 /// Fills the window below the top bar.
 pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
-    let theme = context.theme;
     foot(ui, context);
-    CentralPanel::default()
-        .frame(Frame::new().fill(theme.bg))
-        .show(ui, |ui| {
-            ScrollArea::vertical()
-                .auto_shrink([false, false])
-                .show(ui, |ui| {
-                    let above = ((ui.available_height() - 640.0) / 2.0).clamp(20.0, 90.0);
-                    let side = ((ui.available_width() - WIDTH) / 2.0).max(16.0);
-                    ui.add_space(above);
-                    ui.horizontal_top(|ui| {
-                        ui.add_space(side);
-                        ui.vertical(|ui| {
-                            ui.set_max_width(WIDTH.min(ui.available_width() - 16.0));
-                            content(ui, context);
-                            ui.add_space(16.0);
-                        });
+    CentralPanel::default().frame(Frame::NONE).show(ui, |ui| {
+        ScrollArea::vertical()
+            .auto_shrink([false, false])
+            .show(ui, |ui| {
+                let above = ((ui.available_height() - 640.0) / 2.0).clamp(20.0, 90.0);
+                let side = ((ui.available_width() - WIDTH) / 2.0).max(16.0);
+                ui.add_space(above);
+                ui.horizontal_top(|ui| {
+                    ui.add_space(side);
+                    ui.vertical(|ui| {
+                        ui.set_max_width(WIDTH.min(ui.available_width() - 16.0));
+                        content(ui, context);
+                        ui.add_space(16.0);
                     });
                 });
-        });
+            });
+    });
 }
 
 fn foot(ui: &mut Ui, context: &Context<'_>) {
