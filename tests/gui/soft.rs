@@ -397,7 +397,7 @@ mod tests {
     #[test]
     fn triangles_that_share_edges_cover_each_pixel_once() {
         let color = Color32::from_rgba_premultiplied(100, 100, 100, 100);
-        let mut canvas = Canvas::new(20, 20);
+        let mut canvas = Canvas::new(20, 20, Color32::TRANSPARENT);
         let rim = [
             (2.0, 2.0),
             (11.3, 2.0),
@@ -424,7 +424,7 @@ mod tests {
 
     #[test]
     fn colours_run_linearly_between_corners_and_the_clip_holds() {
-        let mut canvas = Canvas::new(10, 2);
+        let mut canvas = Canvas::new(10, 2, Color32::TRANSPARENT);
         canvas.clip_to(Rect::from_min_size(pos2(0.0, 0.0), vec2(8.0, 1.0)));
         let (black, white_) = (Color32::BLACK, Color32::WHITE);
         let (a, b, c, d) = (
