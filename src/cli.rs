@@ -2,6 +2,7 @@
 
 mod args;
 mod compare;
+mod engine;
 mod inspect;
 mod measure;
 mod operators;
@@ -50,6 +51,9 @@ pub fn run() -> Outcome {
         Command::Evaluate(a) => measure::evaluate(&a),
         Command::Bench(a) => measure::bench(&a),
         Command::Compare(a) => compare::compare(&a),
+        Command::LitertChild { library } => {
+            crate::workbench::litert::serve(&library).map_err(Failure::Core)
+        }
     };
     Outcome::Exit(match done {
         Ok(()) => ExitCode::SUCCESS,

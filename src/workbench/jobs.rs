@@ -28,6 +28,8 @@ pub enum JobKind {
     Save(String),
     /// Reading or writing the list of recent files; not worth showing.
     Recent,
+    /// Looking for LiteRT's library; not worth showing.
+    FindLitert,
 }
 
 /// What a job is doing now. The order is the order of an experiment.
@@ -293,6 +295,7 @@ impl<E: Send + 'static> Jobs<E> {
             JobKind::Experiment(_) => "experiment",
             JobKind::Save(_) => "save",
             JobKind::Recent => "recent files",
+            JobKind::FindLitert => "find LiteRT",
         };
         if let Err(e) = std::thread::Builder::new().name(name.into()).spawn(body) {
             let message = format!("The system gave no thread for this job: {e}");

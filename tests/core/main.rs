@@ -27,6 +27,8 @@ mod keras_layers;
 mod kernels_fast;
 mod kernels_fast_depthwise;
 mod kernels_fast_elementwise;
+mod litert;
+mod litert_real;
 mod operators_table;
 mod quantize_cases;
 mod quantize_dynamic;

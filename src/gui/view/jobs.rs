@@ -87,6 +87,7 @@ fn subject(bench: &Workbench, kind: &JobKind) -> (Option<Look>, String) {
             (None, name.clone())
         }
         JobKind::Recent => (None, "recent files".into()),
+        JobKind::FindLitert => (None, "LiteRT".into()),
     }
 }
 
@@ -96,13 +97,13 @@ pub fn strip(bench: &Workbench) -> JobsStrip {
     let active: Vec<JobLine> = jobs
         .active()
         .into_iter()
-        .filter(|j| j.kind != JobKind::Recent)
+        .filter(|j| !matches!(j.kind, JobKind::Recent | JobKind::FindLitert))
         .map(|j| line(bench, &j))
         .collect();
     let shown: Vec<&FinishedJob> = jobs
         .finished()
         .iter()
-        .filter(|j| j.kind != JobKind::Recent)
+        .filter(|j| !matches!(j.kind, JobKind::Recent | JobKind::FindLitert))
         .collect();
     let past = shown.iter().rev().map(|j| past(bench, j)).collect();
     let experiments = |j: &&&FinishedJob| matches!(j.kind, JobKind::Experiment(_));
