@@ -129,7 +129,7 @@ pub struct Run {
     /// Folder for output_<i>.npy
     #[arg(long, value_name = "DIR")]
     pub output_dir: PathBuf,
-    /// Which kernels compute
+    /// Which of Zeropoint's kernels compute
     #[arg(long, value_enum, default_value_t = KernelsArg::Fast)]
     pub kernels: KernelsArg,
     /// Threads
@@ -269,7 +269,7 @@ pub enum DelegateArg {
     /// What users of LiteRT get
     #[default]
     Xnnpack,
-    /// LiteRT's own optimised kernels
+    /// LiteRT's own kernels alone
     None,
 }
 

@@ -14,7 +14,6 @@ use crate::engine::{self, KernelSet, Options};
 use crate::error::{Error, Result};
 use crate::evaluate::{self, Runner};
 use crate::graph::{Graph, Value};
-use crate::litert::Delegate;
 use crate::progress::Progress;
 use crate::quantize::{NodePlan, QuantPlan, Recipe};
 use crate::workbench::litert::{Litert, runtime_line};
@@ -220,17 +219,14 @@ fn run_own(a: &args::Run, model: &OpenModel, inputs: &[Value]) -> Result<Vec<Val
     prepared.run(inputs, None)
 }
 
-/// LiteRT, once: its outputs and what ran. `--kernels reference` means LiteRT's reference kernels too.
+/// LiteRT, once: its outputs and what ran.
 fn run_litert(
     a: &args::Run,
     engines: &Engines,
     model: &OpenModel,
     inputs: &[Value],
 ) -> Result<(Vec<Value>, String)> {
-    let mut asked = engines.asked(a.threads);
-    if a.kernels == args::KernelsArg::Reference {
-        asked.delegate = Delegate::Reference;
-    }
+    let asked = engines.asked(a.threads);
     let setup = engines.setup.as_ref().map_err(Error::clone)?;
     let (bytes, graph) = (&model.bytes, &model.graph);
     let mut litert = Litert::open(setup, bytes, graph, asked, &Progress::new())?;

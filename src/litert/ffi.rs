@@ -52,7 +52,7 @@ functions! {
     create_opaque = "LiteRtCreateOpaqueOptions" (*const c_char, *mut c_void, Free, *mut Handle) -> Status;
     add_opaque = "LiteRtAddOpaqueOptions" (Handle, Handle) -> Status;
     compile = "LiteRtCreateCompiledModel" (Handle, Handle, Handle, *mut Handle) -> Status;
-    fully_accelerated = "LiteRtCompiledModelIsFullyAccelerated" (Handle, *mut bool) -> Status;
+    fully_accelerated = "LiteRtCompiledModelIsFullyAccelerated" (Handle, *mut u8) -> Status;
     signatures = "LiteRtGetNumModelSignatures" (Handle, *mut usize) -> Status;
     signature = "LiteRtGetModelSignature" (Handle, usize, *mut Handle) -> Status;
     signature_key = "LiteRtGetSignatureKey" (Handle, *mut *const c_char) -> Status;
@@ -232,23 +232,21 @@ impl Model {
         })?;
         let f = &functions;
 
-        // SAFETY, here and below: every call passes handles that LiteRT gave and has not freed, pointers to live places of the
-        // type that the header names, and lengths that belong to the pointer beside them.
+        // SAFETY: no options, so the pointer to them is not read.
         let environment = made("LiteRtCreateEnvironment", |out| unsafe {
-            // SAFETY: no options, so the pointer to them is not read.
             (f.create_environment)(0, ptr::null(), out)
         })?;
+        // SAFETY: the bytes are kept in the model for the life of the process.
         let model = made("LiteRtCreateModelFromBuffer", |out| unsafe {
-            // SAFETY: the bytes are kept in the model for the life of the process.
             (f.create_model)(environment, bytes.as_ptr().cast(), bytes.len(), out)
         })?;
         let options = options(f, threads, delegate)?;
+        // SAFETY: three handles from above, none of them freed.
         let compiled = made("LiteRtCreateCompiledModel", |out| unsafe {
-            // SAFETY: three handles from above, none of them freed.
             (f.compile)(environment, model, options, out)
         })?;
-        let mut fully_delegated = false;
-        // SAFETY: a live handle and a place for a bool.
+        let mut fully_delegated = 0;
+        // SAFETY: a live handle and a place for a byte, as C's bool is one.
         let status = unsafe { (f.fully_accelerated)(compiled, &mut fully_delegated) };
         check("LiteRtCompiledModelIsFullyAccelerated", status)?;
         let (signature, subgraph) = entry(f, model, signature)?;
@@ -258,7 +256,7 @@ impl Model {
             environment,
             compiled,
             signature,
-            fully_delegated,
+            fully_delegated: fully_delegated != 0,
             // LiteRT begins with 1 where the file leaves an axis open.
             shapes: inputs
                 .iter()
@@ -452,29 +450,27 @@ impl Model {
         index: usize,
         kind: TensorType,
     ) -> Result<Handle> {
+        // SAFETY: a live handle; the model owns what is given.
         let needs = made("LiteRtGetCompiledModelBufferRequirements", |out| unsafe {
-            // SAFETY: a live handle; the model owns what is given.
             needs(self.compiled, self.signature, index, out)
         })?;
+        // SAFETY: live handles, and a tensor type in the library's own layout.
         made(
             "LiteRtCreateManagedTensorBufferFromRequirements",
-            |out| unsafe {
-                // SAFETY: live handles, and a tensor type in the library's own layout.
-                (self.functions.create_buffer)(self.environment, &kind, needs, out)
-            },
+            |out| unsafe { (self.functions.create_buffer)(self.environment, &kind, needs, out) },
         )
     }
 
     fn size(&self, buffer: Handle) -> Result<usize> {
+        // SAFETY: a live buffer and a place for a size.
         counted("LiteRtGetTensorBufferPackedSize", |out| unsafe {
-            // SAFETY: a live buffer and a place for a size.
             (self.functions.buffer_size)(buffer, out)
         })
     }
 
     fn lock(&self, buffer: Handle, mode: c_int) -> Result<*mut u8> {
+        // SAFETY: a live, unlocked buffer and a place for a pointer.
         let place = made("LiteRtLockTensorBuffer", |out| unsafe {
-            // SAFETY: a live, unlocked buffer and a place for a pointer.
             (self.functions.lock)(buffer, out, mode)
         })?;
         Ok(place.cast())
@@ -503,8 +499,8 @@ fn options(f: &Functions, threads: usize, delegate: Delegate) -> Result<Handle> 
         "num_threads = {threads}\nkernel_mode = \"{mode}\"\n"
     ));
     let text = text.map_err(|e| Error::Invalid(e.to_string()))?.into_raw();
+    // SAFETY: both texts end with 0; the second lives as long as the process, as `keep` frees nothing.
     let opaque = made("LiteRtCreateOpaqueOptions", |out| unsafe {
-        // SAFETY: both texts end with 0; the second lives as long as the process, as `keep` frees nothing.
         (f.create_opaque)(c"xnnpack".as_ptr(), text.cast(), keep, out)
     })?;
     // SAFETY: live handles; the options own the second from now on.
@@ -515,22 +511,22 @@ fn options(f: &Functions, threads: usize, delegate: Delegate) -> Result<Handle> 
 
 /// The signature of that name, or the first, and its subgraph.
 fn entry(f: &Functions, model: Handle, wanted: Option<&str>) -> Result<(usize, Handle)> {
+    // SAFETY: a live handle and a place for a count.
     let count = counted("LiteRtGetNumModelSignatures", |out| unsafe {
-        // SAFETY: a live handle and a place for a count.
         (f.signatures)(model, out)
     })?;
     for i in 0..count {
+        // SAFETY: a live handle, an index below the count.
         let signature = made("LiteRtGetModelSignature", |out| unsafe {
-            // SAFETY: a live handle, an index below the count.
             (f.signature)(model, i, out)
         })?;
+        // SAFETY: a live handle and a place for a pointer.
         let key = named("LiteRtGetSignatureKey", |out| unsafe {
-            // SAFETY: a live handle and a place for a pointer.
             (f.signature_key)(signature, out)
         })?;
         if wanted.is_none_or(|w| w == key) {
+            // SAFETY: a live handle and a place for a handle.
             let subgraph = made("LiteRtGetSignatureSubgraph", |out| unsafe {
-                // SAFETY: a live handle and a place for a handle.
                 (f.signature_subgraph)(signature, out)
             })?;
             return Ok((i, subgraph));
@@ -549,18 +545,18 @@ fn ports(
     get: unsafe extern "C" fn(Handle, usize, *mut Handle) -> Status,
     f: &Functions,
 ) -> Result<Vec<(Port, TensorType)>> {
+    // SAFETY: a live handle and a place for a count.
     let count = counted("LiteRtGetNumSubgraphInputs", |out| unsafe {
-        // SAFETY: a live handle and a place for a count.
         count(subgraph, out)
     })?;
     let mut ports = vec![];
     for i in 0..count {
+        // SAFETY: a live handle, an index below the count.
         let tensor = made("LiteRtGetSubgraphInput", |out| unsafe {
-            // SAFETY: a live handle, an index below the count.
             get(subgraph, i, out)
         })?;
+        // SAFETY: a live handle and a place for a pointer.
         let name = named("LiteRtGetTensorName", |out| unsafe {
-            // SAFETY: a live handle and a place for a pointer.
             (f.tensor_name)(tensor, out)
         })?;
         let mut kind = TensorType::untouched();

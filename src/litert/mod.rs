@@ -26,10 +26,8 @@ pub enum Delegate {
     /// The XNNPACK delegate where it knows the operator, LiteRT's own kernels elsewhere: what users get.
     #[default]
     Xnnpack,
-    /// LiteRT's optimised kernels, no delegate.
+    /// LiteRT's own kernels alone.
     None,
-    /// LiteRT's reference kernels, no delegate.
-    Reference,
 }
 
 impl Delegate {
@@ -38,7 +36,6 @@ impl Delegate {
         match self {
             Delegate::Xnnpack => "XNNPACK",
             Delegate::None => "no delegate",
-            Delegate::Reference => "no delegate, reference kernels",
         }
     }
 
@@ -47,7 +44,6 @@ impl Delegate {
         match self {
             Delegate::Xnnpack => "xnnpack",
             Delegate::None => "builtin",
-            Delegate::Reference => "reference",
         }
     }
 }
@@ -105,7 +101,7 @@ impl Array {
         let found = ELEMENTS.iter().find(|(_, e)| *e == self.element);
         let data = found.and_then(|(dtype, _)| Data::from_bytes(*dtype, &self.bytes));
         match data {
-            Some(data) => Value::new(self.shape.clone(), data),
+            Some(data) => Value::new(self.shape.clone(), data).map_err(|e| e.at("LiteRT's output")),
             None if found.is_none() => unsupported!(
                 "LiteRT gave an output of its element type {}, which Zeropoint cannot read",
                 self.element

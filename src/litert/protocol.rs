@@ -78,7 +78,8 @@ pub enum Reply {
     },
     /// Time of each run, nanoseconds.
     Timed {
-        /// In the order of the runs.
+        /// In the order of the runs; travels as a blob, as there may be a million.
+        #[serde(skip)]
         nanoseconds: Vec<u64>,
     },
     /// It could not be done; one sentence.
@@ -135,9 +136,14 @@ pub fn read_request(from: &mut impl Read) -> io::Result<Option<Request>> {
 
 /// Writes a reply and flushes.
 pub fn write_reply(to: &mut impl Write, reply: &Reply) -> io::Result<()> {
+    let times: Vec<u8>;
     let blobs = match reply {
         Reply::Ran { outputs } => bytes_of(outputs),
-        Reply::Loaded(_) | Reply::Resized { .. } | Reply::Timed { .. } | Reply::Failed { .. } => {
+        Reply::Timed { nanoseconds } => {
+            times = nanoseconds.iter().flat_map(|t| t.to_le_bytes()).collect();
+            vec![times.as_slice()]
+        }
+        Reply::Loaded(_) | Reply::Resized { .. } | Reply::Failed { .. } => {
             vec![]
         }
     };
@@ -146,11 +152,20 @@ pub fn write_reply(to: &mut impl Write, reply: &Reply) -> io::Result<()> {
 
 /// Reads a reply; `None` at the end of the stream.
 pub fn read_reply(from: &mut impl Read) -> io::Result<Option<Reply>> {
-    let Some((mut reply, blobs)) = read_frame::<Reply>(from)? else {
+    let Some((mut reply, mut blobs)) = read_frame::<Reply>(from)? else {
         return Ok(None);
     };
-    if let Reply::Ran { outputs } = &mut reply {
-        fill(outputs, blobs)?;
+    match &mut reply {
+        Reply::Ran { outputs } => fill(outputs, blobs)?,
+        Reply::Timed { nanoseconds } => {
+            let bytes = blobs.pop().unwrap_or_default();
+            let (times, rest) = bytes.as_chunks::<8>();
+            if !rest.is_empty() {
+                return Err(damaged("whole times"));
+            }
+            *nanoseconds = times.iter().map(|&t| u64::from_le_bytes(t)).collect();
+        }
+        Reply::Loaded(_) | Reply::Resized { .. } | Reply::Failed { .. } => {}
     }
     Ok(Some(reply))
 }
@@ -266,7 +281,7 @@ mod tests {
         let load = Request::Load {
             model: vec![7; 3000],
             threads: 2,
-            delegate: Delegate::Reference,
+            delegate: Delegate::None,
             signature: Some("serving_default".into()),
         };
         let mut stream = b"INFO: \x93ZPRT\r something".to_vec();
@@ -278,9 +293,14 @@ mod tests {
             assert_eq!(read_request(&mut from).unwrap().as_ref(), Some(&load));
         }
         assert_eq!(read_request(&mut from).unwrap(), None);
-        let mut stream = vec![];
-        write_reply(&mut stream, &ran()).unwrap();
-        assert_eq!(read_reply(&mut stream.as_slice()).unwrap(), Some(ran()));
+        let timed = Reply::Timed {
+            nanoseconds: (0..1_000_000).collect(),
+        };
+        for reply in [ran(), timed] {
+            let mut stream = vec![];
+            write_reply(&mut stream, &reply).unwrap();
+            assert_eq!(read_reply(&mut stream.as_slice()).unwrap(), Some(reply));
+        }
     }
 
     #[test]

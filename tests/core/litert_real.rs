@@ -29,9 +29,9 @@ fn setup() -> Option<Setup> {
     }
 }
 
-const REFERENCE: Asked = Asked {
+const PLAIN: Asked = Asked {
     threads: 1,
-    delegate: Delegate::Reference,
+    delegate: Delegate::None,
 };
 const XNNPACK: Asked = Asked {
     threads: 2,
@@ -66,10 +66,10 @@ fn differences(
 }
 
 #[test]
-fn reference_kernels_give_the_same_integers() {
+fn integer_files_give_the_same_integers() {
     let Some(setup) = setup() else { return };
     for name in ["tflite_mnist_int8.tflite", "tflite_mnist_16x8.tflite"] {
-        let d = differences(&setup, &golden(name), REFERENCE, 40);
+        let d = differences(&setup, &golden(name), PLAIN, 40);
         assert_eq!(d.differing, Some(0.0), "{name}: {d:?}");
         let float = d.max_of_peak.unwrap_or(0.0);
         assert!(
@@ -92,10 +92,12 @@ fn the_demo_gives_the_same_answers_in_every_mode() {
     for mode in Mode::ALL {
         let recipe = Recipe {
             mode,
+            // The type of the mode itself, where it has one.
+            io: *mode.ios().get(1).unwrap_or(&mode.ios()[0]),
             ..Recipe::default()
         };
         let file = steps::convert(&model, &recipe, Some(&calibration), &progress).unwrap();
-        for asked in [REFERENCE, XNNPACK] {
+        for asked in [PLAIN, XNNPACK] {
             let mut litert =
                 Litert::open(&setup, &file.bytes, &file.graph, asked, &progress).unwrap();
             let mut own = evaluate::own_runner(&file.graph, 1, &progress).unwrap();
@@ -114,12 +116,12 @@ fn the_demo_gives_the_same_answers_in_every_mode() {
                 difference.differing.unwrap() <= 0.01,
                 "{mode:?} {line}: {difference:?}"
             );
-            // Reference kernels, but for dynamic mode, where LiteRT has no reference of its own.
-            if asked == REFERENCE && mode != Mode::Dynamic {
-                assert!(
-                    difference.max_of_peak.unwrap() < 1e-5,
-                    "{mode:?}: {difference:?}"
-                );
+            // LiteRT's own int8 kernels round some products differently from its reference kernels, which Zeropoint equals.
+            match mode {
+                Mode::Float32 | Mode::Float16 => assert!(difference.max_of_peak.unwrap() < 1e-5),
+                Mode::Int8 => assert!(difference.max_steps.unwrap() <= 1, "{difference:?}"),
+                Mode::Int16x8 => assert_eq!(difference.max_steps, Some(0)),
+                Mode::Dynamic => {}
             }
             let inputs = evaluate::latency_inputs(&file.graph).unwrap();
             let latency = litert.latency(&inputs, 0.01).unwrap();
@@ -246,7 +248,7 @@ fn the_demo_s_files_are_what_litert_reads() {
     let bytes = Bytes::from(zeropoint::tflite::write(&closed).unwrap());
     let closed = steps::read_model("closed", None, bytes).unwrap();
     for model in [open, closed] {
-        let d = differences(&setup, &model, REFERENCE, 150);
+        let d = differences(&setup, &model, PLAIN, 150);
         assert!(
             d.samples == 150 && d.max_of_peak.unwrap() < 1e-5,
             "{}: {d:?}",
