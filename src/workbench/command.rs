@@ -13,6 +13,10 @@ pub enum Command {
     OpenModel(PathBuf),
     /// Open the built-in MNIST experiment: model, calibration data and test data.
     OpenDemo,
+    /// Work on this subgraph of the open file (as numbered in it); results of the one before wait for it to come back.
+    ChooseEntry(usize),
+    /// Give the main input of that name this shape; `None` for what the file declares.
+    SetInputShape(String, Option<Vec<usize>>),
     /// Take this file as calibration or evaluation data.
     ChooseData(Role, PathBuf),
     /// Take the labels of this file for the data of that role.

@@ -49,6 +49,11 @@ pub struct DataChoice {
 }
 
 impl DataChoice {
+    /// Whether the user chose the same as there, whatever was read of it.
+    pub(super) fn is_same_choice(&self, other: &Self) -> bool {
+        self.source == other.source && self.samples == other.samples
+    }
+
     /// Samples that a run would use.
     pub fn used(&self) -> usize {
         let all = self.loaded.as_ref().map_or(0, |l| l.dataset.len());

@@ -20,6 +20,8 @@ pub struct JobId(pub u64);
 pub enum JobKind {
     /// Reading the model of this name.
     OpenModel(String),
+    /// Entering the open model of this name elsewhere, or at other shapes.
+    Entry(String),
     /// Reading the data of this name.
     OpenData(String),
     /// One experiment: quantize, write, read back, evaluate, measure.
@@ -289,6 +291,7 @@ impl<E: Send + 'static> Jobs<E> {
         };
         let name = match &job.kind {
             JobKind::OpenModel(_) => "open model",
+            JobKind::Entry(_) => "enter model",
             JobKind::OpenData(_) => "open data",
             JobKind::Experiment(_) => "experiment",
             JobKind::Save(_) => "save",

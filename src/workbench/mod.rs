@@ -2,6 +2,7 @@
 
 mod command;
 mod dataset;
+mod entry;
 mod experiment;
 pub mod files;
 pub mod jobs;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 
 pub use command::Command;
 pub use dataset::{DataChoice, Loaded, Role, Source};
+pub use entry::{Entry, EntryCard, OpenInput, entries, parse_shape};
 pub use experiment::{
     Experiment, ExperimentId, Finding, QuantizedFile, RunKey, State, experiment_name,
 };
@@ -34,6 +36,10 @@ pub struct Workbench {
     pub model_pending: Option<JobId>,
     /// Why the last model could not be opened.
     pub model_error: Option<String>,
+    /// The job that prepares another entry or other input shapes of the open model.
+    pub entry_pending: Option<JobId>,
+    /// Why the last entry or shape could not be taken.
+    pub entry_error: Option<String>,
     /// The representative dataset.
     pub calibration: DataChoice,
     /// What accuracy is measured on.
@@ -56,6 +62,11 @@ pub struct Workbench {
     pub recent_file: Option<PathBuf>,
     jobs: Jobs<Event>,
     model_version: u64,
+    /// Whether the shapes of `model.entry` came from samples rather than from the user.
+    shape_from_data: bool,
+    /// Entries of the open file that were worked on before.
+    asides: Vec<entry::Aside>,
+    next_model: u64,
     next_experiment: u64,
     next_notice: u64,
     shared: work::Shared,
@@ -88,6 +99,10 @@ pub struct Notice {
 pub enum Event {
     /// A model was read.
     Model(Box<OpenModel>),
+    /// Another entry of the open model, or another shape of its inputs, is ready.
+    Entry(Box<OpenModel>),
+    /// The samples say what shape the input of that name has.
+    SampleShape(String, Vec<usize>),
     /// Data was read.
     Data(Role, Loaded),
     /// Part of an experiment.
@@ -113,6 +128,8 @@ impl Workbench {
             model: None,
             model_pending: None,
             model_error: None,
+            entry_pending: None,
+            entry_error: None,
             calibration: DataChoice {
                 samples: Some(100),
                 ..DataChoice::default()
@@ -128,6 +145,9 @@ impl Workbench {
             recent_file: None,
             jobs: Jobs::new(wake),
             model_version: 0,
+            shape_from_data: false,
+            asides: vec![],
+            next_model: 1,
             next_experiment: 1,
             next_notice: 1,
             shared: work::Shared::default(),
@@ -137,6 +157,11 @@ impl Workbench {
     /// Jobs that run, wait or are over.
     pub fn jobs(&self) -> &Jobs<Event> {
         &self.jobs
+    }
+
+    /// Counts openings of models and of their entries: another number, another graph.
+    pub fn model_version(&self) -> u64 {
+        self.model_version
     }
 
     /// The experiment of that number.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::entry::Entry;
 use super::experiment::{Experiment, ExperimentId, Finding, RunKey, State};
 use super::jobs::{Ended, JobId, JobKind, Stage, Update};
 use super::work::{Versions, Work};
@@ -18,8 +19,16 @@ impl Workbench {
         match command {
             Command::OpenModel(path) => self.open(Some(path)),
             Command::OpenDemo => self.open(None),
+            Command::ChooseEntry(subgraph) => self.enter(Entry {
+                subgraph,
+                shapes: vec![],
+            }),
+            Command::SetInputShape(name, shape) => {
+                self.shape_from_data = false;
+                self.set_input_shape(name, shape);
+            }
             Command::ChooseData(role, path) => {
-                self.choose(role, Some(Source::File { path, labels: None }))
+                self.choose_resolving(role, Some(Source::File { path, labels: None }))
             }
             Command::ChooseLabels(role, path) => self.choose_labels(role, path),
             Command::UseRandomValues => self.choose(Role::Calibration, Some(Source::Synthetic)),
@@ -67,6 +76,11 @@ impl Workbench {
     fn take_in(&mut self, id: JobId, event: Event) {
         match event {
             Event::Model(model) if self.model_pending == Some(id) => self.model_opened(*model),
+            Event::Entry(model) if self.entry_pending == Some(id) => self.entered(*model),
+            Event::SampleShape(name, shape) => {
+                self.shape_from_data = true;
+                self.set_input_shape(name, Some(shape));
+            }
             Event::Data(role, loaded) => {
                 let choice = self.choice_mut(role);
                 if choice.pending == Some(id) {
@@ -97,8 +111,8 @@ impl Workbench {
             }
             Event::Saved(path) => self.notice(false, format!("Saved {}", path.display())),
             Event::Recent(files) => self.recent = files,
-            // A model that somebody asked for before the one that is awaited now.
-            Event::Model(_) => {}
+            // What somebody asked for before that which is awaited now.
+            Event::Model(_) | Event::Entry(_) => {}
         }
     }
 
@@ -110,7 +124,13 @@ impl Workbench {
                     self.model_error = Some(message);
                 }
             }
-            JobKind::OpenModel(_) => {}
+            JobKind::Entry(_) if self.entry_pending == Some(id) => {
+                self.entry_pending = None;
+                if let Ended::Failed(message) = ended {
+                    self.entry_error = Some(message);
+                }
+            }
+            JobKind::OpenModel(_) | JobKind::Entry(_) => {}
             JobKind::OpenData(_) => {
                 for role in [Role::Calibration, Role::Evaluation] {
                     let choice = self.choice_mut(role);
@@ -150,14 +170,14 @@ impl Workbench {
         self.notices.push(Notice { id, is_error, text });
     }
 
-    fn choice(&self, role: Role) -> &DataChoice {
+    pub(super) fn choice(&self, role: Role) -> &DataChoice {
         match role {
             Role::Calibration => &self.calibration,
             Role::Evaluation => &self.evaluation,
         }
     }
 
-    fn choice_mut(&mut self, role: Role) -> &mut DataChoice {
+    pub(super) fn choice_mut(&mut self, role: Role) -> &mut DataChoice {
         match role {
             Role::Calibration => &mut self.calibration,
             Role::Evaluation => &mut self.evaluation,
@@ -175,10 +195,11 @@ impl Workbench {
             .map_or_else(|| "MNIST digits".to_owned(), files::file_name);
         let id = self.jobs.start(JobKind::OpenModel(name), move |job| {
             job.stage(Stage::File)?;
-            let model = match &path {
+            let mut model = match &path {
                 Some(path) => steps::open_model(path)?,
                 None => steps::open_demo()?,
             };
+            model.check_shapes();
             job.send(Event::Model(Box::new(model)));
             Ok(())
         });
@@ -198,7 +219,10 @@ impl Workbench {
         // The job that brought the model is over but for its last message.
         self.jobs.cancel_all_but(self.model_pending);
         self.model = Some(model);
-        self.model_version += 1;
+        self.entry_pending = None;
+        self.entry_error = None;
+        self.asides.clear();
+        self.new_model_version();
         self.experiments.clear();
         for role in [Role::Calibration, Role::Evaluation] {
             let source = match self.choice(role).source.clone() {
@@ -208,6 +232,11 @@ impl Workbench {
             };
             self.choose(role, source);
         }
+    }
+
+    pub(super) fn new_model_version(&mut self) {
+        self.model_version = self.next_model;
+        self.next_model += 1;
     }
 
     fn choose_labels(&mut self, role: Role, labels: PathBuf) {
@@ -223,7 +252,17 @@ impl Workbench {
         }
     }
 
-    fn choose(&mut self, role: Role, source: Option<Source>) {
+    /// Reads the data of that role from there.
+    pub(super) fn choose(&mut self, role: Role, source: Option<Source>) {
+        self.read_data(role, source, false);
+    }
+
+    /// The same; a single input whose axes the file leaves open, and that nobody gave a shape, takes that of the samples.
+    fn choose_resolving(&mut self, role: Role, source: Option<Source>) {
+        self.read_data(role, source, true);
+    }
+
+    fn read_data(&mut self, role: Role, source: Option<Source>, resolve: bool) {
         if let Some(earlier) = self.choice_mut(role).pending.take() {
             self.jobs.cancel(earlier);
         }
@@ -243,9 +282,24 @@ impl Workbench {
             Source::File { path, .. } => files::file_name(path),
             Source::Synthetic => "random values".to_owned(),
         };
+        let open = match &model.open_inputs()[..] {
+            [open] if resolve && (!open.given || self.shape_from_data) => {
+                Some((open.name.clone(), open.shape.clone()))
+            }
+            _ => None,
+        };
         self.choice_mut(role).loaded = None;
         let id = self.jobs.start(JobKind::OpenData(name), move |job| {
             job.stage(Stage::File)?;
+            if let (Some((input, declared)), Source::File { path, .. }) = (open, &source)
+                && let Some(shape) = steps::sample_shape(path)
+                && shape.len() == declared.len()
+                && shape != declared
+            {
+                // The data is read again for the model at that shape.
+                job.send(Event::SampleShape(input, shape));
+                return Ok(());
+            }
             let loaded = steps::open_data(&source, role, &specs)?;
             job.send(Event::Data(role, loaded));
             Ok(())
@@ -323,6 +377,10 @@ impl Workbench {
             Some("Open a model first".into())
         } else if wanted.is_empty() {
             Some("Choose at least one mode".into())
+        } else if let Some(open) = self.wanted_shape() {
+            Some(format!("Type the shape of input {open} first"))
+        } else if self.entry_pending.is_some() {
+            Some("Preparing the model".into())
         } else if self.calibration.pending.is_some() || self.evaluation.pending.is_some() {
             Some("Reading the data".into())
         } else if needs_data && self.calibration.loaded.is_none() {

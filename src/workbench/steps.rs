@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::dataset::{Loaded, Source};
 use super::experiment::QuantizedFile;
 use super::model::{ModelCard, ModelFormat, OpenModel};
-use super::{Role, files};
+use super::{Entry, Role, files};
 use crate::calibrate::Calibration;
 use crate::data::{self, InputSpec};
 use crate::error::Result;
@@ -18,18 +18,30 @@ use crate::progress::Progress;
 use crate::quantize::{self, Recipe};
 use crate::tflite;
 
-/// Reads a model from its bytes, whatever its format.
+/// Reads a model from its bytes, whatever its format, and enters it where its file says.
 pub fn read_model(name: &str, path: Option<&Path>, bytes: Bytes) -> Result<OpenModel> {
     let (format, graph, bytes) = ModelFormat::read(bytes).map_err(|e| e.at(name))?;
-    let card = ModelCard::of(&graph, bytes.len());
-    Ok(OpenModel {
+    let entry = Entry {
+        subgraph: graph.default_entry(),
+        ..Entry::default()
+    };
+    let file = Arc::new(graph);
+    let as_read = OpenModel {
         name: name.to_owned(),
         path: path.map(Path::to_owned),
         format,
+        card: ModelCard::of(&file, bytes.len()),
         bytes,
-        graph: Arc::new(graph),
-        card,
-    })
+        graph: file.clone(),
+        entries: super::entries(&file).into(),
+        file,
+        entry: Entry::default(),
+        shape_obstacle: None,
+    };
+    match entry == as_read.entry {
+        true => Ok(as_read),
+        false => as_read.enter(entry),
+    }
 }
 
 /// Opens a model file.
@@ -86,6 +98,15 @@ pub fn open_data(source: &Source, role: Role, specs: &[InputSpec]) -> Result<Loa
             })
         }
     }
+}
+
+/// The shape of one sample in an `.npy` file as a batch of 1; `None` for anything else.
+pub fn sample_shape(path: &Path) -> Option<Vec<usize>> {
+    path.extension().filter(|e| e.eq_ignore_ascii_case("npy"))?;
+    let value = data::read_npy(&files::file_name(path), files::read(path).ok()?).ok()?;
+    let mut shape = value.shape;
+    *shape.first_mut()? = 1;
+    Some(shape)
 }
 
 /// Labels that lie beside the data under one of the usual names.

@@ -53,6 +53,7 @@ pub fn verb(stage: Stage, kind: &JobKind) -> &'static str {
     match (stage, kind) {
         (Stage::Waiting, _) => "Waiting",
         (Stage::File, JobKind::Save(_)) => "Saving",
+        (Stage::File, JobKind::Entry(_)) => "Preparing",
         (Stage::File, _) => "Reading",
         (Stage::Calibrating, _) => "Calibrating",
         (Stage::Quantizing, _) => "Quantizing",
@@ -83,9 +84,10 @@ fn subject(bench: &Workbench, kind: &JobKind) -> (Option<Look>, String) {
             Some(e) => (Some(Look::of(e)), experiment_name(e.mode(), e.io())),
             None => (None, "deleted experiment".into()),
         },
-        JobKind::OpenModel(name) | JobKind::OpenData(name) | JobKind::Save(name) => {
-            (None, name.clone())
-        }
+        JobKind::OpenModel(name)
+        | JobKind::Entry(name)
+        | JobKind::OpenData(name)
+        | JobKind::Save(name) => (None, name.clone()),
         JobKind::Recent => (None, "recent files".into()),
     }
 }
