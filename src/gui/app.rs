@@ -119,10 +119,10 @@ impl App {
 
 impl eframe::App for App {
     fn logic(&mut self, _ctx: &egui::Context, _frame: &mut eframe::Frame) {
-        let before = self.bench.model.as_ref().map(|m| m.bytes.as_ptr());
+        let before = self.bench.model_version();
         self.bench.poll();
-        if self.bench.model.as_ref().map(|m| m.bytes.as_ptr()) != before {
-            // Another model: what was chosen of the old one means nothing now.
+        if self.bench.model_version() != before {
+            // Another model or entry: what was chosen of the old one means nothing now.
             self.state.selected = None;
             self.state.layers.selected = None;
             self.state.typing = None;

@@ -44,6 +44,8 @@ pub struct State {
     pub hovered: Option<ExperimentId>,
     /// The experiment under the pointer in this frame; panels set it with [`Context::hover`].
     pub hovering: Option<ExperimentId>,
+    /// The shape fields of the model card.
+    pub entry: panels::side_entry::State,
     /// Of the Tensors tab.
     pub tensors: panels::tensors::State,
     /// Of the Layers tab.
@@ -174,6 +176,7 @@ fn current_errors(bench: &Workbench) -> Vec<&str> {
     });
     [
         bench.model_error.as_deref(),
+        bench.entry_error.as_deref(),
         data(Role::Calibration),
         data(Role::Evaluation),
     ]

@@ -23,7 +23,7 @@ fn asset(name: &str) -> PathBuf {
 }
 
 /// A fresh place for files of one test.
-fn folder(test: &str) -> PathBuf {
+pub fn folder(test: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("zeropoint-{test}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("the system has a folder for temporary files");
     folder
@@ -54,7 +54,7 @@ fn idle(window: &mut Window) {
 }
 
 /// Replaces the text of a field.
-fn type_into(window: &mut Window, field: &str, text: &str) {
+pub fn type_into(window: &mut Window, field: &str, text: &str) {
     let find = |w: &Window| w.get_by_role_and_label(Role::TextInput, field).click();
     find(window);
     window.run();

@@ -1,6 +1,7 @@
 //! The window, driven without a display: found by accessible name, painted on the CPU.
 
 mod demo;
+mod entry;
 mod fixture;
 mod flow;
 mod harness;

@@ -8,6 +8,7 @@ pub mod messages;
 pub mod operators;
 pub mod side;
 mod side_data;
+pub mod side_entry;
 mod side_model;
 mod side_modes;
 pub mod start;

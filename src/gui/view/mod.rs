@@ -3,6 +3,7 @@
 pub mod axis;
 pub mod bars;
 pub mod compare;
+pub mod entry;
 pub mod figures;
 pub mod format;
 pub mod jobs;
