@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 use crate::workbench::{Entry, Loaded, OpenModel, Role, Source, files, steps};
 
 pub use args::Cli;
@@ -118,18 +119,14 @@ fn asking_for_shapes<T>(model: &OpenModel, entry: &args::Entry, done: Result<T>)
     })
 }
 
-/// Data of a command line argument, checked against the model's inputs.
-fn data(
-    path: &Path,
-    labels: Option<&Path>,
-    role: Role,
-    specs: &[crate::data::InputSpec],
-) -> Result<Loaded> {
+/// Data of a command line argument, checked against the model.
+fn data(path: &Path, labels: Option<&Path>, role: Role, model: &OpenModel) -> Result<Loaded> {
     let source = Source::File {
         path: path.to_owned(),
         labels: labels.map(Path::to_owned),
     };
-    steps::open_data(&source, role, specs)
+    let request = steps::DataRequest::of(&source, role, &model.graph);
+    steps::open_data(&request, &Progress::new())
 }
 
 /// Prints to stdout. A reader that went away (`| head`) ends the program quietly.

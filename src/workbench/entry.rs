@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::jobs::{JobKind, Stage};
 use super::model::{ModelCard, OpenModel};
-use super::{DataChoice, Event, Experiment, Role, State, Workbench};
+use super::{ClassSource, DataChoice, Event, Experiment, Role, State, Workbench};
+use crate::data::Preprocess;
 use crate::engine::{self, Options};
 use crate::error::Result;
 use crate::graph::Graph;
@@ -52,6 +53,9 @@ pub(super) struct Aside {
     pub experiments: Vec<Experiment>,
     pub calibration: DataChoice,
     pub evaluation: DataChoice,
+    /// How folders were read.
+    pub preprocess: Option<Preprocess>,
+    pub classes: ClassSource,
 }
 
 /// The parts of a file in the order of its signatures, then of those subgraphs that no signature enters and no node calls.
@@ -208,10 +212,15 @@ impl Workbench {
             experiments: std::mem::take(&mut self.experiments),
             calibration: self.calibration.clone(),
             evaluation: self.evaluation.clone(),
+            preprocess: self.preprocess.clone(),
+            classes: self.classes.clone(),
         });
         let (mut calibration, mut evaluation) = (None, None);
+        let mut read_alike = true;
         match back {
             Some(aside) => {
+                read_alike =
+                    (&aside.preprocess, &aside.classes) == (&self.preprocess, &self.classes);
                 self.model_version = aside.version;
                 self.experiments = aside.experiments;
                 (calibration, evaluation) = (Some(aside.calibration), Some(aside.evaluation));
@@ -227,7 +236,8 @@ impl Workbench {
             match held {
                 // The samples that its results were made with.
                 Some(held)
-                    if held.is_same_choice(now)
+                    if read_alike
+                        && held.is_same_choice(now)
                         && held.loaded.is_some() == held.source.is_some() =>
                 {
                     let reading = std::mem::replace(now, held).pending;

@@ -7,16 +7,18 @@ mod experiment;
 pub mod files;
 pub mod jobs;
 mod model;
+mod open_data;
 mod operators;
 mod recent;
 mod run;
 pub mod steps;
+mod walk;
 mod work;
 
 use std::path::PathBuf;
 
 pub use command::Command;
-pub use dataset::{DataChoice, Loaded, Role, Source};
+pub use dataset::{ClassSource, DataChoice, DataRecord, Loaded, Role, Source};
 pub use entry::{Entry, EntryCard, OpenInput, entries, parse_shape};
 pub use experiment::{
     Experiment, ExperimentId, Finding, QuantizedFile, RunKey, State, experiment_name,
@@ -24,6 +26,7 @@ pub use experiment::{
 pub use model::{ModelCard, ModelFormat, OpenModel, PortCard, shape_text};
 pub use operators::{OperatorRow, operator_table};
 
+use crate::data::{Preprocess, Selection};
 use crate::quantize::{Io, Mode};
 use jobs::{JobId, Jobs, Wake};
 
@@ -44,6 +47,10 @@ pub struct Workbench {
     pub calibration: DataChoice,
     /// What accuracy is measured on.
     pub evaluation: DataChoice,
+    /// How files of folders become inputs; `None` for what the model says, or the default.
+    pub preprocess: Option<Preprocess>,
+    /// Which class of a folder is which output of the model.
+    pub classes: ClassSource,
     /// One per mode, in the order of [`Mode::ALL`].
     pub modes: Vec<ModeChoice>,
     /// Whether an operator that would stay float is an error.
@@ -104,7 +111,7 @@ pub enum Event {
     /// The samples say what shape the input of that name has.
     SampleShape(String, Vec<usize>),
     /// Data was read.
-    Data(Role, Loaded),
+    Data(Role, Box<Loaded>),
     /// Part of an experiment.
     Finding(ExperimentId, Finding),
     /// A file was written.
@@ -131,10 +138,12 @@ impl Workbench {
             entry_pending: None,
             entry_error: None,
             calibration: DataChoice {
-                samples: Some(100),
+                selection: Selection::First { samples: 100 },
                 ..DataChoice::default()
             },
             evaluation: DataChoice::default(),
+            preprocess: None,
+            classes: ClassSource::default(),
             modes,
             strict: false,
             threads: 1,

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::entry::Entry;
 use super::experiment::{Experiment, ExperimentId, Finding, RunKey, State};
 use super::jobs::{Ended, JobId, JobKind, Stage, Update};
+use super::steps::DataRequest;
 use super::work::{Versions, Work};
 use super::{
     Command, DataChoice, Event, Notice, OpenModel, Role, Source, Workbench, files, recent, steps,
 };
-use crate::data;
+use crate::data::Selection;
 use crate::quantize::{Io, Mode, Recipe};
 
 impl Workbench {
@@ -34,9 +35,17 @@ impl Workbench {
             Command::UseRandomValues => self.choose(Role::Calibration, Some(Source::Synthetic)),
             Command::ClearData(role) => self.choose(role, None),
             Command::SetSamples(role, samples) => {
-                let choice = self.choice_mut(role);
-                choice.samples = samples.map(|n| n.max(1));
-                choice.version += 1;
+                let samples = samples.map(|n| n.max(1));
+                self.select(role, self.choice(role).selection.with_samples(samples));
+            }
+            Command::SetSelection(role, selection) => self.select(role, selection),
+            Command::SetPreprocess(preprocess) => {
+                self.preprocess = preprocess;
+                self.read_again();
+            }
+            Command::SetClasses(classes) => {
+                self.classes = classes;
+                self.read_again();
             }
             Command::SetMode(mode, chosen) => {
                 self.modes
@@ -84,7 +93,7 @@ impl Workbench {
             Event::Data(role, loaded) => {
                 let choice = self.choice_mut(role);
                 if choice.pending == Some(id) {
-                    choice.loaded = Some(loaded);
+                    choice.loaded = Some(*loaded);
                     choice.error = None;
                     choice.version += 1;
                 }
@@ -230,7 +239,7 @@ impl Workbench {
                 Some(Source::Demo) if was_demo => None,
                 other => other,
             };
-            self.choose(role, source);
+            self.choose_resolving(role, source);
         }
     }
 
@@ -274,21 +283,28 @@ impl Workbench {
             choice.loaded = None;
             return;
         };
+        self.choice_mut(role).loaded = None;
+        self.read(role, source, resolve);
+    }
+
+    /// Reads data anew as a job; what was read before stays until then.
+    fn read(&mut self, role: Role, source: Source, resolve: bool) {
         // Without a model nothing says what shape the samples must have; they are read when one is open.
         let Some(model) = &self.model else { return };
-        let specs = data::input_specs(&model.graph, 0);
-        let name = match &source {
-            Source::Demo => "MNIST digits".to_owned(),
-            Source::File { path, .. } => files::file_name(path),
-            Source::Synthetic => "random values".to_owned(),
-        };
         let open = match &model.open_inputs()[..] {
             [open] if resolve && (!open.given || self.shape_from_data) => {
                 Some((open.name.clone(), open.shape.clone()))
             }
             _ => None,
         };
-        self.choice_mut(role).loaded = None;
+        let model = model.graph.clone();
+        let (preprocess, classes) = (self.preprocess.clone(), self.classes.clone());
+        let selection = self.choice(role).selection;
+        let name = match &source {
+            Source::Demo => "MNIST digits".to_owned(),
+            Source::File { path, .. } => files::file_name(path),
+            Source::Synthetic => "random values".to_owned(),
+        };
         let id = self.jobs.start(JobKind::OpenData(name), move |job| {
             job.stage(Stage::File)?;
             if let (Some((input, declared)), Source::File { path, .. }) = (open, &source)
@@ -300,11 +316,49 @@ impl Workbench {
                 job.send(Event::SampleShape(input, shape));
                 return Ok(());
             }
-            let loaded = steps::open_data(&source, role, &specs)?;
-            job.send(Event::Data(role, loaded));
+            let request = DataRequest {
+                source: &source,
+                role,
+                model: &model,
+                selection,
+                preprocess: preprocess.as_ref(),
+                classes: &classes,
+            };
+            let loaded = steps::open_data(&request, job.progress())?;
+            job.send(Event::Data(role, Box::new(loaded)));
             Ok(())
         });
-        self.choice_mut(role).pending = Some(id);
+        if let Some(earlier) = self.choice_mut(role).pending.replace(id) {
+            self.jobs.cancel(earlier);
+        }
+    }
+
+    /// Uses other samples: at once where that costs no reading.
+    fn select(&mut self, role: Role, selection: Selection) {
+        let choice = self.choice_mut(role);
+        choice.selection = selection;
+        choice.version += 1;
+        choice.error = None;
+        let done = choice.loaded.as_mut().map(|l| l.select(selection));
+        match (done, choice.source.clone()) {
+            (Some(Ok(true)), _) if choice.pending.is_none() => {}
+            (Some(Err(e)), _) => choice.error = Some(e.to_string()),
+            (_, Some(source)) => self.read(role, source, false),
+            (_, None) => {}
+        }
+    }
+
+    /// Reads folders again, whose samples depend on how they are read.
+    fn read_again(&mut self) {
+        for role in [Role::Calibration, Role::Evaluation] {
+            let choice = self.choice_mut(role);
+            let Some(source @ Source::File { .. }) = choice.source.clone() else {
+                continue;
+            };
+            choice.version += 1;
+            choice.error = None;
+            self.read(role, source, false);
+        }
     }
 
     fn set_io(&mut self, mode: Mode, io: Io, on: bool) {
@@ -450,13 +504,7 @@ impl Workbench {
     }
 
     fn work(&self, id: ExperimentId, model: Arc<OpenModel>, key: &RunKey) -> Work {
-        // `used` is at most what there is, so taking cannot fail but for an empty dataset, which no reader hands out.
-        let part = |choice: &DataChoice| {
-            choice
-                .loaded
-                .as_ref()
-                .and_then(|l| data::take(l.dataset.clone(), choice.used()).ok())
-        };
+        let part = |choice: &DataChoice| choice.loaded.as_ref().map(|l| l.dataset.clone());
         Work {
             id,
             model,
