@@ -34,6 +34,8 @@ pub enum Command {
     SetPreprocess(Option<Preprocess>),
     /// Which class of a folder is which output of the model.
     SetClasses(ClassSource),
+    /// Make pictures of these samples of the evaluation data, as the model sees them.
+    ShowSamples(Vec<usize>),
     /// Switch a mode on or off.
     SetMode(Mode, bool),
     /// Switch one input/output type of a mode on or off; each gives a file of its own.

@@ -26,6 +26,8 @@ pub enum JobKind {
     OpenData(String),
     /// One experiment: quantize, write, read back, evaluate, measure.
     Experiment(ExperimentId),
+    /// Making pictures of samples; not worth showing.
+    Pictures,
     /// Writing a file.
     Save(String),
     /// Reading or writing the list of recent files; not worth showing.
@@ -295,6 +297,7 @@ impl<E: Send + 'static> Jobs<E> {
             JobKind::OpenData(_) => "open data",
             JobKind::Experiment(_) => "experiment",
             JobKind::Save(_) => "save",
+            JobKind::Pictures => "pictures",
             JobKind::Recent => "recent files",
         };
         if let Err(e) = std::thread::Builder::new().name(name.into()).spawn(body) {

@@ -26,7 +26,7 @@ pub use experiment::{
 pub use model::{ModelCard, ModelFormat, OpenModel, PortCard, shape_text};
 pub use operators::{OperatorRow, operator_table};
 
-use crate::data::{Preprocess, Selection};
+use crate::data::{Preprocess, Preview, Selection};
 use crate::quantize::{Io, Mode};
 use jobs::{JobId, Jobs, Wake};
 
@@ -47,6 +47,8 @@ pub struct Workbench {
     pub calibration: DataChoice,
     /// What accuracy is measured on.
     pub evaluation: DataChoice,
+    /// Pictures of evaluation samples that were asked for.
+    pub pictures: SamplePictures,
     /// How files of folders become inputs; `None` for what the model says, or the default.
     pub preprocess: Option<Preprocess>,
     /// Which class of a folder is which output of the model.
@@ -90,6 +92,19 @@ pub struct ModeChoice {
     pub ios: Vec<Io>,
 }
 
+/// Pictures of evaluation samples, made on a job.
+#[derive(Debug, Default)]
+pub struct SamplePictures {
+    /// Which samples were asked for, of which version of the evaluation data.
+    pub wanted: (u64, Vec<usize>),
+    /// What came of it; of earlier samples while a job runs.
+    pub shown: Preview,
+    /// Counts what `shown` was.
+    pub version: u64,
+    /// The job that makes them.
+    pub pending: Option<JobId>,
+}
+
 /// A message for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
@@ -112,6 +127,8 @@ pub enum Event {
     SampleShape(String, Vec<usize>),
     /// Data was read.
     Data(Role, Box<Loaded>),
+    /// Pictures of samples were made.
+    Pictures(Preview),
     /// Part of an experiment.
     Finding(ExperimentId, Finding),
     /// A file was written.
@@ -142,6 +159,7 @@ impl Workbench {
                 ..DataChoice::default()
             },
             evaluation: DataChoice::default(),
+            pictures: SamplePictures::default(),
             preprocess: None,
             classes: ClassSource::default(),
             modes,

@@ -11,7 +11,7 @@ use super::work::{Versions, Work};
 use super::{
     Command, DataChoice, Event, Notice, OpenModel, Role, Source, Workbench, files, recent, steps,
 };
-use crate::data::Selection;
+use crate::data::{self, Selection};
 use crate::quantize::{Io, Mode, Recipe};
 
 impl Workbench {
@@ -47,6 +47,7 @@ impl Workbench {
                 self.classes = classes;
                 self.read_again();
             }
+            Command::ShowSamples(samples) => self.show_samples(samples),
             Command::SetMode(mode, chosen) => {
                 self.modes
                     .iter_mut()
@@ -120,8 +121,12 @@ impl Workbench {
             }
             Event::Saved(path) => self.notice(false, format!("Saved {}", path.display())),
             Event::Recent(files) => self.recent = files,
+            Event::Pictures(preview) if self.pictures.pending == Some(id) => {
+                self.pictures.shown = preview;
+                self.pictures.version += 1;
+            }
             // What somebody asked for before that which is awaited now.
-            Event::Model(_) | Event::Entry(_) => {}
+            Event::Model(_) | Event::Entry(_) | Event::Pictures(_) => {}
         }
     }
 
@@ -167,6 +172,11 @@ impl Workbench {
             JobKind::Save(_) => {
                 if let Ended::Failed(message) = ended {
                     self.notice(true, message);
+                }
+            }
+            JobKind::Pictures => {
+                if self.pictures.pending == Some(id) {
+                    self.pictures.pending = None;
                 }
             }
             JobKind::Recent => {}
@@ -348,6 +358,26 @@ impl Workbench {
         }
     }
 
+    /// Makes pictures of these samples as a job, in place of those that were asked for before.
+    fn show_samples(&mut self, samples: Vec<usize>) {
+        if let Some(earlier) = self.pictures.pending.take() {
+            self.jobs.cancel(earlier);
+        }
+        self.pictures.wanted = (self.evaluation.version, samples.clone());
+        let (Some(model), Some(loaded)) = (&self.model, &self.evaluation.loaded) else {
+            return;
+        };
+        let specs = data::input_specs(&model.graph, 0);
+        let (dataset, preprocess) = (loaded.dataset.clone(), loaded.preprocess.clone());
+        let id = self.jobs.start(JobKind::Pictures, move |job| {
+            let there: Vec<usize> = samples.into_iter().filter(|&i| i < dataset.len()).collect();
+            let made = data::preview_of(dataset.as_ref(), &specs, preprocess.as_ref(), &there)?;
+            job.send(Event::Pictures(made));
+            Ok(())
+        });
+        self.pictures.pending = Some(id);
+    }
+
     /// Reads folders again, whose samples depend on how they are read.
     fn read_again(&mut self) {
         for role in [Role::Calibration, Role::Evaluation] {
@@ -472,7 +502,13 @@ impl Workbench {
             let job = self
                 .jobs
                 .enqueue(JobKind::Experiment(id), move |job| work.run(job));
+            let random = self
+                .calibration
+                .loaded
+                .as_ref()
+                .is_some_and(|l| l.synthetic);
             let e = &mut self.experiments[at];
+            e.random = random && recipe.mode.needs_calibration();
             e.stale = e.file.is_some();
             (e.key, e.state, e.reused) = (key, State::Pending(job), false);
         }
@@ -494,6 +530,7 @@ impl Workbench {
             state: State::Cancelled,
             reused: false,
             stale: false,
+            random: false,
             file: None,
             evaluation: None,
             latency: None,

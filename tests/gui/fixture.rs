@@ -30,6 +30,7 @@ pub fn experiment(id: u64, mode: Mode, tensors: Vec<TensorReport>) -> Experiment
         state: State::Done,
         reused: false,
         stale: false,
+        random: false,
         file: None,
         evaluation: None,
         latency: None,

@@ -1,5 +1,6 @@
 //! The window, driven without a display: found by accessible name, painted on the CPU.
 
+mod data;
 mod demo;
 mod entry;
 mod fixture;
@@ -7,5 +8,6 @@ mod flow;
 mod harness;
 mod layers;
 mod operators;
+mod samples;
 mod soft;
 mod tensors;

@@ -8,6 +8,7 @@ pub mod channel_plot;
 mod dropdown;
 pub mod error_plot;
 mod path_field;
+pub mod picture;
 pub mod plot;
 pub mod tensor_plots;
 mod toggle;
