@@ -42,4 +42,5 @@ mod tflite_damage;
 mod tflite_files;
 mod tflite_validate;
 mod workbench_commands;
+mod workbench_entry;
 mod workbench_jobs;
