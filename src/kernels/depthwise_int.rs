@@ -146,8 +146,12 @@ impl DepthwiseI8 {
             bias.map_or(0, |b| b[c])
                 .wrapping_sub(q.input_zero_point.wrapping_mul(sum))
         });
+        let most = (0..shape.out_c).map(|c| {
+            let taps = weights.iter().skip(c).step_by(shape.out_c);
+            taps.map(|w| 255 * i64::from(w.unsigned_abs())).sum()
+        });
         let finish = match Factors::new(q.rescale, shape.out_c, 30)? {
-            Factors::Fixed(f) => Finish::Fixed(Fixed::new(&f, bias, bounds)),
+            Factors::Fixed(f) => Finish::Fixed(Fixed::new(&f, bias, most, bounds)),
             Factors::Real(f) => Finish::Real(Real::new(&f, bias.map(i64::from), bounds)),
         };
         Ok(Self {
