@@ -427,7 +427,7 @@ fn requant_i8_roomy(
 
 /// What packing 32-bit results to bytes needs.
 #[derive(Clone, Copy)]
-struct RoomyBounds {
+pub(super) struct RoomyBounds {
     zero_point: __m512i,
     low: __m512i,
     high: __m512i,
@@ -437,31 +437,37 @@ struct RoomyBounds {
 impl RoomyBounds {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-    fn new(b: Bounds) -> Self {
+    pub(super) fn new(b: Bounds) -> Self {
         Self {
             zero_point: _mm512_set1_epi16(b.zero_point as i16),
             low: _mm512_set1_epi8((b.low + b.zero_point) as i8),
             high: _mm512_set1_epi8((b.high + b.zero_point) as i8),
-            // Packing leaves four bytes of each vector in turn.
             order: _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),
         }
     }
 
-    /// The values of four vectors, one after the other, plus the zero point and clamped. Saturation keeps the order of values, so
-    /// that clamping after it gives what clamping before it would.
+    /// The values of four vectors, one vector after the other, plus the zero point and clamped.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-    fn pack(self, [a, b, c, d]: [__m512i; 4]) -> __m512i {
+    fn pack(self, vectors: [__m512i; 4]) -> __m512i {
+        _mm512_permutexvar_epi32(self.order, self.pack_in_turn(vectors))
+    }
+
+    /// The same with four values of each vector in turn. Saturation keeps the order of values, so that clamping after it gives
+    /// what clamping before it would.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    pub(super) fn pack_in_turn(self, [a, b, c, d]: [__m512i; 4]) -> __m512i {
         let ab = _mm512_adds_epi16(_mm512_packs_epi32(a, b), self.zero_point);
         let cd = _mm512_adds_epi16(_mm512_packs_epi32(c, d), self.zero_point);
-        let bytes = _mm512_permutexvar_epi32(self.order, _mm512_packs_epi16(ab, cd));
+        let bytes = _mm512_packs_epi16(ab, cd);
         _mm512_min_epi8(_mm512_max_epi8(bytes, self.low), self.high)
     }
 }
 
 /// What rescaling a panel needs where `Fixed::roomy` holds.
 #[derive(Clone, Copy)]
-struct RoomyPanel {
+pub(super) struct RoomyPanel {
     first: usize,
     bias: __m512i,
     multiplier: __m512i,
@@ -476,7 +482,7 @@ impl RoomyPanel {
     /// The panel that begins with column `first`.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-    fn new(q: &FixedPart, first: usize) -> Self {
+    pub(super) fn new(q: &FixedPart, first: usize) -> Self {
         let one = _mm512_set1_epi32(1);
         let multiplier = load(&q.multiplier[first..]);
         let right = load(&q.right[first..]);
@@ -493,12 +499,19 @@ impl RoomyPanel {
         }
     }
 
-    /// `rescale::rescale_roomy` of a row of the tile.
+    /// [`RoomyPanel::rescale`] of a row of the tile.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
     fn rescaled(&self, tile: &Tile, row: usize) -> __m512i {
+        self.rescale(load(&tile.0[row * TILE_COLS + self.first..]))
+    }
+
+    /// `rescale::rescale_roomy` of sums plus their bias.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    pub(super) fn rescale(&self, sums: __m512i) -> __m512i {
         let nudge = _mm512_set1_epi64(1 << 31);
-        let x = _mm512_add_epi32(load(&tile.0[row * TILE_COLS + self.first..]), self.bias);
+        let x = _mm512_add_epi32(sums, self.bias);
         let x = _mm512_sllv_epi32(x, self.left);
         let even = _mm512_add_epi64(_mm512_mul_epi32(x, self.multiplier), nudge);
         let x = _mm512_srli_epi64::<32>(x);
