@@ -14,6 +14,19 @@ pub(super) struct Buffer {
     bytes: usize,
 }
 
+impl Clone for Buffer {
+    /// The same bytes; they may lie elsewhere within the words.
+    fn clone(&self) -> Self {
+        let words = vec![0; self.words.len()];
+        let mut copy = Self {
+            words,
+            bytes: self.bytes,
+        };
+        copy.bytes_mut().copy_from_slice(self.bytes());
+        copy
+    }
+}
+
 /// Words of a cache line.
 const LINE: usize = 8;
 
