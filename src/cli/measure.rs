@@ -7,7 +7,7 @@ use super::engine::{
 };
 use super::transform::all_cores;
 use super::{Failure, args, asking_for_shapes, data, open, print, print_json};
-use crate::data::{self as datasets, Dataset};
+use crate::data::Dataset;
 use crate::error::Result;
 use crate::evaluate::{self, Evaluation, Latency};
 use crate::progress::Progress;
@@ -21,8 +21,7 @@ pub(super) const LATENCY_SECONDS: f64 = 0.5;
 pub(super) fn evaluate(a: &args::Evaluate) -> Result<(), Failure> {
     let engines = Engines::of(&a.engine)?;
     let model = open(&a.model, &a.entry, Some(&a.data))?;
-    let specs = datasets::input_specs(&model.graph, 0);
-    let loaded = data(&a.data, a.labels.as_deref(), Role::Evaluation, &specs)?;
+    let loaded = data(&a.data, a.labels.as_deref(), Role::Evaluation, &model)?;
     let threads = a.threads.unwrap_or_else(all_cores);
     let dataset = loaded.dataset.as_ref();
     let figures = if engines.engine == Engine::Zeropoint {

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::answers::{best, paired_interval, rank};
+use super::answers::{best, margin, paired_interval, rank};
 use super::difference::{Apart, Difference};
 use super::outputs::{Noise, Output, outputs, reals};
 use super::report::Evaluation;
@@ -165,6 +165,7 @@ struct Sums {
     lost: usize,
     noise: Noise,
     answers: Vec<u32>,
+    margins: Vec<f32>,
     /// Time in the engine.
     ran: Duration,
 }
@@ -251,6 +252,7 @@ impl<'a> Judge<'a> {
                 .then(|| paired_interval(sums.gained, sums.lost, samples)),
             seconds: (shared + sums.ran).as_secs_f64(),
             answers: sums.answers,
+            margins: sums.margins,
         }
     }
 }
@@ -436,6 +438,7 @@ impl Sums {
         for (i, row) in values.chunks_exact(classes.max(1)).enumerate() {
             let answer = best(row);
             self.answers.push(answer);
+            self.margins.push(margin(row));
             let float = float
                 .and_then(|f| f.get(i * classes..(i + 1) * classes))
                 .map(best);

@@ -84,8 +84,8 @@ fn the_demo_gives_the_same_answers_in_every_mode() {
     let Some(setup) = setup() else { return };
     let progress = Progress::new();
     let model = steps::open_demo().unwrap();
-    let specs = input_specs(&model.graph, 0);
-    let loaded = steps::open_data(&Source::Demo, Role::Calibration, &specs).unwrap();
+    let request = steps::DataRequest::of(&Source::Demo, Role::Calibration, &model.graph);
+    let loaded = steps::open_data(&request, &progress).unwrap();
     let data = zeropoint::data::take(loaded.dataset, 300).unwrap();
     let data: &dyn Dataset = data.as_ref();
     let calibration = zeropoint::calibrate::calibrate(&model.graph, data, 1, &progress).unwrap();

@@ -9,7 +9,8 @@ use zeropoint::graph::{
 use zeropoint::quantize::{Io, Mode, NodePlan, QuantPlan, Reason, Recipe, TensorPlan};
 use zeropoint::workbench::litert::Engine;
 use zeropoint::workbench::{
-    Experiment, ExperimentId, ModelCard, ModelFormat, OpenModel, QuantizedFile, RunKey, State,
+    Entry, Experiment, ExperimentId, ModelCard, ModelFormat, OpenModel, QuantizedFile, RunKey,
+    State,
 };
 
 /// An experiment that is done and has these tensors.
@@ -31,6 +32,7 @@ pub fn experiment(id: u64, mode: Mode, tensors: Vec<TensorReport>) -> Experiment
         state: State::Done,
         reused: false,
         stale: false,
+        random: false,
         file: None,
         evaluation: None,
         latency: None,
@@ -93,7 +95,11 @@ pub fn model() -> OpenModel {
         format: ModelFormat::TfLite,
         bytes: vec![].into(),
         card: ModelCard::of(&graph, 0),
+        file: graph.clone(),
         graph,
+        entries: Arc::new([]),
+        entry: Entry::default(),
+        shape_obstacle: None,
     }
 }
 
