@@ -28,6 +28,7 @@ mod kernels_fast;
 mod kernels_fast_depthwise;
 mod kernels_fast_elementwise;
 mod operators_table;
+mod quantize_bias;
 mod quantize_cases;
 mod quantize_dynamic;
 mod quantize_files;

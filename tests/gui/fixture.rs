@@ -120,6 +120,7 @@ pub fn file(model: &OpenModel, dtype: DType) -> Arc<QuantizedFile> {
         ],
         uses: vec![],
         shapes: vec![],
+        corrections: vec![],
         warnings: vec![],
     };
     Arc::new(QuantizedFile {
