@@ -5,6 +5,7 @@ mod compare;
 mod inspect;
 mod measure;
 mod operators;
+mod report;
 mod transform;
 
 use std::path::{Path, PathBuf};

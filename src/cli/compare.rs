@@ -5,34 +5,37 @@ use std::time::Instant;
 
 use serde_json::{Value as Json, json};
 
-use super::transform::{all_cores, float_operators};
-use super::{Failure, args, data, print, write_json};
+use super::transform::{all_cores, float_operators, recipe_file};
+use super::{Failure, args, data, print, report, write_json};
 use crate::calibrate::{self, Calibration};
 use crate::data::{self as datasets, Dataset};
 use crate::error::{Error, Result};
-use crate::evaluate::{self, Evaluation, Latency};
+use crate::evaluate::{self, Evaluation, Latency, TensorReport};
 use crate::progress::Progress;
 use crate::quantize::{Io, Mode, Recipe};
 use crate::workbench::{
-    Loaded, OpenModel, QuantizedFile, Role, Source, experiment_name, files, steps,
+    Loaded, OpenModel, QuantizedFile, Role, Source, TENSOR_SAMPLES, experiment_name, files, steps,
 };
 
 /// How long each file's latency is measured.
 const LATENCY_SECONDS: f64 = 0.5;
 
 /// One finished experiment.
-struct Row {
-    recipe: Recipe,
-    file: QuantizedFile,
-    saved: Option<PathBuf>,
-    evaluation: Option<Evaluation>,
-    latency: Latency,
+pub(super) struct Row {
+    pub recipe: Recipe,
+    pub file: QuantizedFile,
+    pub saved: Option<PathBuf>,
+    pub evaluation: Option<Evaluation>,
+    pub latency: Latency,
+    /// For a report; empty without one.
+    pub tensors: Vec<TensorReport>,
     calibrate_seconds: f64,
-    warnings: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 /// Carries out `compare`.
 pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
+    report::check(a)?;
     let demo = a.model.is_none();
     let model = match &a.model {
         Some(path) => super::open(
@@ -96,7 +99,21 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
         });
         write_json(path, &figures)?;
     }
-    Ok(())
+    let used = |l: &'_ Option<Loaded>, samples: Option<usize>| {
+        l.clone().map(|l| (samples.unwrap_or(l.dataset.len()), l))
+    };
+    let learnt = used(
+        &calibration_data,
+        calibration_samples.as_ref().map(|c| c.len()),
+    );
+    let judged = used(&evaluation_data, None);
+    report::write(
+        a,
+        &model,
+        learnt.as_ref().map(|(n, l)| (l, *n)),
+        judged.as_ref().map(|(n, l)| (l, *n)),
+        &rows,
+    )
 }
 
 /// The modes that were asked for, or all that the given data allows.
@@ -144,6 +161,7 @@ fn experiments(
         None => None,
     };
     let io: Io = a.io.into();
+    let settings = recipe_file(a.recipe.as_deref())?;
     let mut rows = vec![];
     for &mode in modes {
         let io = if mode.ios().contains(&io) {
@@ -154,7 +172,7 @@ fn experiments(
         let recipe = Recipe {
             mode,
             io,
-            ..Recipe::default()
+            ..settings.clone()
         };
         let file = steps::convert(
             model,
@@ -183,6 +201,17 @@ fn experiments(
             }
             None => None,
         };
+        let tensors = match judged {
+            Some(data) if !a.report.is_empty() && mode != Mode::Float32 => evaluate::tensors(
+                &model.graph,
+                &file.graph,
+                calibration.as_ref(),
+                data,
+                TENSOR_SAMPLES.min(data.len()),
+                &progress,
+            )?,
+            _ => vec![],
+        };
         let latency = evaluate::latency(&file.graph, a.threads, LATENCY_SECONDS, &progress)?;
         let mut warnings: Vec<String> = float_operators(&model.graph, &file.plan)
             .iter()
@@ -201,6 +230,7 @@ fn experiments(
             saved,
             evaluation,
             latency,
+            tensors,
             calibrate_seconds,
             warnings,
         });
@@ -228,6 +258,7 @@ fn row_as_json(r: &Row) -> Json {
         "name": experiment_name(r.recipe.mode, r.recipe.io),
         "mode": r.recipe.mode.name(),
         "io": r.recipe.io.name(),
+        "recipe": r.recipe,
         "file": r.saved,
         "bytes": r.file.bytes.len(),
         "accuracy": e.and_then(|e| e.top1),

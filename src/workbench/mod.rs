@@ -4,10 +4,12 @@ mod command;
 mod dataset;
 mod experiment;
 pub mod files;
+pub mod format;
 pub mod jobs;
 mod model;
 mod operators;
 mod recent;
+pub mod report;
 mod run;
 pub mod steps;
 mod work;
@@ -21,6 +23,7 @@ pub use experiment::{
 };
 pub use model::{ModelCard, ModelFormat, OpenModel, PortCard, shape_text};
 pub use operators::{OperatorRow, operator_table};
+pub use work::TENSOR_SAMPLES;
 
 use crate::quantize::{Io, Mode};
 use jobs::{JobId, Jobs, Wake};

@@ -38,6 +38,7 @@ mod quantize_operators;
 mod quantize_random;
 mod quantize_static;
 mod quantize_weights;
+mod report;
 mod tflite_damage;
 mod tflite_files;
 mod tflite_validate;

@@ -4,10 +4,11 @@ pub mod axis;
 pub mod bars;
 pub mod compare;
 pub mod figures;
-pub mod format;
 pub mod jobs;
 pub mod layers;
 pub mod look;
 pub mod side;
 pub mod tensors;
 pub mod tradeoff;
+
+pub use crate::workbench::format;
