@@ -45,14 +45,16 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
         )?,
         None => steps::open_demo()?,
     };
-    let specs = datasets::input_specs(&model.graph, 0);
     let open = |path: &Option<PathBuf>,
                 labels: Option<&std::path::Path>,
                 role|
      -> Result<Option<Loaded>> {
         match path {
-            Some(path) => data(path, labels, role, &specs).map(Some),
-            None if demo => steps::open_data(&Source::Demo, role, &specs).map(Some),
+            Some(path) => data(path, labels, role, &model).map(Some),
+            None if demo => {
+                let request = steps::DataRequest::of(&Source::Demo, role, &model.graph);
+                steps::open_data(&request, &Progress::new()).map(Some)
+            }
             None => Ok(None),
         }
     };

@@ -4,7 +4,6 @@ use serde_json::{Value as Json, json};
 
 use super::transform::all_cores;
 use super::{Failure, args, asking_for_shapes, data, open, print, print_json};
-use crate::data as datasets;
 use crate::evaluate;
 use crate::progress::Progress;
 use crate::workbench::Role;
@@ -12,8 +11,7 @@ use crate::workbench::Role;
 /// Carries out `evaluate`.
 pub(super) fn evaluate(a: &args::Evaluate) -> Result<(), Failure> {
     let model = open(&a.model, &a.entry, Some(&a.data))?;
-    let specs = datasets::input_specs(&model.graph, 0);
-    let loaded = data(&a.data, a.labels.as_deref(), Role::Evaluation, &specs)?;
+    let loaded = data(&a.data, a.labels.as_deref(), Role::Evaluation, &model)?;
     let threads = a.threads.unwrap_or_else(all_cores);
     let e = evaluate::evaluate(
         &model.graph,

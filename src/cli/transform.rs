@@ -121,8 +121,7 @@ pub(super) fn calibrated(
     samples: usize,
     progress: &Progress,
 ) -> Result<calibrate::Calibration> {
-    let specs = datasets::input_specs(&model.graph, 0);
-    let loaded = data(path, None, Role::Calibration, &specs)?;
+    let loaded = data(path, None, Role::Calibration, model)?;
     let samples = samples.min(loaded.dataset.len());
     let dataset = datasets::take(loaded.dataset, samples)?;
     calibrate::calibrate(&model.graph, dataset.as_ref(), all_cores(), progress)
