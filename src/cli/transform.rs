@@ -77,6 +77,7 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
             "bytes": file.bytes.len(), "float_bytes": model.bytes.len(),
             "calibrate_seconds": calibrate_seconds, "convert_seconds": file.convert_seconds,
             "float_operators": float.iter().map(|(i, op, why)| json!({"index": i, "op": op, "reason": why})).collect::<Vec<_>>(),
+            "recipe": recipe, "corrected_biases": file.plan.corrections.len(),
             "warnings": file.plan.warnings,
         }));
     } else {
@@ -95,14 +96,7 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
 }
 
 fn recipe(a: &args::Quantize) -> Result<Recipe> {
-    let mut recipe = match &a.recipe {
-        Some(path) => {
-            let bytes = files::read(path)?;
-            let text = String::from_utf8_lossy(&bytes);
-            Recipe::from_json(&text).map_err(|e| e.at(files::file_name(path)))?
-        }
-        None => Recipe::default(),
-    };
+    let mut recipe = recipe_file(a.recipe.as_deref())?;
     if let Some(mode) = a.mode {
         recipe.mode = mode.into();
     }
@@ -111,6 +105,16 @@ fn recipe(a: &args::Quantize) -> Result<Recipe> {
     }
     recipe.strict |= a.strict;
     Ok(recipe)
+}
+
+/// The settings that a file holds; the defaults without one.
+pub(super) fn recipe_file(path: Option<&Path>) -> Result<Recipe> {
+    let Some(path) = path else {
+        return Ok(Recipe::default());
+    };
+    let bytes = files::read(path)?;
+    let text = String::from_utf8_lossy(&bytes);
+    Recipe::from_json(&text).map_err(|e| e.at(files::file_name(path)))
 }
 
 /// Ranges over the first `samples` samples of a file.
