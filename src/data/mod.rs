@@ -1,6 +1,8 @@
 //! Data sets: samples for calibration and evaluation, checked before any work starts.
 
 mod array;
+mod csv;
+mod csv_columns;
 pub mod demo;
 mod idx;
 mod labels;
@@ -8,15 +10,18 @@ mod npy;
 mod npy_value;
 mod npz;
 mod open;
+mod resample;
 mod spec;
 mod subset;
 mod synthetic;
+mod wav;
 mod words;
 
+pub use csv::{TableOptions, is_table, read_table};
 pub use labels::label_candidates;
 pub use npy_value::{read_npy, write_npy};
 pub use open::open;
-pub use spec::{InputSpec, input_specs};
+pub use spec::{InputSpec, Open, input_specs};
 pub use subset::take;
 pub use synthetic::synthetic;
 

@@ -6,19 +6,20 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::array::{Array, Column};
+use super::csv::{TableOptions, is_table, read_table};
 use super::npz::Npz;
 use super::words::count;
-use super::{Dataset, InputSpec, idx, labels, npy, npz};
+use super::{Dataset, InputSpec, idx, labels, npy, npz, wav};
 use crate::error::Result;
 use crate::graph::Value;
 use crate::{invalid, malformed};
 
 /// Samples that lie in arrays, one per model input.
-struct Arrays {
-    name: String,
-    samples: usize,
-    columns: Vec<Column>,
-    labels: Option<Vec<u32>>,
+pub(super) struct Arrays {
+    pub(super) name: String,
+    pub(super) samples: usize,
+    pub(super) columns: Vec<Column>,
+    pub(super) labels: Option<Vec<u32>>,
 }
 
 impl Dataset for Arrays {
@@ -52,7 +53,8 @@ impl Dataset for Arrays {
 }
 
 /// Opens a data file for the model inputs `specs`, with the labels beside it if there are any (name and bytes). What the
-/// file is follows from its first bytes: an IDX file (gzipped or not), a `.npy` or a `.npz`.
+/// file is follows from its first bytes: an IDX file (gzipped or not), a `.npy`, a `.npz` or a `.wav` (one sample, at its own
+/// rate); tables (see [`read_table`]) go by their name.
 ///
 /// Reals are handed out as float32: IDX pixels as value / 255, float arrays converted. An integer array is taken for a
 /// real input only where its type is the input's own quantized type; it is then dequantized. Inputs of integers without
@@ -103,6 +105,13 @@ pub fn open(
         }
         let columns = vec![Column::new(array, only(name, specs)?, name, "images")?];
         ("images", columns)
+    } else if wav::is_wav(&bytes) {
+        let columns = vec![wav::column(name, &bytes, only(name, specs)?, None)?];
+        ("sounds", columns)
+    } else if is_table(name) {
+        let labels = labels.map(|(name, bytes)| labels::read(&name, bytes));
+        let options = TableOptions::default();
+        return read_table(name, &mut &bytes[..], labels.transpose()?, specs, &options);
     } else {
         return not_data(name);
     };
@@ -129,12 +138,16 @@ fn not_data<T>(name: &str) -> Result<T> {
         malformed!("{name} is not a .npy file: the signature of NumPy is missing")
     } else if lower.ends_with(".npz") {
         malformed!("{name} is not a .npz file: it does not begin as a zip file")
+    } else if lower.ends_with(".wav") {
+        malformed!("{name} is not a WAV file: it does not begin as one")
     } else if lower.ends_with(".gz") {
         malformed!("{name} is not a gzip file")
     } else if lower.contains("idx") || lower.contains("ubyte") {
         malformed!("{name} is not an IDX file: it does not begin with its magic number")
     } else {
-        invalid!("{name} is no data that can be read; it comes as IDX (.gz or not), .npy or .npz")
+        invalid!(
+            "{name} is no data that can be read; it comes as IDX (.gz or not), .npy, .npz, .csv, .tsv or .wav"
+        )
     }
 }
 

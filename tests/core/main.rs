@@ -5,6 +5,8 @@ mod calibrate;
 mod cli;
 mod data_errors;
 mod data_files;
+mod data_sounds;
+mod data_tables;
 mod engine_damage;
 mod engine_flow;
 mod engine_golden;
