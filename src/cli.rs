@@ -15,6 +15,7 @@ use clap::Parser;
 
 use crate::error::{Error, Result};
 use crate::graph::Graph;
+use crate::progress::Progress;
 use crate::workbench::{Loaded, ModelCard, OpenModel, Role, Source, files, steps};
 
 pub use args::Cli;
@@ -79,8 +80,12 @@ impl From<Error> for Failure {
 }
 
 /// Opens a model file at the entry and input shapes that were asked for, or the file's default ones. Axes that the file leaves
-/// open are taken from `data`, the samples of an `.npy` file, where nobody says what they are.
-fn open(path: &Path, entry: &args::Entry, data: Option<&Path>) -> Result<OpenModel> {
+/// open are taken from `data` where nobody says what they are.
+fn open(
+    path: &Path,
+    entry: &args::Entry,
+    data: Option<(&Path, &args::Reading)>,
+) -> Result<OpenModel> {
     let mut model = steps::open_model(path)?;
     let index = match (&entry.signature, entry.subgraph) {
         (Some(key), _) => model.graph.signature_entry(key),
@@ -88,61 +93,63 @@ fn open(path: &Path, entry: &args::Entry, data: Option<&Path>) -> Result<OpenMod
         (None, None) => Ok(model.graph.default_entry()),
     };
     let index = index.map_err(|e| e.at(&model.name))?;
-    let graph = Graph::clone(&model.graph);
-    let graph = graph.with_main(index).map_err(|e| e.at(&model.name))?;
+    if index != 0 {
+        let graph = Graph::clone(&model.graph).with_main(index);
+        model.graph = Arc::new(graph.map_err(|e| e.at(&model.name))?);
+        model.declared = model.graph.clone();
+        model.card = ModelCard::of(&model.graph, model.bytes.len());
+    }
     let mut shapes = entry.shape.clone();
-    if let ([(name, _)], true, Some(data)) = (&graph.open_inputs()[..], shapes.is_empty(), data)
-        && let Some(shape) = sample_shape(data)
-    {
-        shapes.push(((*name).to_owned(), shape));
+    if let (true, Some((path, reading))) = (shapes.is_empty(), data) {
+        let source = source(path, None);
+        let request = request(&source, Role::Calibration, &model, reading);
+        shapes = steps::shapes_from(&request, &Progress::new())?;
     }
-    if index == 0 && shapes.is_empty() {
-        return Ok(model);
+    if !shapes.is_empty() {
+        model.with_shapes(&shapes)?;
     }
-    let graph = graph
-        .with_input_shapes(&shapes)
-        .map_err(|e| e.at(&model.name))?;
-    model.card = ModelCard::of(&graph, model.bytes.len());
-    model.graph = Arc::new(graph);
     Ok(model)
 }
 
-/// The shape of one sample in an `.npy` file as a batch of 1; `None` for anything else.
-fn sample_shape(path: &Path) -> Option<Vec<usize>> {
-    path.extension().filter(|e| e.eq_ignore_ascii_case("npy"))?;
-    let value = crate::data::read_npy(&files::file_name(path), files::read(path).ok()?).ok()?;
-    let mut shape = value.shape;
-    *shape.first_mut()? = 1;
-    Some(shape)
-}
-
 /// A failed step of a model some of whose inputs have open axes asks for their shapes.
-fn asking_for_shapes<T>(model: &OpenModel, entry: &args::Entry, done: Result<T>) -> Result<T> {
-    let open = model.graph.open_inputs();
-    let Some((name, shape)) = open.first().filter(|_| entry.shape.is_empty()) else {
-        return done;
-    };
-    let ask = format!("; input {name} is open ({shape}), give its shape as --shape {name}=1,…");
-    done.map_err(|e| match e {
-        Error::Malformed(what) => Error::Malformed(what + &ask),
-        Error::Unsupported(what) => Error::Unsupported(what + &ask),
-        Error::Invalid(what) => Error::Invalid(what + &ask),
-        Error::Cancelled => Error::Cancelled,
-    })
+fn asking_for_shapes<T>(model: &OpenModel, done: Result<T>) -> Result<T> {
+    steps::asking_for_shapes(&model.graph, model.has_shapes(), done)
 }
 
-/// Data of a command line argument, checked against the model's inputs.
+fn source(path: &Path, labels: Option<&Path>) -> Source {
+    Source::File {
+        path: path.to_owned(),
+        labels: labels.map(Path::to_owned),
+    }
+}
+
+/// All samples of `source`, read as the flags say.
+fn request<'a>(
+    source: &'a Source,
+    role: Role,
+    model: &'a OpenModel,
+    reading: &'a args::Reading,
+) -> steps::DataRequest<'a> {
+    steps::DataRequest {
+        label_column: reading.label_column.as_deref(),
+        ..steps::DataRequest::of(source, role, &model.graph)
+    }
+}
+
+/// Data of a command line argument, checked against the model.
 fn data(
     path: &Path,
     labels: Option<&Path>,
     role: Role,
-    specs: &[crate::data::InputSpec],
+    model: &OpenModel,
+    reading: &args::Reading,
 ) -> Result<Loaded> {
-    let source = Source::File {
-        path: path.to_owned(),
-        labels: labels.map(Path::to_owned),
+    let source = source(path, labels);
+    let request = steps::DataRequest {
+        settled: model.has_shapes(),
+        ..request(&source, role, model, reading)
     };
-    steps::open_data(&source, role, specs)
+    steps::open_data(&request, &Progress::new())
 }
 
 /// Prints to stdout. A reader that went away (`| head`) ends the program quietly.

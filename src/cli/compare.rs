@@ -38,18 +38,23 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
         Some(path) => super::open(
             path,
             &a.entry,
-            a.calibration.as_deref().or(a.data.as_deref()),
+            a.calibration
+                .as_deref()
+                .or(a.data.as_deref())
+                .map(|path| (path, &a.reading)),
         )?,
         None => steps::open_demo()?,
     };
-    let specs = datasets::input_specs(&model.graph, 0);
     let open = |path: &Option<PathBuf>,
                 labels: Option<&std::path::Path>,
                 role|
      -> Result<Option<Loaded>> {
         match path {
-            Some(path) => data(path, labels, role, &specs).map(Some),
-            None if demo => steps::open_data(&Source::Demo, role, &specs).map(Some),
+            Some(path) => data(path, labels, role, &model, &a.reading).map(Some),
+            None if demo => {
+                let request = steps::DataRequest::of(&Source::Demo, role, &model.graph);
+                steps::open_data(&request, &Progress::new()).map(Some)
+            }
             None => Ok(None),
         }
     };

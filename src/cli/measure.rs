@@ -4,16 +4,15 @@ use serde_json::{Value as Json, json};
 
 use super::transform::all_cores;
 use super::{Failure, args, asking_for_shapes, data, open, print, print_json};
-use crate::data as datasets;
 use crate::evaluate;
 use crate::progress::Progress;
 use crate::workbench::Role;
 
 /// Carries out `evaluate`.
 pub(super) fn evaluate(a: &args::Evaluate) -> Result<(), Failure> {
-    let model = open(&a.model, &a.entry, Some(&a.data))?;
-    let specs = datasets::input_specs(&model.graph, 0);
-    let loaded = data(&a.data, a.labels.as_deref(), Role::Evaluation, &specs)?;
+    let model = open(&a.model, &a.entry, Some((&a.data, &a.reading)))?;
+    let labels = a.labels.as_deref();
+    let loaded = data(&a.data, labels, Role::Evaluation, &model, &a.reading)?;
     let threads = a.threads.unwrap_or_else(all_cores);
     let e = evaluate::evaluate(
         &model.graph,
@@ -22,7 +21,7 @@ pub(super) fn evaluate(a: &args::Evaluate) -> Result<(), Failure> {
         threads,
         &Progress::new(),
     );
-    let e = asking_for_shapes(&model, &a.entry, e)?;
+    let e = asking_for_shapes(&model, e)?;
     if a.json {
         print_json(&json!({
             "model": model.name, "data": loaded.name, "samples": e.samples, "top1": e.top1, "top5": e.top5,
@@ -56,7 +55,7 @@ pub(super) fn bench(a: &args::Bench) -> Result<(), Failure> {
     let mut rows: Vec<Json> = vec![];
     for (path, model) in a.models.iter().zip(&models) {
         let l = evaluate::latency(&model.graph, a.threads, a.seconds, &Progress::new());
-        let l = asking_for_shapes(model, &a.entry, l).map_err(|e| e.at(&model.name))?;
+        let l = asking_for_shapes(model, l).map_err(|e| e.at(&model.name))?;
         if !a.json {
             print(&format!(
                 "{}\tmin {:.4} ms\tmedian {:.4} ms\tp95 {:.4} ms\t{} runs, {} threads",

@@ -54,13 +54,14 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
             "{mode} needs sample data to learn ranges from, give --calibration DATA"
         )));
     }
-    let model = open(&a.model, &a.entry, a.calibration.as_deref())?;
+    let read_for_shapes = a.calibration.as_deref().map(|path| (path, &a.reading));
+    let model = open(&a.model, &a.entry, read_for_shapes)?;
     let progress = Progress::new();
     let start = Instant::now();
     let calibration = match &a.calibration {
         Some(path) if recipe.mode.needs_calibration() => {
-            let calibrated = calibrated(&model, path, a.samples as usize, &progress);
-            Some(asking_for_shapes(&model, &a.entry, calibrated)?)
+            let calibrated = calibrated(&model, path, a, &progress);
+            Some(asking_for_shapes(&model, calibrated)?)
         }
         _ => None,
     };
@@ -114,12 +115,11 @@ fn recipe(a: &args::Quantize) -> Result<Recipe> {
 pub(super) fn calibrated(
     model: &OpenModel,
     path: &Path,
-    samples: usize,
+    a: &args::Quantize,
     progress: &Progress,
 ) -> Result<calibrate::Calibration> {
-    let specs = datasets::input_specs(&model.graph, 0);
-    let loaded = data(path, None, Role::Calibration, &specs)?;
-    let samples = samples.min(loaded.dataset.len());
+    let loaded = data(path, None, Role::Calibration, model, &a.reading)?;
+    let samples = (a.samples as usize).min(loaded.dataset.len());
     let dataset = datasets::take(loaded.dataset, samples)?;
     calibrate::calibrate(&model.graph, dataset.as_ref(), all_cores(), progress)
 }
@@ -155,7 +155,7 @@ pub(super) fn run(a: &args::Run) -> Result<(), Failure> {
     let inputs: Vec<Value> = if a.input.is_empty() {
         let random = datasets::synthetic(&specs, 1, 0)?;
         let feed = calibrate::Feed::new(&model.graph, Options::default(), 1);
-        asking_for_shapes(&model, &a.entry, feed)?.inputs(random.as_ref(), 0..1)?
+        asking_for_shapes(&model, feed)?.inputs(random.as_ref(), 0..1)?
     } else {
         let read = |path: &std::path::PathBuf| {
             datasets::read_npy(&files::file_name(path), files::read(path)?)
@@ -173,7 +173,7 @@ pub(super) fn run(a: &args::Run) -> Result<(), Failure> {
         ..Options::default()
     };
     let prepared = engine::prepare(Arc::clone(&model.graph), Some(&shapes), &options);
-    let mut prepared = asking_for_shapes(&model, &a.entry, prepared)?;
+    let mut prepared = asking_for_shapes(&model, prepared)?;
     let outputs = prepared.run(&inputs, None)?;
     std::fs::create_dir_all(&a.output_dir)
         .map_err(|e| Error::Invalid(format!("{}: cannot be made: {e}", a.output_dir.display())))?;

@@ -4,16 +4,19 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use csv::{ByteRecord, ReaderBuilder, Trim};
 
 use super::array::{Array, Column};
 use super::csv_columns::{self, Columns, shortened};
+use super::folder::{Assigned, ClassOrder, Classes, assign};
 use super::open::Arrays;
 use super::spec::{InputSpec, Open};
 use super::words::count;
 use super::{Dataset, labels};
 use crate::error::{Error, Result};
 use crate::graph::DType;
+use crate::progress::Progress;
 use crate::{invalid, malformed, unsupported};
 
 /// Bytes of a row for each value that the model takes.
@@ -26,17 +29,41 @@ const ROW_OPEN: usize = 16 << 20;
 const HEAD: usize = 1 << 16;
 /// Separators, the surest first.
 const SEPARATORS: [u8; 3] = *b"\t;,";
+/// Rows between two looks at whether to stop.
+const ROWS: usize = 256;
 /// Different class names at most.
 const CLASSES: usize = 100_000;
 
-/// What a user may say of a table.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TableOptions {
+/// What [`read_table`] needs to know.
+#[derive(Debug, Clone)]
+pub struct TableRequest<'a> {
+    /// What to call it in messages and figures.
+    pub name: &'a str,
+    /// What the model takes.
+    pub specs: &'a [InputSpec],
     /// Name of the label column, or its number from 1 where the table has no header; without, a column called `label`,
     /// `class` or `target`.
-    pub label_column: Option<String>,
-    /// Class names in the order of the model's outputs; without, class names in sorted order.
-    pub classes: Option<Vec<String>>,
+    pub label_column: Option<&'a str>,
+    /// Name and bytes of a file of labels that takes the column's place.
+    pub labels: Option<(String, Bytes)>,
+    /// Which class name is which output of the model.
+    pub order: ClassOrder,
+    /// Classes that the model tells apart; `None` where it is no classifier.
+    pub classes: Option<usize>,
+    /// Whether classes that do not fit the model are an error, rather than a warning and samples without labels.
+    pub needs_labels: bool,
+}
+
+/// A table that was read.
+pub struct TableData {
+    /// Its rows.
+    pub dataset: Arc<dyn Dataset>,
+    /// Names of the classes by index of the model's output; empty where they are not known.
+    pub classes: Vec<String>,
+    /// How the classes got their indices; empty without classes.
+    pub class_order: String,
+    /// What is odd but no error, one sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// Whether a file of this name is read as a table.
@@ -47,36 +74,38 @@ pub fn is_table(file_name: &str) -> bool {
 
 /// Reads a table for the model inputs `specs`: UTF-8, values separated by tabs, semicolons or commas (the first of them that
 /// the first line holds), with a header or without, one sample a row. Which column is what, see
-/// [`csv_columns::columns`]. A label column of whole numbers holds classes, one of anything else class names. `labels`, read
-/// from another file, take its place. With semicolons numbers may have a decimal comma.
+/// [`TableRequest`] and README. A label column of whole numbers holds outputs of the model, one of anything else class names.
+/// With semicolons numbers may have a decimal comma.
 ///
 /// Memory is that of the values read, as float32 or the input's integer type, and one row.
 ///
 /// # Errors
 /// Everything that would spoil the figures later, with line and column; a row too long for the model.
 pub fn read_table(
-    name: &str,
     input: &mut dyn Read,
-    labels: Option<Vec<u32>>,
-    specs: &[InputSpec],
-    options: &TableOptions,
-) -> Result<Arc<dyn Dataset>> {
-    if specs.is_empty() {
+    request: TableRequest<'_>,
+    progress: &Progress,
+) -> Result<TableData> {
+    let name = request.name;
+    if request.specs.is_empty() {
         return invalid!("The model has no inputs to feed {name} to");
     }
+    let given = match request.labels {
+        Some((from, bytes)) => Some(labels::read(&from, bytes)?),
+        None => None,
+    };
     // Shapes are decided by now, whatever the file left open.
     let settled = |s: &InputSpec| InputSpec {
         open: Open::None,
         ..s.clone()
     };
-    let specs: Vec<InputSpec> = specs.iter().map(settled).collect();
+    let specs: Vec<InputSpec> = request.specs.iter().map(settled).collect();
     let mut rows = Rows::open(name, input, &specs)?;
     let mut record = ByteRecord::new();
     if !rows.next(&mut record)? {
         return malformed!("{name} holds no rows");
     }
-    let asked = options.label_column.as_deref();
-    let columns = csv_columns::columns(name, &record, asked, &specs)?;
+    let columns = csv_columns::columns(name, &record, request.label_column, &specs)?;
     let mut values: Vec<Vec<u8>> = vec![vec![]; specs.len()];
     let mut names = Labels::default();
     let mut samples = 0usize;
@@ -95,21 +124,40 @@ pub fn read_table(
                 row.push(column, spec, out)?;
             }
         }
-        if let (Some(column), None) = (columns.label, &labels) {
+        if let (Some(column), None) = (columns.label, &given) {
             names.add(&row, column)?;
         }
         samples += 1;
+        if samples % ROWS == 0 {
+            progress.check()?;
+        }
         more = rows.next(&mut record)?;
     }
     if samples == 0 {
         return invalid!("{name} holds no samples, only a header");
     }
-    let labels = match (labels, columns.label) {
+    let mut warnings = vec![];
+    let mut assigned = None;
+    let labels = match (given, columns.label) {
         (Some(given), _) => {
             labels::check_count(&given, samples, "rows")?;
             Some(given)
         }
-        (None, Some(column)) => names.classes(name, &columns, column, options)?,
+        (None, Some(column)) => {
+            let found = names.classes(name, &columns, column, &request.order, request.classes);
+            match found {
+                Ok(Some((labels, classes))) => {
+                    assigned = Some(classes);
+                    Some(labels)
+                }
+                Ok(None) => None,
+                Err(e) if !request.needs_labels => {
+                    warnings.push(format!("{e}; its rows are used without labels"));
+                    None
+                }
+                Err(e) => return Err(e),
+            }
+        }
         (None, None) => None,
     };
     let whole = |(spec, mut bytes): (&InputSpec, Vec<u8>)| {
@@ -123,31 +171,37 @@ pub fn read_table(
         Column::new(array, spec, name, "samples")
     };
     let columns = specs.iter().zip(values).map(whole);
-    Ok(Arc::new(Arrays {
+    let dataset = Arc::new(Arrays {
         name: name.into(),
         samples,
         columns: columns.collect::<Result<_>>()?,
         labels,
-    }))
+    });
+    let (classes, class_order) = assigned.map_or_else(Default::default, |a| (a.names, a.how));
+    Ok(TableData {
+        dataset,
+        classes,
+        class_order,
+        warnings,
+    })
 }
 
-/// Extents of one sample for each input, as far as the header or the first row tells: the number of its columns.
+/// Values of one sample for each input, as the header or the first row tells: the number of its columns.
 ///
 /// # Errors
 /// A first row that cannot be read, or whose columns fit no input.
-pub(super) fn table_extents(
+pub(super) fn values_a_row(
     name: &str,
     input: &mut dyn Read,
     specs: &[InputSpec],
-    options: &TableOptions,
+    label_column: Option<&str>,
 ) -> Result<Vec<usize>> {
     let mut rows = Rows::open(name, input, specs)?;
     let mut record = ByteRecord::new();
     if !rows.next(&mut record)? {
         return malformed!("{name} holds no rows");
     }
-    let asked = options.label_column.as_deref();
-    let columns = csv_columns::columns(name, &record, asked, specs)?;
+    let columns = csv_columns::columns(name, &record, label_column, specs)?;
     Ok(columns.inputs.iter().map(Vec::len).collect())
 }
 
@@ -469,14 +523,15 @@ impl Labels {
         Ok(())
     }
 
-    /// The class of each sample. `None` for a column of reals that nobody called the label.
+    /// The class of each sample, and the classes. `None` for a column of reals that nobody called the label.
     fn classes(
         self,
         name: &str,
         columns: &Columns,
         column: usize,
-        options: &TableOptions,
-    ) -> Result<Option<Vec<u32>>> {
+        order: &ClassOrder,
+        outputs: Option<usize>,
+    ) -> Result<Option<(Vec<u32>, Assigned)>> {
         if self.none {
             return Ok(None);
         }
@@ -486,45 +541,46 @@ impl Labels {
                 *slot = String::from_utf8_lossy(text).into_owned();
             }
         }
-        let known = options.classes.as_deref().unwrap_or_default();
-        let known: HashMap<&str, u32> = (0..).zip(known).map(|(i, k)| (k.as_str(), i)).collect();
-        let of_name = |t: &String| known.get(t.as_str()).copied();
         let reals: Option<Vec<f64>> = texts.iter().map(|t| t.parse().ok()).collect();
-        let place = |odd: usize| {
-            let (line, called) = (&self.lines[odd], columns.called(column));
-            format!("{name}, line {line}, column {called}")
-        };
-        let classes = if let Some(named) = texts.iter().map(of_name).collect::<Option<Vec<u32>>>() {
-            named
-        } else if let Some(reals) = reals {
-            let is_class = |x: &f64| x.fract() == 0.0 && (0.0..=u32::MAX.into()).contains(x);
-            match reals.iter().position(|x| !is_class(x)) {
-                None => reals.into_iter().map(|x| x as u32).collect(),
+        let is_class = |x: &f64| x.fract() == 0.0 && (0.0..=u32::MAX.into()).contains(x);
+        let called = columns.called(column);
+        let (found, ranks): (Classes, Vec<usize>) = match reals {
+            Some(reals) => match reals.iter().position(|x| !is_class(x)) {
+                None => {
+                    let numbers = reals.into_iter().map(|x| x as u32).collect();
+                    (Classes::Numbered(numbers), (0..texts.len()).collect())
+                }
                 Some(_) if !columns.label_asked => return Ok(None),
                 Some(odd) => {
                     return invalid!(
-                        "{}: label {} is no class; classes are names or whole numbers from 0",
-                        place(odd),
+                        "{name}, line {}, column {called}: label {} is no class; classes are names or whole numbers from 0",
+                        self.lines[odd],
                         shortened(&texts[odd])
                     );
                 }
+            },
+            None => {
+                let mut sorted = texts.clone();
+                sorted.sort_unstable();
+                let rank = |t: &String| sorted.binary_search(t).unwrap_or(0);
+                let ranks = texts.iter().map(rank).collect();
+                (Classes::Named(sorted), ranks)
             }
-        } else if known.is_empty() {
-            let mut sorted: Vec<&String> = texts.iter().collect();
-            sorted.sort_unstable();
-            let rank = |t: &String| sorted.binary_search(&t).unwrap_or(0) as u32;
-            texts.iter().map(rank).collect()
-        } else {
-            let odd = texts.iter().position(|t| of_name(t).is_none());
-            let odd = odd.unwrap_or(0);
-            return invalid!(
-                "{}: class '{}' is not among the {} given class names",
-                place(odd),
-                shortened(&texts[odd]),
-                count(known.len())
-            );
         };
-        let of = |&i: &u32| classes.get(i as usize).copied().unwrap_or(0);
-        Ok(Some(self.of_samples.iter().map(of).collect()))
+        let Some(mut assigned) = assign(name, &found, order, outputs)? else {
+            return Ok(None);
+        };
+        if let Classes::Numbered(_) = found {
+            assigned.how = format!("by the numbers in column {called}");
+        }
+        let of = |&i: &u32| {
+            let rank = ranks.get(i as usize)?;
+            assigned.index.get(*rank).copied()
+        };
+        let labels: Option<Vec<u32>> = self.of_samples.iter().map(of).collect();
+        match labels {
+            Some(labels) => Ok(Some((labels, assigned))),
+            None => invalid!("{name}, column {called}: its classes cannot be counted"),
+        }
     }
 }

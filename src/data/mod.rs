@@ -1,27 +1,43 @@
 //! Data sets: samples for calibration and evaluation, checked before any work starts.
 
 mod array;
+mod axes;
 mod csv;
 mod csv_columns;
 pub mod demo;
+mod folder;
+mod guess;
 mod idx;
 mod labels;
 mod npy;
 mod npy_value;
 mod npz;
 mod open;
+mod preprocess;
+mod preview;
+mod random;
 mod resample;
+mod selection;
 mod spec;
 mod subset;
 mod synthetic;
 mod wav;
 mod words;
 
-pub use csv::{TableOptions, is_table, read_table};
+pub use axes::{file_shapes, folder_shapes, table_shapes};
+pub use csv::{TableData, TableRequest, is_table, read_table};
+pub use folder::{
+    ClassNames, ClassOrder, Entry, FileKind, FolderData, FolderRequest, Listing, MAX_FILES,
+    ReadFile, Skipped, open_folder,
+};
+pub use guess::GuessedFrom;
 pub use labels::label_candidates;
 pub use npy_value::{read_npy, write_npy};
-pub use open::open;
-pub use spec::{InputSpec, Open, input_specs};
+pub use open::{is_sound, open, open_sound};
+pub use preprocess::{Colour, Fit, PRESETS, Preprocess, Resize, Scale, Sound};
+pub use preview::{Picture, Preview, PreviewSample, Thumbnail, ValueRange, preview};
+pub use selection::{Selection, select};
+pub use spec::{InputSpec, Open, classes, input_specs};
 pub use subset::take;
 pub use synthetic::synthetic;
 
@@ -47,4 +63,36 @@ pub trait Dataset: Send + Sync {
     fn batch(&self, range: Range<usize>) -> Result<Vec<Value>>;
     /// The class of each sample, if known; as many as samples.
     fn labels(&self) -> Option<&[u32]>;
+    /// Where a sample comes from, if it is a file of its own.
+    fn origin(&self, _sample: usize) -> Option<Origin> {
+        None
+    }
+}
+
+/// Where a sample comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Origin {
+    /// Path of its file within the folder, parts joined by `/`.
+    pub file: String,
+    /// What the file held before preprocessing.
+    pub original: Original,
+}
+
+/// What a file held before preprocessing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Original {
+    /// A picture of that many pixels.
+    Image {
+        /// Pixels a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+    },
+    /// A sound.
+    Sound {
+        /// Samples a second.
+        rate: u32,
+        /// How long it is.
+        seconds: f64,
+    },
 }

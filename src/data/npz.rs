@@ -61,6 +61,21 @@ impl Npz {
         Some(self.unpack(*index, &format!("{}, array '{name}'", self.name)))
     }
 
+    /// The header of one array by name; `None` if there is none.
+    pub(super) fn header(&mut self, name: &str) -> Option<Result<npy::Header>> {
+        let (_, index) = self.arrays.iter().find(|(n, _)| n == name)?;
+        let what = format!("{}, array '{name}'", self.name);
+        let mut head = vec![];
+        let read = self.archive.by_index(*index).map(|entry| {
+            let mut entry = entry.take(npy::HEAD as u64);
+            entry.read_to_end(&mut head)
+        });
+        Some(match read {
+            Ok(Ok(_)) => npy::header(&what, &head),
+            Ok(Err(_)) | Err(_) => malformed!("{what} is damaged or truncated"),
+        })
+    }
+
     fn unpack(&mut self, index: usize, what: &str) -> Result<Array> {
         let damaged = || malformed!("{what} is damaged or truncated");
         let Ok(mut entry) = self.archive.by_index(index) else {

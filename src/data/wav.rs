@@ -308,7 +308,7 @@ pub(super) fn row_length(what: &str, spec: &InputSpec) -> Result<usize> {
         (Some(&n), None) if n > 0 => n,
         _ => {
             return invalid!(
-                "{what} is sound, a single row of samples; the model's input '{}' takes {}",
+                "{what}: a sound is a single row of samples, the model's input '{}' takes {}",
                 spec.short_name(),
                 spec.sample_text()
             );
@@ -318,7 +318,7 @@ pub(super) fn row_length(what: &str, spec: &InputSpec) -> Result<usize> {
         return Ok(length);
     }
     invalid!(
-        "{what} is sound, values in -1..1; the model's input '{}' takes {}",
+        "{what}: a sound holds values in -1..1, the model's input '{}' takes {}",
         spec.short_name(),
         spec.dtype
     )

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::jobs::JobId;
-use super::{ExperimentId, Role};
+use super::{ClassSource, ExperimentId, Role};
+use crate::data::{Preprocess, Selection};
 use crate::quantize::{Io, Mode};
 
 /// One action of the user, carried out by [`Workbench::apply`](super::Workbench::apply).
@@ -13,7 +14,7 @@ pub enum Command {
     OpenModel(PathBuf),
     /// Open the built-in MNIST experiment: model, calibration data and test data.
     OpenDemo,
-    /// Take this file as calibration or evaluation data.
+    /// Take this file or folder as calibration or evaluation data.
     ChooseData(Role, PathBuf),
     /// Take the labels of this file for the data of that role.
     ChooseLabels(Role, PathBuf),
@@ -21,8 +22,18 @@ pub enum Command {
     UseRandomValues,
     /// Use no data for that role.
     ClearData(Role),
-    /// How many of the samples to use, from the first; `None` for all.
+    /// How many of the samples to use, chosen as before (from the first where all were used); `None` for all.
     SetSamples(Role, Option<usize>),
+    /// Which of the samples to use.
+    SetSelection(Role, Selection),
+    /// How files of folders become inputs, for both roles; `None` for what the model says, or the default.
+    SetPreprocess(Option<Preprocess>),
+    /// Which class of a folder is which output of the model.
+    SetClasses(ClassSource),
+    /// The label column of tables: its name, or without a header its number from 1; `None` for a usual name.
+    SetLabelColumn(Option<String>),
+    /// Shapes of inputs by name, where the model leaves them open or others are wanted; none for those of the data or the file.
+    SetInputShapes(Vec<(String, Vec<usize>)>),
     /// Switch a mode on or off.
     SetMode(Mode, bool),
     /// Switch one input/output type of a mode on or off; each gives a file of its own.

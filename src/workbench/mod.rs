@@ -6,22 +6,26 @@ mod experiment;
 pub mod files;
 pub mod jobs;
 mod model;
+mod open_axes;
+mod open_data;
 mod operators;
 mod recent;
 mod run;
 pub mod steps;
+mod walk;
 mod work;
 
 use std::path::PathBuf;
 
 pub use command::Command;
-pub use dataset::{DataChoice, Loaded, Role, Source};
+pub use dataset::{ClassSource, DataChoice, DataRecord, Loaded, Role, Source};
 pub use experiment::{
     Experiment, ExperimentId, Finding, QuantizedFile, RunKey, State, experiment_name,
 };
 pub use model::{ModelCard, ModelFormat, OpenModel, PortCard, shape_text};
 pub use operators::{OperatorRow, operator_table};
 
+use crate::data::{Preprocess, Selection};
 use crate::quantize::{Io, Mode};
 use jobs::{JobId, Jobs, Wake};
 
@@ -38,6 +42,14 @@ pub struct Workbench {
     pub calibration: DataChoice,
     /// What accuracy is measured on.
     pub evaluation: DataChoice,
+    /// How files of folders become inputs; `None` for what the model says, or the default.
+    pub preprocess: Option<Preprocess>,
+    /// Which class of a folder is which output of the model.
+    pub classes: ClassSource,
+    /// The label column of tables: its name, or without a header its number from 1; `None` for a usual name.
+    pub label_column: Option<String>,
+    /// Shapes that the user gave to inputs of the open model; empty where the data or the file says them.
+    pub input_shapes: steps::Shapes,
     /// One per mode, in the order of [`Mode::ALL`].
     pub modes: Vec<ModeChoice>,
     /// Whether an operator that would stay float is an error.
@@ -89,7 +101,7 @@ pub enum Event {
     /// A model was read.
     Model(Box<OpenModel>),
     /// Data was read.
-    Data(Role, Loaded),
+    Data(Role, Box<Loaded>),
     /// Part of an experiment.
     Finding(ExperimentId, Finding),
     /// A file was written.
@@ -114,10 +126,14 @@ impl Workbench {
             model_pending: None,
             model_error: None,
             calibration: DataChoice {
-                samples: Some(100),
+                selection: Selection::First { samples: 100 },
                 ..DataChoice::default()
             },
             evaluation: DataChoice::default(),
+            preprocess: None,
+            classes: ClassSource::default(),
+            label_column: None,
+            input_shapes: vec![],
             modes,
             strict: false,
             threads: 1,

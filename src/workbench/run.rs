@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use super::experiment::{Experiment, ExperimentId, Finding, RunKey, State};
 use super::jobs::{Ended, JobId, JobKind, Stage, Update};
+use super::steps::DataRequest;
 use super::work::{Versions, Work};
 use super::{
-    Command, DataChoice, Event, Notice, OpenModel, Role, Source, Workbench, files, recent, steps,
+    Command, DataChoice, Event, Loaded, Notice, OpenModel, Role, Source, Workbench, files, recent,
+    steps,
 };
-use crate::data;
+use crate::data::Selection;
 use crate::quantize::{Io, Mode, Recipe};
 
 impl Workbench {
@@ -25,10 +27,23 @@ impl Workbench {
             Command::UseRandomValues => self.choose(Role::Calibration, Some(Source::Synthetic)),
             Command::ClearData(role) => self.choose(role, None),
             Command::SetSamples(role, samples) => {
-                let choice = self.choice_mut(role);
-                choice.samples = samples.map(|n| n.max(1));
-                choice.version += 1;
+                let samples = samples.map(|n| n.max(1));
+                self.select(role, self.choice(role).selection.with_samples(samples));
             }
+            Command::SetSelection(role, selection) => self.select(role, selection),
+            Command::SetPreprocess(preprocess) => {
+                self.preprocess = preprocess;
+                self.read_again();
+            }
+            Command::SetClasses(classes) => {
+                self.classes = classes;
+                self.read_again();
+            }
+            Command::SetLabelColumn(column) => {
+                self.label_column = column;
+                self.read_again();
+            }
+            Command::SetInputShapes(shapes) => self.set_input_shapes(shapes),
             Command::SetMode(mode, chosen) => {
                 self.modes
                     .iter_mut()
@@ -68,11 +83,8 @@ impl Workbench {
         match event {
             Event::Model(model) if self.model_pending == Some(id) => self.model_opened(*model),
             Event::Data(role, loaded) => {
-                let choice = self.choice_mut(role);
-                if choice.pending == Some(id) {
-                    choice.loaded = Some(loaded);
-                    choice.error = None;
-                    choice.version += 1;
+                if self.choice(role).pending == Some(id) {
+                    self.data_read(role, *loaded);
                 }
             }
             Event::Finding(experiment, finding) => {
@@ -198,6 +210,7 @@ impl Workbench {
         // The job that brought the model is over but for its last message.
         self.jobs.cancel_all_but(self.model_pending);
         self.model = Some(model);
+        self.input_shapes.clear();
         self.model_version += 1;
         self.experiments.clear();
         for role in [Role::Calibration, Role::Evaluation] {
@@ -235,22 +248,128 @@ impl Workbench {
             choice.loaded = None;
             return;
         };
+        self.choice_mut(role).loaded = None;
+        self.read(role, source);
+    }
+
+    /// Reads data anew as a job; what was read before stays until then.
+    fn read(&mut self, role: Role, source: Source) {
         // Without a model nothing says what shape the samples must have; they are read when one is open.
         let Some(model) = &self.model else { return };
-        let specs = data::input_specs(&model.graph, 0);
+        let model = model.graph.clone();
+        let (preprocess, classes) = (self.preprocess.clone(), self.classes.clone());
+        let label_column = self.label_column.clone();
+        let settled = !self.input_shapes.is_empty();
+        let selection = self.choice(role).selection;
         let name = match &source {
             Source::Demo => "MNIST digits".to_owned(),
             Source::File { path, .. } => files::file_name(path),
             Source::Synthetic => "random values".to_owned(),
         };
-        self.choice_mut(role).loaded = None;
         let id = self.jobs.start(JobKind::OpenData(name), move |job| {
             job.stage(Stage::File)?;
-            let loaded = steps::open_data(&source, role, &specs)?;
-            job.send(Event::Data(role, loaded));
+            let request = DataRequest {
+                source: &source,
+                role,
+                model: &model,
+                selection,
+                preprocess: preprocess.as_ref(),
+                classes: &classes,
+                label_column: label_column.as_deref(),
+                settled,
+            };
+            let loaded = steps::open_data(&request, job.progress())?;
+            job.send(Event::Data(role, Box::new(loaded)));
             Ok(())
         });
-        self.choice_mut(role).pending = Some(id);
+        if let Some(earlier) = self.choice_mut(role).pending.replace(id) {
+            self.jobs.cancel(earlier);
+        }
+    }
+
+    /// Takes in data that was read: the extents that it gives to open axes become those of the model.
+    fn data_read(&mut self, role: Role, loaded: Loaded) {
+        let other = match role {
+            Role::Calibration => Role::Evaluation,
+            Role::Evaluation => Role::Calibration,
+        };
+        let apart = self.choice(other).loaded.as_ref().and_then(|other| {
+            let mut shapes = loaded.shapes.iter();
+            let (name, shape) = shapes.find(|s| !other.shapes.is_empty() && !other.shapes.contains(s))?;
+            let (given, other) = (&loaded.name, &other.name);
+            Some(format!(
+                "{given} gives the model's input {name} the shape {shape:?}, {other} gives it another; choose data of one shape"
+            ))
+        });
+        let failed = apart.or_else(|| {
+            let model = self.model.as_mut()?;
+            if loaded.shapes.is_empty() || model.has_input_shapes(&loaded.shapes) {
+                return None;
+            }
+            self.model_version += 1;
+            model
+                .with_shapes(&loaded.shapes)
+                .err()
+                .map(|e| e.to_string())
+        });
+        let settles = !loaded.shapes.is_empty();
+        let choice = self.choice_mut(role);
+        choice.version += 1;
+        choice.error = failed;
+        choice.loaded = choice.error.is_none().then_some(loaded);
+        // Data that gives no shapes was read for those that the file declares.
+        let again = self.choice(other).loaded.as_ref();
+        if settles
+            && again.is_some_and(|l| l.shapes.is_empty())
+            && let Some(source) = self.choice(other).source.clone()
+        {
+            self.read(other, source);
+        }
+    }
+
+    fn set_input_shapes(&mut self, shapes: steps::Shapes) {
+        let Some(model) = &mut self.model else {
+            return self.notice(true, "Open a model first".into());
+        };
+        if let Err(e) = model.with_shapes(&shapes) {
+            return self.notice(true, e.to_string());
+        }
+        self.model_version += 1;
+        self.input_shapes = shapes;
+        for role in [Role::Calibration, Role::Evaluation] {
+            if let Some(source) = self.choice(role).source.clone() {
+                self.choice_mut(role).loaded = None;
+                self.read(role, source);
+            }
+        }
+    }
+
+    /// Uses other samples: at once where that costs no reading.
+    fn select(&mut self, role: Role, selection: Selection) {
+        let choice = self.choice_mut(role);
+        choice.selection = selection;
+        choice.version += 1;
+        choice.error = None;
+        let done = choice.loaded.as_mut().map(|l| l.select(selection));
+        match (done, choice.source.clone()) {
+            (Some(Ok(true)), _) if choice.pending.is_none() => {}
+            (Some(Err(e)), _) => choice.error = Some(e.to_string()),
+            (_, Some(source)) => self.read(role, source),
+            (_, None) => {}
+        }
+    }
+
+    /// Reads folders again, whose samples depend on how they are read.
+    fn read_again(&mut self) {
+        for role in [Role::Calibration, Role::Evaluation] {
+            let choice = self.choice_mut(role);
+            let Some(source @ Source::File { .. }) = choice.source.clone() else {
+                continue;
+            };
+            choice.version += 1;
+            choice.error = None;
+            self.read(role, source);
+        }
     }
 
     fn set_io(&mut self, mode: Mode, io: Io, on: bool) {
@@ -357,9 +476,10 @@ impl Workbench {
             }
             let id = self.experiments[at].id;
             let work = self.work(id, model.clone(), &key);
-            let job = self
-                .jobs
-                .enqueue(JobKind::Experiment(id), move |job| work.run(job));
+            let job = self.jobs.enqueue(JobKind::Experiment(id), move |job| {
+                let (graph, settled) = (work.model.graph.clone(), work.model.has_shapes());
+                steps::asking_for_shapes(&graph, settled, work.run(job))
+            });
             let e = &mut self.experiments[at];
             e.stale = e.file.is_some();
             (e.key, e.state, e.reused) = (key, State::Pending(job), false);
@@ -392,13 +512,7 @@ impl Workbench {
     }
 
     fn work(&self, id: ExperimentId, model: Arc<OpenModel>, key: &RunKey) -> Work {
-        // `used` is at most what there is, so taking cannot fail but for an empty dataset, which no reader hands out.
-        let part = |choice: &DataChoice| {
-            choice
-                .loaded
-                .as_ref()
-                .and_then(|l| data::take(l.dataset.clone(), choice.used()).ok())
-        };
+        let part = |choice: &DataChoice| choice.loaded.as_ref().map(|l| l.dataset.clone());
         Work {
             id,
             model,

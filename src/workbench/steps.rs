@@ -6,28 +6,32 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::dataset::{Loaded, Source};
 use super::experiment::QuantizedFile;
+use super::files;
 use super::model::{ModelCard, ModelFormat, OpenModel};
-use super::{Role, files};
 use crate::calibrate::Calibration;
-use crate::data::{self, InputSpec};
+use crate::data;
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::progress::Progress;
 use crate::quantize::{self, Recipe};
 use crate::tflite;
 
+pub use super::open_axes::{Shapes, asking_for_shapes, shapes_from};
+pub use super::open_data::{DataRequest, open_data};
+
 /// Reads a model from its bytes, whatever its format.
 pub fn read_model(name: &str, path: Option<&Path>, bytes: Bytes) -> Result<OpenModel> {
     let (format, graph, bytes) = ModelFormat::read(bytes).map_err(|e| e.at(name))?;
     let card = ModelCard::of(&graph, bytes.len());
+    let graph = Arc::new(graph);
     Ok(OpenModel {
         name: name.to_owned(),
         path: path.map(Path::to_owned),
         format,
         bytes,
-        graph: Arc::new(graph),
+        declared: graph.clone(),
+        graph,
         card,
     })
 }
@@ -40,63 +44,6 @@ pub fn open_model(path: &Path) -> Result<OpenModel> {
 /// The model of the built-in experiment.
 pub fn open_demo() -> Result<OpenModel> {
     read_model("MNIST digits", None, data::demo::demo().model.bytes)
-}
-
-/// Reads data and checks that it fits the model's inputs.
-pub fn open_data(source: &Source, role: Role, specs: &[InputSpec]) -> Result<Loaded> {
-    match source {
-        Source::Demo => {
-            let demo = data::demo::demo();
-            let (samples, labels) = match role {
-                Role::Calibration => (demo.calibration, demo.calibration_labels),
-                Role::Evaluation => (demo.test, demo.test_labels),
-            };
-            let dataset = data::open(
-                samples.name,
-                samples.bytes,
-                Some((labels.name.to_owned(), labels.bytes)),
-                specs,
-            )?;
-            Ok(Loaded {
-                name: samples.name.to_owned(),
-                dataset,
-                synthetic: false,
-            })
-        }
-        Source::File { path, labels } => {
-            let name = files::file_name(path);
-            let samples = files::read(path)?;
-            let labels = match labels {
-                Some(file) => Some((files::file_name(file), files::read(file)?)),
-                None => labels_beside(path, &name)?,
-            };
-            let dataset = data::open(&name, samples, labels, specs)?;
-            Ok(Loaded {
-                name,
-                dataset,
-                synthetic: false,
-            })
-        }
-        Source::Synthetic => {
-            let dataset = data::synthetic(specs, 100, 0)?;
-            Ok(Loaded {
-                name: dataset.name().to_owned(),
-                dataset,
-                synthetic: true,
-            })
-        }
-    }
-}
-
-/// Labels that lie beside the data under one of the usual names.
-fn labels_beside(path: &Path, name: &str) -> Result<Option<(String, Bytes)>> {
-    for candidate in data::label_candidates(name) {
-        let file = path.with_file_name(&candidate);
-        if file.is_file() {
-            return Ok(Some((candidate, files::read(&file)?)));
-        }
-    }
-    Ok(None)
 }
 
 /// Plans, quantizes, writes and reads back: what is measured later is what was written.

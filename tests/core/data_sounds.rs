@@ -187,12 +187,12 @@ fn inputs_that_are_no_row_of_samples_are_named() {
     let got = read(sound(), &real(&[1, 49, 40])).unwrap_err();
     assert_eq!(
         got.to_string(),
-        "s.wav is sound, a single row of samples; the model's input 'x' takes 49 × 40"
+        "s.wav: a sound is a single row of samples, the model's input 'x' takes 49 × 40"
     );
     let got = read(sound(), &[spec("ids", DType::Int64, &[1, 3])]).unwrap_err();
     assert_eq!(
         got.to_string(),
-        "s.wav is sound, values in -1..1; the model's input 'ids' takes int64"
+        "s.wav: a sound holds values in -1..1, the model's input 'ids' takes int64"
     );
 }
 

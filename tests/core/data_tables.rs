@@ -4,33 +4,65 @@ use std::io::Read;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use zeropoint::data::{Dataset, InputSpec, TableOptions, read_table};
+use zeropoint::data::{
+    ClassNames, ClassOrder, Dataset, InputSpec, TableData, TableRequest, read_table, write_npy,
+};
 use zeropoint::error::{Error, Result};
-use zeropoint::graph::{DType, Data};
+use zeropoint::graph::{DType, Data, Value};
+use zeropoint::progress::Progress;
 
 use crate::data_files::{real, spec};
 
-fn options(label_column: Option<&str>, classes: &[&str]) -> TableOptions {
-    TableOptions {
+/// What a test says of a table.
+#[derive(Default)]
+struct Options {
+    label_column: Option<String>,
+    classes: Vec<String>,
+    labels: Option<Vec<u32>>,
+}
+
+fn options(label_column: Option<&str>, classes: &[&str]) -> Options {
+    Options {
         label_column: label_column.map(str::to_owned),
-        classes: (!classes.is_empty()).then(|| classes.iter().map(|c| (*c).to_owned()).collect()),
+        classes: classes.iter().map(|c| (*c).to_owned()).collect(),
+        labels: None,
     }
 }
 
-fn read(text: &str, specs: &[InputSpec], options: &TableOptions) -> Result<Arc<dyn Dataset>> {
-    read_table("t.csv", &mut text.as_bytes(), None, specs, options)
+fn read_from(input: &mut dyn Read, specs: &[InputSpec], options: &Options) -> Result<TableData> {
+    let order = match options.classes.is_empty() {
+        true => ClassOrder::Auto(None),
+        false => ClassOrder::Names(ClassNames {
+            from: "names.txt".into(),
+            names: options.classes.clone(),
+        }),
+    };
+    let labels = options.labels.clone().map(|labels| {
+        let labels = Value::new(vec![labels.len()], Data::U32(labels));
+        ("y.npy".to_owned(), write_npy(&labels.unwrap()).into())
+    });
+    let request = TableRequest {
+        name: "t.csv",
+        specs,
+        label_column: options.label_column.as_deref(),
+        labels,
+        order,
+        classes: None,
+        needs_labels: true,
+    };
+    read_table(input, request, &Progress::new())
+}
+
+fn read(text: &str, specs: &[InputSpec], options: &Options) -> Result<Arc<dyn Dataset>> {
+    read_from(&mut text.as_bytes(), specs, options).map(|t| t.dataset)
 }
 
 /// The values of the only input, and the labels.
 fn values(text: &str, specs: &[InputSpec]) -> (Vec<f32>, Option<Vec<u32>>) {
-    labelled(text, specs, &TableOptions::default())
+    labelled(text, specs, &Options::default())
 }
 
-fn labelled(
-    text: &str,
-    specs: &[InputSpec],
-    options: &TableOptions,
-) -> (Vec<f32>, Option<Vec<u32>>) {
+fn labelled(text: &str, specs: &[InputSpec], options: &Options) -> (Vec<f32>, Option<Vec<u32>>) {
     let set = read(text, specs, options).unwrap_or_else(|e| panic!("{text:?}: {e}"));
     let batch = set.batch(0..set.len()).unwrap();
     let values = batch[0].as_f32().unwrap().to_vec();
@@ -38,7 +70,7 @@ fn labelled(
 }
 
 /// The message of a table that is refused.
-fn refused(text: &str, specs: &[InputSpec], options: &TableOptions) -> String {
+fn refused(text: &str, specs: &[InputSpec], options: &Options) -> String {
     match read(text, specs, options) {
         Ok(set) => panic!("{text:?} was read as {} samples", set.len()),
         Err(e) => e.to_string(),
@@ -71,7 +103,7 @@ fn every_separator_line_end_and_quote_reads_alike() {
 
 #[test]
 fn the_label_is_found_by_its_usual_names_or_the_one_given() {
-    let plain = TableOptions::default();
+    let plain = Options::default();
     for text in ["a,b,label\n1,2,0\n3,4,1\n", "Class,a,b\n0,1,2\n1.0,3,4\n"] {
         let want = (vec![1.0, 2.0, 3.0, 4.0], Some(vec![0, 1]));
         assert_eq!(labelled(text, &two(), &plain), want, "{text:?}");
@@ -90,32 +122,63 @@ fn the_label_is_found_by_its_usual_names_or_the_one_given() {
 #[test]
 fn class_names_count_in_sorted_order_or_that_of_the_given_names() {
     let text = "a,b,label\n1,2,owl\n3,4,cat\n5,6,owl\n";
-    let plain = TableOptions::default();
+    let plain = Options::default();
     assert_eq!(labelled(text, &two(), &plain).1, Some(vec![1, 0, 1]));
     let given = options(None, &["dog", "owl", "cat"]);
     assert_eq!(labelled(text, &two(), &given).1, Some(vec![1, 2, 1]));
     let numbers = "a,b,label\n1,2,2\n3,4,0\n";
     assert_eq!(labelled(numbers, &two(), &given).1, Some(vec![2, 0]));
+    let all = read_from(&mut text.as_bytes(), &two(), &plain).unwrap();
+    assert_eq!(all.classes, ["cat", "owl"]);
+    assert_eq!(all.class_order, "in alphabetical order");
+    let all = read_from(&mut numbers.as_bytes(), &two(), &given).unwrap();
+    assert_eq!(all.classes, ["dog", "owl", "cat"]);
+    assert_eq!(all.class_order, "by the numbers in column 'label'");
     assert_eq!(
         refused(text, &two(), &options(None, &["dog", "owl"])),
-        "t.csv, line 3, column 'label': class 'cat' is not among the 2 given class names"
+        "The class cat of t.csv is not one of the 2 names in names.txt, such as dog"
     );
-    let other = read_table(
-        "t.csv",
-        &mut text.as_bytes(),
-        Some(vec![4, 5, 6]),
-        &two(),
-        &plain,
+    // Labels of another file take the column's place.
+    let labelled_by = |labels: &[u32]| Options {
+        labels: Some(labels.to_vec()),
+        ..Options::default()
+    };
+    let other = read(text, &two(), &labelled_by(&[4, 5, 6])).unwrap();
+    assert_eq!(other.labels(), Some(&[4, 5, 6][..]));
+    assert_eq!(
+        refused(text, &two(), &labelled_by(&[4, 5])),
+        "Labels count 2, rows 3"
     );
-    assert_eq!(other.unwrap().labels(), Some(&[4, 5, 6][..]));
-    let short = read_table(
-        "t.csv",
-        &mut text.as_bytes(),
-        Some(vec![4, 5]),
-        &two(),
-        &plain,
+}
+
+#[test]
+fn classes_that_do_not_fit_the_model_stop_evaluation_only() {
+    let request = |needs_labels| TableRequest {
+        name: "t.csv",
+        specs: &[],
+        label_column: None,
+        labels: None,
+        order: ClassOrder::Auto(None),
+        classes: Some(3),
+        needs_labels,
+    };
+    let specs = two();
+    let open = |needs_labels| {
+        let request = TableRequest {
+            specs: &specs,
+            ..request(needs_labels)
+        };
+        let text = "a,b,label\n1,2,owl\n3,4,cat\n";
+        read_table(&mut text.as_bytes(), request, &Progress::new())
+    };
+    let why = "t.csv holds 2 classes (cat, owl), the model tells 3 apart; give their names in the order of its outputs, one a line";
+    assert_eq!(open(true).err().unwrap().to_string(), why);
+    let calibration = open(false).unwrap();
+    assert_eq!(calibration.dataset.labels(), None);
+    assert_eq!(
+        calibration.warnings,
+        [format!("{why}; its rows are used without labels")]
     );
-    assert_eq!(short.err().unwrap().to_string(), "Labels count 2, rows 3");
 }
 
 #[test]
@@ -140,7 +203,7 @@ fn several_inputs_are_filled_by_name() {
     ];
     let text =
         "note,image[1],ids,image[0],input_2[0],input_2[1],label\nx,2,7,1,1,0,3\ny,4,-8,3,0,1,5\n";
-    let set = read(text, &specs, &TableOptions::default()).unwrap();
+    let set = read(text, &specs, &Options::default()).unwrap();
     let batch = set.batch(0..2).unwrap();
     assert_eq!(batch[0].data, Data::F32(vec![1.0, 2.0, 3.0, 4.0]));
     assert_eq!(batch[1].data, Data::I32(vec![7, -8]));
@@ -154,7 +217,7 @@ fn several_inputs_are_filled_by_name() {
 
 #[test]
 fn columns_that_do_not_fit_are_named() {
-    let plain = TableOptions::default();
+    let plain = Options::default();
     for (text, want) in [
         (
             "a,b,c\n1,2,3\n",
@@ -230,7 +293,7 @@ fn columns_that_do_not_fit_are_named() {
 
 #[test]
 fn values_that_are_none_are_named_by_line_and_column() {
-    let plain = TableOptions::default();
+    let plain = Options::default();
     for (cell, want) in [
         ("x", "holds 'x', not a number"),
         ("1 2", "holds '1 2', not a number"),
@@ -287,13 +350,13 @@ fn values_that_are_none_are_named_by_line_and_column() {
 }
 
 fn values_of(ids: &[InputSpec]) -> Data {
-    let set = read("a,b\n3.0,255\n", ids, &TableOptions::default()).unwrap();
+    let set = read("a,b\n3.0,255\n", ids, &Options::default()).unwrap();
     set.batch(0..1).unwrap().remove(0).data
 }
 
 #[test]
 fn text_that_is_no_table_is_refused() {
-    let plain = TableOptions::default();
+    let plain = Options::default();
     let utf16: Vec<u8> = "a,b".encode_utf16().flat_map(u16::to_le_bytes).collect();
     for (bytes, want) in [
         (
@@ -305,7 +368,7 @@ fn text_that_is_no_table_is_refused() {
             "t.csv is no table of text: it holds binary data",
         ),
     ] {
-        let got = read_table("t.csv", &mut &bytes[..], None, &two(), &plain);
+        let got = read_from(&mut &bytes[..], &two(), &plain);
         assert_eq!(got.err().unwrap().to_string(), want);
     }
 }
@@ -331,7 +394,7 @@ fn lines_without_end_are_given_up_early() {
     for (head, text) in [("", &b"1,"[..]), ("", b"1"), ("\"", b"1,\n")] {
         let mut endless = Endless { text, given: 0 };
         let mut input = head.as_bytes().chain(&mut endless);
-        let got = read_table("t.csv", &mut input, None, &two(), &TableOptions::default());
+        let got = read_from(&mut input, &two(), &Options::default());
         assert_eq!(
             got.err().unwrap(),
             Error::Malformed(
@@ -343,13 +406,13 @@ fn lines_without_end_are_given_up_early() {
     }
     let wide = "1,".repeat(400_000) + "1\n";
     assert_eq!(
-        refused(&wide, &two(), &TableOptions::default()),
+        refused(&wide, &two(), &Options::default()),
         "t.csv has 400,001 columns of values, the model takes 2 a sample"
     );
     let mut long = "a,b\n1,2\n".to_owned();
     long.push_str(&"1,".repeat(1_000_000));
     assert_eq!(
-        refused(&long, &two(), &TableOptions::default()),
+        refused(&long, &two(), &Options::default()),
         "t.csv: the row after line 2 is longer than 1,048,704 bytes, more than this model can need"
     );
 }
@@ -364,9 +427,7 @@ fn a_column_of_countless_names_is_no_label() {
     );
     let text = text.replace(",y\n", ",label\n");
     assert_eq!(
-        read(&text, &two(), &TableOptions::default())
-            .unwrap()
-            .labels(),
+        read(&text, &two(), &Options::default()).unwrap().labels(),
         None
     );
 }
@@ -407,7 +468,7 @@ proptest! {
     fn noise_does_no_harm(text in "[ab\\[\\]0-9,;\t\n\r\"'.eE+\\-#x_é ]{0,200}", column in "[ab0-9]{0,2}") {
         let inputs = [spec("a", DType::Float32, &[1, 2]), spec("b", DType::Int8, &[1])];
         for specs in [real(&[1, 1]), real(&[1, 2]), inputs.to_vec()] {
-            for options in [TableOptions::default(), options(Some(&column), &["a", "b"])] {
+            for options in [Options::default(), options(Some(&column), &["a", "b"])] {
                 if let Ok(set) = read(&text, &specs, &options) {
                     prop_assert_eq!(set.batch(0..set.len()).unwrap()[0].shape[0], set.len());
                     prop_assert!(set.labels().is_none_or(|l| l.len() == set.len()));
@@ -419,6 +480,6 @@ proptest! {
     /// Any bytes: an error or samples, never a panic.
     #[test]
     fn bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let _ = read_table("t.csv", &mut &bytes[..], None, &two(), &TableOptions::default());
+        let _ = read_from(&mut &bytes[..], &two(), &Options::default());
     }
 }

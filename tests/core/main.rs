@@ -5,6 +5,7 @@ mod calibrate;
 mod cli;
 mod data_errors;
 mod data_files;
+mod data_open;
 mod data_sounds;
 mod data_tables;
 mod engine_damage;

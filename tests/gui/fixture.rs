@@ -90,6 +90,7 @@ pub fn model() -> OpenModel {
         format: ModelFormat::TfLite,
         bytes: vec![].into(),
         card: ModelCard::of(&graph, 0),
+        declared: graph.clone(),
         graph,
     }
 }

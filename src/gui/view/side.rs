@@ -102,7 +102,7 @@ pub fn data_lines(bench: &Workbench, role: Role) -> DataLines {
             Role::Evaluation => "No evaluation data".into(),
         },
     };
-    let total = choice.loaded.as_ref().map_or(0, |l| l.dataset.len());
+    let total = choice.total();
     let labelled = choice
         .loaded
         .as_ref()
