@@ -8,6 +8,7 @@ mod data_files;
 mod data_open;
 mod data_sounds;
 mod data_tables;
+mod data_images;
 mod engine_damage;
 mod engine_flow;
 mod engine_golden;
