@@ -9,14 +9,12 @@ mod transform;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Parser;
 
 use crate::error::{Error, Result};
-use crate::graph::Graph;
 use crate::progress::Progress;
-use crate::workbench::{Loaded, ModelCard, OpenModel, Role, Source, files, steps};
+use crate::workbench::{Entry, Loaded, OpenModel, Role, Source, files, steps};
 
 pub use args::Cli;
 use args::Command;
@@ -86,34 +84,42 @@ fn open(
     entry: &args::Entry,
     data: Option<(&Path, &args::Reading)>,
 ) -> Result<OpenModel> {
-    let mut model = steps::open_model(path)?;
-    let index = match (&entry.signature, entry.subgraph) {
-        (Some(key), _) => model.graph.signature_entry(key),
+    let model = steps::open_model(path)?;
+    let subgraph = match (&entry.signature, entry.subgraph) {
+        (Some(key), _) => model.file.signature_entry(key),
         (None, Some(index)) => Ok(index),
-        (None, None) => Ok(model.graph.default_entry()),
+        (None, None) => Ok(model.entry.subgraph),
     };
-    let index = index.map_err(|e| e.at(&model.name))?;
-    if index != 0 {
-        let graph = Graph::clone(&model.graph).with_main(index);
-        model.graph = Arc::new(graph.map_err(|e| e.at(&model.name))?);
-        model.declared = model.graph.clone();
-        model.card = ModelCard::of(&model.graph, model.bytes.len());
-    }
+    let subgraph = subgraph.map_err(|e| e.at(&model.name))?;
     let mut shapes = entry.shape.clone();
+    let model = model.enter(Entry {
+        subgraph,
+        shapes: vec![],
+    })?;
     if let (true, Some((path, reading))) = (shapes.is_empty(), data) {
         let source = source(path, None);
         let request = request(&source, Role::Calibration, &model, reading);
         shapes = steps::shapes_from(&request, &Progress::new())?;
     }
-    if !shapes.is_empty() {
-        model.with_shapes(&shapes)?;
+    match shapes.is_empty() {
+        true => Ok(model),
+        false => model.enter(Entry { subgraph, shapes }),
     }
-    Ok(model)
 }
 
 /// A failed step of a model some of whose inputs have open axes asks for their shapes.
-fn asking_for_shapes<T>(model: &OpenModel, done: Result<T>) -> Result<T> {
-    steps::asking_for_shapes(&model.graph, model.has_shapes(), done)
+fn asking_for_shapes<T>(model: &OpenModel, entry: &args::Entry, done: Result<T>) -> Result<T> {
+    let open = model.graph.open_inputs();
+    let Some((name, shape)) = open.first().filter(|_| entry.shape.is_empty()) else {
+        return done;
+    };
+    let ask = format!("; input {name} is open ({shape}), give its shape as --shape {name}=1,…");
+    done.map_err(|e| match e {
+        Error::Malformed(what) => Error::Malformed(what + &ask),
+        Error::Unsupported(what) => Error::Unsupported(what + &ask),
+        Error::Invalid(what) => Error::Invalid(what + &ask),
+        Error::Cancelled => Error::Cancelled,
+    })
 }
 
 fn source(path: &Path, labels: Option<&Path>) -> Source {
@@ -145,11 +151,7 @@ fn data(
     reading: &args::Reading,
 ) -> Result<Loaded> {
     let source = source(path, labels);
-    let request = steps::DataRequest {
-        settled: model.has_shapes(),
-        ..request(&source, role, model, reading)
-    };
-    steps::open_data(&request, &Progress::new())
+    steps::open_data(&request(&source, role, model, reading), &Progress::new())
 }
 
 /// Prints to stdout. A reader that went away (`| head`) ends the program quietly.

@@ -21,7 +21,7 @@ pub(super) fn evaluate(a: &args::Evaluate) -> Result<(), Failure> {
         threads,
         &Progress::new(),
     );
-    let e = asking_for_shapes(&model, e)?;
+    let e = asking_for_shapes(&model, &a.entry, e)?;
     if a.json {
         print_json(&json!({
             "model": model.name, "data": loaded.name, "samples": e.samples, "top1": e.top1, "top5": e.top5,
@@ -55,7 +55,7 @@ pub(super) fn bench(a: &args::Bench) -> Result<(), Failure> {
     let mut rows: Vec<Json> = vec![];
     for (path, model) in a.models.iter().zip(&models) {
         let l = evaluate::latency(&model.graph, a.threads, a.seconds, &Progress::new());
-        let l = asking_for_shapes(model, l).map_err(|e| e.at(&model.name))?;
+        let l = asking_for_shapes(model, &a.entry, l).map_err(|e| e.at(&model.name))?;
         if !a.json {
             print(&format!(
                 "{}\tmin {:.4} ms\tmedian {:.4} ms\tp95 {:.4} ms\t{} runs, {} threads",

@@ -61,7 +61,7 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
     let calibration = match &a.calibration {
         Some(path) if recipe.mode.needs_calibration() => {
             let calibrated = calibrated(&model, path, a, &progress);
-            Some(asking_for_shapes(&model, calibrated)?)
+            Some(asking_for_shapes(&model, &a.entry, calibrated)?)
         }
         _ => None,
     };
@@ -155,7 +155,7 @@ pub(super) fn run(a: &args::Run) -> Result<(), Failure> {
     let inputs: Vec<Value> = if a.input.is_empty() {
         let random = datasets::synthetic(&specs, 1, 0)?;
         let feed = calibrate::Feed::new(&model.graph, Options::default(), 1);
-        asking_for_shapes(&model, feed)?.inputs(random.as_ref(), 0..1)?
+        asking_for_shapes(&model, &a.entry, feed)?.inputs(random.as_ref(), 0..1)?
     } else {
         let read = |path: &std::path::PathBuf| {
             datasets::read_npy(&files::file_name(path), files::read(path)?)
@@ -173,7 +173,7 @@ pub(super) fn run(a: &args::Run) -> Result<(), Failure> {
         ..Options::default()
     };
     let prepared = engine::prepare(Arc::clone(&model.graph), Some(&shapes), &options);
-    let mut prepared = asking_for_shapes(&model, prepared)?;
+    let mut prepared = asking_for_shapes(&model, &a.entry, prepared)?;
     let outputs = prepared.run(&inputs, None)?;
     std::fs::create_dir_all(&a.output_dir)
         .map_err(|e| Error::Invalid(format!("{}: cannot be made: {e}", a.output_dir.display())))?;

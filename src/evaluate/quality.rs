@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::answers::{best, paired_interval, rank};
+use super::answers::{best, margin, paired_interval, rank};
 use super::outputs::{Noise, Output, outputs, reals};
 use super::report::Evaluation;
 use crate::calibrate::{Feed, batch_size};
@@ -113,6 +113,7 @@ struct Sums {
     lost: usize,
     noise: Noise,
     answers: Vec<u32>,
+    margins: Vec<f32>,
 }
 
 /// Evaluates, and hands each batch's real outputs (rows, then one array an output) to `sink`.
@@ -226,6 +227,7 @@ fn measure(
             .then(|| paired_interval(sums.gained, sums.lost, samples)),
         seconds: start.elapsed().as_secs_f64(),
         answers: sums.answers,
+        margins: sums.margins,
     })
 }
 
@@ -284,6 +286,7 @@ impl Sums {
         for (i, row) in values.chunks_exact(classes.max(1)).enumerate() {
             let answer = best(row);
             self.answers.push(answer);
+            self.margins.push(margin(row));
             let float = float
                 .and_then(|f| f.get(i * classes..(i + 1) * classes))
                 .map(best);

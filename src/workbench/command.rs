@@ -14,6 +14,10 @@ pub enum Command {
     OpenModel(PathBuf),
     /// Open the built-in MNIST experiment: model, calibration data and test data.
     OpenDemo,
+    /// Work on this subgraph of the open file (as numbered in it); results of the one before wait for it to come back.
+    ChooseEntry(usize),
+    /// Give the main input of that name this shape; `None` for what the file declares.
+    SetInputShape(String, Option<Vec<usize>>),
     /// Take this file or folder as calibration or evaluation data.
     ChooseData(Role, PathBuf),
     /// Take the labels of this file for the data of that role.
@@ -32,8 +36,8 @@ pub enum Command {
     SetClasses(ClassSource),
     /// The label column of tables: its name, or without a header its number from 1; `None` for a usual name.
     SetLabelColumn(Option<String>),
-    /// Shapes of inputs by name, where the model leaves them open or others are wanted; none for those of the data or the file.
-    SetInputShapes(Vec<(String, Vec<usize>)>),
+    /// Make pictures of these samples of the evaluation data, as the model sees them.
+    ShowSamples(Vec<usize>),
     /// Switch a mode on or off.
     SetMode(Mode, bool),
     /// Switch one input/output type of a mode on or off; each gives a file of its own.

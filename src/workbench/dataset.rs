@@ -69,6 +69,11 @@ pub struct DataChoice {
 }
 
 impl DataChoice {
+    /// Whether the user chose the same as there, whatever was read of it.
+    pub(super) fn is_same_choice(&self, other: &Self) -> bool {
+        self.source == other.source && self.selection == other.selection
+    }
+
     /// Samples that a run would use.
     pub fn used(&self) -> usize {
         self.loaded.as_ref().map_or(0, |l| l.dataset.len())
@@ -109,8 +114,6 @@ pub struct Loaded {
     pub preview: Preview,
     /// What looks wrong but is no error, one sentence each.
     pub warnings: Vec<String>,
-    /// The shapes that it gives to inputs that the model leaves open; empty where it gives none.
-    pub shapes: super::steps::Shapes,
     /// All samples where choosing among them costs no reading; `None` for a folder.
     pub(super) whole: Option<Arc<dyn Dataset>>,
 }

@@ -54,6 +54,8 @@ pub struct Experiment {
     pub reused: bool,
     /// Whether the figures belong to an older model, recipe or data than `key`.
     pub stale: bool,
+    /// Whether it was calibrated on random values, so that its figures say little.
+    pub random: bool,
     /// The written file.
     pub file: Option<Arc<QuantizedFile>>,
     /// Answers over the evaluation data.
@@ -75,9 +77,13 @@ impl Experiment {
         self.key.recipe.io
     }
 
-    /// `int8, int8 I/O`; the I/O is left off where it is float32.
+    /// `int8, int8 I/O`; the I/O is left off where it is float32. Random values are named.
     pub fn name(&self) -> String {
-        experiment_name(self.mode(), self.io())
+        let name = experiment_name(self.mode(), self.io());
+        match self.random {
+            true => format!("{name}, random values"),
+            false => name,
+        }
     }
 
     /// Whether its job waits or runs.

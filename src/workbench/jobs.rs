@@ -20,10 +20,14 @@ pub struct JobId(pub u64);
 pub enum JobKind {
     /// Reading the model of this name.
     OpenModel(String),
+    /// Entering the open model of this name elsewhere, or at other shapes.
+    Entry(String),
     /// Reading the data of this name.
     OpenData(String),
     /// One experiment: quantize, write, read back, evaluate, measure.
     Experiment(ExperimentId),
+    /// Making pictures of samples; not worth showing.
+    Pictures,
     /// Writing a file.
     Save(String),
     /// Reading or writing the list of recent files; not worth showing.
@@ -289,9 +293,11 @@ impl<E: Send + 'static> Jobs<E> {
         };
         let name = match &job.kind {
             JobKind::OpenModel(_) => "open model",
+            JobKind::Entry(_) => "enter model",
             JobKind::OpenData(_) => "open data",
             JobKind::Experiment(_) => "experiment",
             JobKind::Save(_) => "save",
+            JobKind::Pictures => "pictures",
             JobKind::Recent => "recent files",
         };
         if let Err(e) = std::thread::Builder::new().name(name.into()).spawn(body) {

@@ -2,6 +2,7 @@
 
 mod command;
 mod dataset;
+mod entry;
 mod experiment;
 pub mod files;
 pub mod jobs;
@@ -19,13 +20,14 @@ use std::path::PathBuf;
 
 pub use command::Command;
 pub use dataset::{ClassSource, DataChoice, DataRecord, Loaded, Role, Source};
+pub use entry::{Entry, EntryCard, OpenInput, entries, parse_shape};
 pub use experiment::{
     Experiment, ExperimentId, Finding, QuantizedFile, RunKey, State, experiment_name,
 };
 pub use model::{ModelCard, ModelFormat, OpenModel, PortCard, shape_text};
 pub use operators::{OperatorRow, operator_table};
 
-use crate::data::{Preprocess, Selection};
+use crate::data::{Preprocess, Preview, Selection};
 use crate::quantize::{Io, Mode};
 use jobs::{JobId, Jobs, Wake};
 
@@ -38,18 +40,22 @@ pub struct Workbench {
     pub model_pending: Option<JobId>,
     /// Why the last model could not be opened.
     pub model_error: Option<String>,
+    /// The job that prepares another entry or other input shapes of the open model.
+    pub entry_pending: Option<JobId>,
+    /// Why the last entry or shape could not be taken.
+    pub entry_error: Option<String>,
     /// The representative dataset.
     pub calibration: DataChoice,
     /// What accuracy is measured on.
     pub evaluation: DataChoice,
+    /// Pictures of evaluation samples that were asked for.
+    pub pictures: SamplePictures,
     /// How files of folders become inputs; `None` for what the model says, or the default.
     pub preprocess: Option<Preprocess>,
     /// Which class of a folder is which output of the model.
     pub classes: ClassSource,
     /// The label column of tables: its name, or without a header its number from 1; `None` for a usual name.
     pub label_column: Option<String>,
-    /// Shapes that the user gave to inputs of the open model; empty where the data or the file says them.
-    pub input_shapes: steps::Shapes,
     /// One per mode, in the order of [`Mode::ALL`].
     pub modes: Vec<ModeChoice>,
     /// Whether an operator that would stay float is an error.
@@ -68,6 +74,11 @@ pub struct Workbench {
     pub recent_file: Option<PathBuf>,
     jobs: Jobs<Event>,
     model_version: u64,
+    /// Whether the shapes of `model.entry` came from samples rather than from the user.
+    shape_from_data: bool,
+    /// Entries of the open file that were worked on before.
+    asides: Vec<entry::Aside>,
+    next_model: u64,
     next_experiment: u64,
     next_notice: u64,
     shared: work::Shared,
@@ -82,6 +93,19 @@ pub struct ModeChoice {
     pub chosen: bool,
     /// Which input/output types, one file each; never empty.
     pub ios: Vec<Io>,
+}
+
+/// Pictures of evaluation samples, made on a job.
+#[derive(Debug, Default)]
+pub struct SamplePictures {
+    /// Which samples were asked for, of which version of the evaluation data.
+    pub wanted: (u64, Vec<usize>),
+    /// What came of it; of earlier samples while a job runs.
+    pub shown: Preview,
+    /// Counts what `shown` was.
+    pub version: u64,
+    /// The job that makes them.
+    pub pending: Option<JobId>,
 }
 
 /// A message for the user.
@@ -100,8 +124,14 @@ pub struct Notice {
 pub enum Event {
     /// A model was read.
     Model(Box<OpenModel>),
+    /// Another entry of the open model, or another shape of its inputs, is ready.
+    Entry(Box<OpenModel>),
+    /// The samples say what shapes inputs have, by their names.
+    SampleShapes(steps::Shapes),
     /// Data was read.
     Data(Role, Box<Loaded>),
+    /// Pictures of samples were made.
+    Pictures(Preview),
     /// Part of an experiment.
     Finding(ExperimentId, Finding),
     /// A file was written.
@@ -125,15 +155,17 @@ impl Workbench {
             model: None,
             model_pending: None,
             model_error: None,
+            entry_pending: None,
+            entry_error: None,
             calibration: DataChoice {
                 selection: Selection::First { samples: 100 },
                 ..DataChoice::default()
             },
             evaluation: DataChoice::default(),
+            pictures: SamplePictures::default(),
             preprocess: None,
             classes: ClassSource::default(),
             label_column: None,
-            input_shapes: vec![],
             modes,
             strict: false,
             threads: 1,
@@ -144,6 +176,9 @@ impl Workbench {
             recent_file: None,
             jobs: Jobs::new(wake),
             model_version: 0,
+            shape_from_data: false,
+            asides: vec![],
+            next_model: 1,
             next_experiment: 1,
             next_notice: 1,
             shared: work::Shared::default(),
@@ -153,6 +188,11 @@ impl Workbench {
     /// Jobs that run, wait or are over.
     pub fn jobs(&self) -> &Jobs<Event> {
         &self.jobs
+    }
+
+    /// Counts openings of models and of their entries: another number, another graph.
+    pub fn model_version(&self) -> u64 {
+        self.model_version
     }
 
     /// The experiment of that number.

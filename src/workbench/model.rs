@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::{Entry, EntryCard};
 use crate::error::Result;
 use crate::graph::{DType, Graph, Tensor};
 use crate::{keras, tflite};
@@ -21,41 +22,18 @@ pub struct OpenModel {
     pub format: ModelFormat,
     /// It as `.tflite`: the file itself, or what a Keras file becomes.
     pub bytes: Bytes,
-    /// What is in `bytes`, its open axes as data or the user settled them.
+    /// What is in `bytes`.
+    pub file: Arc<Graph>,
+    /// The part of it that is worked on, as its main subgraph and at the chosen input shapes.
     pub graph: Arc<Graph>,
-    /// The same as the file declares it.
-    pub declared: Arc<Graph>,
-    /// The same in short.
+    /// The parts that can be picked; at least one.
+    pub entries: Arc<[EntryCard]>,
+    /// Which one is.
+    pub entry: Entry,
+    /// Why it cannot run at these shapes although inputs have open axes; see [`OpenModel::check_shapes`].
+    pub shape_obstacle: Option<String>,
+    /// `graph` in short.
     pub card: ModelCard,
-}
-
-impl OpenModel {
-    /// Gives inputs other shapes than the file declares.
-    ///
-    /// # Errors
-    /// Those of [`Graph::with_input_shapes`].
-    pub fn with_shapes(&mut self, shapes: &[(String, Vec<usize>)]) -> Result<()> {
-        let graph = Graph::clone(&self.declared).with_input_shapes(shapes);
-        let graph = graph.map_err(|e| e.at(&self.name))?;
-        self.card = ModelCard::of(&graph, self.bytes.len());
-        self.graph = Arc::new(graph);
-        Ok(())
-    }
-
-    /// Whether the inputs of these names have these shapes.
-    pub fn has_input_shapes(&self, shapes: &[(String, Vec<usize>)]) -> bool {
-        let main = self.graph.main();
-        let inputs = main.inputs.iter().filter_map(|&id| main.tensors.get(id));
-        let mut inputs = inputs.map(|t| (&t.name, &t.shape));
-        shapes
-            .iter()
-            .all(|(n, s)| inputs.by_ref().any(|i| i == (n, s)))
-    }
-
-    /// Whether somebody gave an input another shape than the file declares.
-    pub fn has_shapes(&self) -> bool {
-        !Arc::ptr_eq(&self.graph, &self.declared)
-    }
 }
 
 /// Kinds of model files.

@@ -1,4 +1,4 @@
-//! Axes that a model leaves open: their extents from the data, or a clear question.
+//! Axes that a model leaves open: their extents from the data.
 
 use std::path::Path;
 
@@ -7,8 +7,7 @@ use super::files;
 use super::open_data::DataRequest;
 use super::walk;
 use crate::data::{self, FileKind, InputSpec, Open, Preprocess};
-use crate::error::{Error, Result};
-use crate::graph::Graph;
+use crate::error::Result;
 use crate::progress::Progress;
 
 /// Shapes of model inputs, each by its input's name.
@@ -58,19 +57,4 @@ fn folder(
         Some(kind) => data::folder_shapes(&files::file_name(path), kind, specs, preprocess),
         None => Ok(vec![None; specs.len()]),
     }
-}
-
-/// A failed step of a model some of whose inputs have open axes, which nobody `settled`, asks for their shapes.
-pub fn asking_for_shapes<T>(graph: &Graph, settled: bool, done: Result<T>) -> Result<T> {
-    let open = graph.open_inputs();
-    let Some((name, shape)) = open.first().filter(|_| !settled) else {
-        return done;
-    };
-    let ask = format!("; input {name} is open ({shape}), give its shape as --shape {name}=1,…");
-    done.map_err(|e| match e {
-        Error::Malformed(what) => Error::Malformed(what + &ask),
-        Error::Unsupported(what) => Error::Unsupported(what + &ask),
-        Error::Invalid(what) => Error::Invalid(what + &ask),
-        Error::Cancelled => Error::Cancelled,
-    })
 }

@@ -5,7 +5,6 @@ use std::path::Path;
 use bytes::Bytes;
 
 use super::dataset::{ClassSource, Loaded, Role, Source};
-use super::open_axes::shapes_from;
 use super::{files, walk};
 use crate::data::{
     self, ClassNames, ClassOrder, FolderRequest, GuessedFrom, InputSpec, Listing, Preprocess,
@@ -38,8 +37,6 @@ pub struct DataRequest<'a> {
     pub classes: &'a ClassSource,
     /// The label column of a table: its name, or without a header its number from 1; `None` for a usual name.
     pub label_column: Option<&'a str>,
-    /// Whether the shapes of inputs that the model leaves open are settled, so that the data must fit them.
-    pub settled: bool,
 }
 
 impl<'a> DataRequest<'a> {
@@ -53,7 +50,6 @@ impl<'a> DataRequest<'a> {
             preprocess: None,
             classes: &ClassSource::Auto,
             label_column: None,
-            settled: false,
         }
     }
 }
@@ -63,25 +59,6 @@ impl<'a> DataRequest<'a> {
 /// # Errors
 /// A path that does not exist, data that does not fit (see [`data::open`], [`data::open_folder`]), cancellation.
 pub fn open_data(request: &DataRequest<'_>, progress: &Progress) -> Result<Loaded> {
-    let shapes = match request.settled {
-        true => vec![],
-        false => shapes_from(request, progress)?,
-    };
-    if shapes.is_empty() {
-        return read(request, progress);
-    }
-    let model = request.model.clone().with_input_shapes(&shapes)?;
-    let settled = DataRequest {
-        model: &model,
-        ..request.clone()
-    };
-    Ok(Loaded {
-        shapes,
-        ..read(&settled, progress)?
-    })
-}
-
-fn read(request: &DataRequest<'_>, progress: &Progress) -> Result<Loaded> {
     let specs = data::input_specs(request.model, 0);
     match request.source {
         Source::Demo => {
@@ -146,7 +123,6 @@ fn loaded(
         preprocess: None,
         preprocess_from: GuessedFrom::Nobody,
         warnings: vec![],
-        shapes: vec![],
         whole: Some(whole),
     })
 }
@@ -260,7 +236,6 @@ fn folder(
         preprocess: Some(preprocess),
         preprocess_from,
         warnings: found.warnings,
-        shapes: vec![],
         whole: None,
     })
 }

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::entry::Entry;
 use super::experiment::{Experiment, ExperimentId, Finding, RunKey, State};
 use super::jobs::{Ended, JobId, JobKind, Stage, Update};
 use super::steps::DataRequest;
 use super::work::{Versions, Work};
 use super::{
-    Command, DataChoice, Event, Loaded, Notice, OpenModel, Role, Source, Workbench, files, recent,
-    steps,
+    Command, DataChoice, Event, Notice, OpenModel, Role, Source, Workbench, files, recent, steps,
 };
-use crate::data::Selection;
+use crate::data::{self, Selection};
 use crate::quantize::{Io, Mode, Recipe};
 
 impl Workbench {
@@ -20,8 +20,16 @@ impl Workbench {
         match command {
             Command::OpenModel(path) => self.open(Some(path)),
             Command::OpenDemo => self.open(None),
+            Command::ChooseEntry(subgraph) => self.enter(Entry {
+                subgraph,
+                shapes: vec![],
+            }),
+            Command::SetInputShape(name, shape) => {
+                self.shape_from_data = false;
+                self.set_input_shape(name, shape);
+            }
             Command::ChooseData(role, path) => {
-                self.choose(role, Some(Source::File { path, labels: None }))
+                self.choose_resolving(role, Some(Source::File { path, labels: None }))
             }
             Command::ChooseLabels(role, path) => self.choose_labels(role, path),
             Command::UseRandomValues => self.choose(Role::Calibration, Some(Source::Synthetic)),
@@ -43,7 +51,7 @@ impl Workbench {
                 self.label_column = column;
                 self.read_again();
             }
-            Command::SetInputShapes(shapes) => self.set_input_shapes(shapes),
+            Command::ShowSamples(samples) => self.show_samples(samples),
             Command::SetMode(mode, chosen) => {
                 self.modes
                     .iter_mut()
@@ -82,9 +90,17 @@ impl Workbench {
     fn take_in(&mut self, id: JobId, event: Event) {
         match event {
             Event::Model(model) if self.model_pending == Some(id) => self.model_opened(*model),
+            Event::Entry(model) if self.entry_pending == Some(id) => self.entered(*model),
+            Event::SampleShapes(shapes) => {
+                self.shape_from_data = true;
+                self.set_input_shapes(shapes);
+            }
             Event::Data(role, loaded) => {
-                if self.choice(role).pending == Some(id) {
-                    self.data_read(role, *loaded);
+                let choice = self.choice_mut(role);
+                if choice.pending == Some(id) {
+                    choice.loaded = Some(*loaded);
+                    choice.error = None;
+                    choice.version += 1;
                 }
             }
             Event::Finding(experiment, finding) => {
@@ -109,8 +125,12 @@ impl Workbench {
             }
             Event::Saved(path) => self.notice(false, format!("Saved {}", path.display())),
             Event::Recent(files) => self.recent = files,
-            // A model that somebody asked for before the one that is awaited now.
-            Event::Model(_) => {}
+            Event::Pictures(preview) if self.pictures.pending == Some(id) => {
+                self.pictures.shown = preview;
+                self.pictures.version += 1;
+            }
+            // What somebody asked for before that which is awaited now.
+            Event::Model(_) | Event::Entry(_) | Event::Pictures(_) => {}
         }
     }
 
@@ -122,7 +142,13 @@ impl Workbench {
                     self.model_error = Some(message);
                 }
             }
-            JobKind::OpenModel(_) => {}
+            JobKind::Entry(_) if self.entry_pending == Some(id) => {
+                self.entry_pending = None;
+                if let Ended::Failed(message) = ended {
+                    self.entry_error = Some(message);
+                }
+            }
+            JobKind::OpenModel(_) | JobKind::Entry(_) => {}
             JobKind::OpenData(_) => {
                 for role in [Role::Calibration, Role::Evaluation] {
                     let choice = self.choice_mut(role);
@@ -152,6 +178,11 @@ impl Workbench {
                     self.notice(true, message);
                 }
             }
+            JobKind::Pictures => {
+                if self.pictures.pending == Some(id) {
+                    self.pictures.pending = None;
+                }
+            }
             JobKind::Recent => {}
         }
     }
@@ -162,14 +193,14 @@ impl Workbench {
         self.notices.push(Notice { id, is_error, text });
     }
 
-    fn choice(&self, role: Role) -> &DataChoice {
+    pub(super) fn choice(&self, role: Role) -> &DataChoice {
         match role {
             Role::Calibration => &self.calibration,
             Role::Evaluation => &self.evaluation,
         }
     }
 
-    fn choice_mut(&mut self, role: Role) -> &mut DataChoice {
+    pub(super) fn choice_mut(&mut self, role: Role) -> &mut DataChoice {
         match role {
             Role::Calibration => &mut self.calibration,
             Role::Evaluation => &mut self.evaluation,
@@ -187,10 +218,11 @@ impl Workbench {
             .map_or_else(|| "MNIST digits".to_owned(), files::file_name);
         let id = self.jobs.start(JobKind::OpenModel(name), move |job| {
             job.stage(Stage::File)?;
-            let model = match &path {
+            let mut model = match &path {
                 Some(path) => steps::open_model(path)?,
                 None => steps::open_demo()?,
             };
+            model.check_shapes();
             job.send(Event::Model(Box::new(model)));
             Ok(())
         });
@@ -210,8 +242,10 @@ impl Workbench {
         // The job that brought the model is over but for its last message.
         self.jobs.cancel_all_but(self.model_pending);
         self.model = Some(model);
-        self.input_shapes.clear();
-        self.model_version += 1;
+        self.entry_pending = None;
+        self.entry_error = None;
+        self.asides.clear();
+        self.new_model_version();
         self.experiments.clear();
         for role in [Role::Calibration, Role::Evaluation] {
             let source = match self.choice(role).source.clone() {
@@ -219,8 +253,13 @@ impl Workbench {
                 Some(Source::Demo) if was_demo => None,
                 other => other,
             };
-            self.choose(role, source);
+            self.choose_resolving(role, source);
         }
+    }
+
+    pub(super) fn new_model_version(&mut self) {
+        self.model_version = self.next_model;
+        self.next_model += 1;
     }
 
     fn choose_labels(&mut self, role: Role, labels: PathBuf) {
@@ -236,7 +275,17 @@ impl Workbench {
         }
     }
 
-    fn choose(&mut self, role: Role, source: Option<Source>) {
+    /// Reads the data of that role from there.
+    pub(super) fn choose(&mut self, role: Role, source: Option<Source>) {
+        self.read_data(role, source, false);
+    }
+
+    /// The same; inputs whose axes the file leaves open, and that the user gave no shapes, take those of the samples.
+    fn choose_resolving(&mut self, role: Role, source: Option<Source>) {
+        self.read_data(role, source, true);
+    }
+
+    fn read_data(&mut self, role: Role, source: Option<Source>, resolve: bool) {
         if let Some(earlier) = self.choice_mut(role).pending.take() {
             self.jobs.cancel(earlier);
         }
@@ -249,17 +298,19 @@ impl Workbench {
             return;
         };
         self.choice_mut(role).loaded = None;
-        self.read(role, source);
+        self.read(role, source, resolve);
     }
 
     /// Reads data anew as a job; what was read before stays until then.
-    fn read(&mut self, role: Role, source: Source) {
+    fn read(&mut self, role: Role, source: Source, resolve: bool) {
         // Without a model nothing says what shape the samples must have; they are read when one is open.
         let Some(model) = &self.model else { return };
+        let open = model.open_inputs();
+        let given = !self.shape_from_data && open.iter().any(|o| o.given);
+        let resolve = resolve && !open.is_empty() && !given;
         let model = model.graph.clone();
         let (preprocess, classes) = (self.preprocess.clone(), self.classes.clone());
         let label_column = self.label_column.clone();
-        let settled = !self.input_shapes.is_empty();
         let selection = self.choice(role).selection;
         let name = match &source {
             Source::Demo => "MNIST digits".to_owned(),
@@ -276,71 +327,22 @@ impl Workbench {
                 preprocess: preprocess.as_ref(),
                 classes: &classes,
                 label_column: label_column.as_deref(),
-                settled,
             };
+            if resolve {
+                let mut shapes = steps::shapes_from(&request, job.progress())?;
+                shapes.retain(|(n, s)| !open.iter().any(|o| o.name == *n && o.shape == *s));
+                if !shapes.is_empty() {
+                    // The data is read again for the model at those shapes.
+                    job.send(Event::SampleShapes(shapes));
+                    return Ok(());
+                }
+            }
             let loaded = steps::open_data(&request, job.progress())?;
             job.send(Event::Data(role, Box::new(loaded)));
             Ok(())
         });
         if let Some(earlier) = self.choice_mut(role).pending.replace(id) {
             self.jobs.cancel(earlier);
-        }
-    }
-
-    /// Takes in data that was read: the extents that it gives to open axes become those of the model.
-    fn data_read(&mut self, role: Role, loaded: Loaded) {
-        let other = match role {
-            Role::Calibration => Role::Evaluation,
-            Role::Evaluation => Role::Calibration,
-        };
-        let apart = self.choice(other).loaded.as_ref().and_then(|other| {
-            let mut shapes = loaded.shapes.iter();
-            let (name, shape) = shapes.find(|s| !other.shapes.is_empty() && !other.shapes.contains(s))?;
-            let (given, other) = (&loaded.name, &other.name);
-            Some(format!(
-                "{given} gives the model's input {name} the shape {shape:?}, {other} gives it another; choose data of one shape"
-            ))
-        });
-        let failed = apart.or_else(|| {
-            let model = self.model.as_mut()?;
-            if loaded.shapes.is_empty() || model.has_input_shapes(&loaded.shapes) {
-                return None;
-            }
-            self.model_version += 1;
-            model
-                .with_shapes(&loaded.shapes)
-                .err()
-                .map(|e| e.to_string())
-        });
-        let settles = !loaded.shapes.is_empty();
-        let choice = self.choice_mut(role);
-        choice.version += 1;
-        choice.error = failed;
-        choice.loaded = choice.error.is_none().then_some(loaded);
-        // Data that gives no shapes was read for those that the file declares.
-        let again = self.choice(other).loaded.as_ref();
-        if settles
-            && again.is_some_and(|l| l.shapes.is_empty())
-            && let Some(source) = self.choice(other).source.clone()
-        {
-            self.read(other, source);
-        }
-    }
-
-    fn set_input_shapes(&mut self, shapes: steps::Shapes) {
-        let Some(model) = &mut self.model else {
-            return self.notice(true, "Open a model first".into());
-        };
-        if let Err(e) = model.with_shapes(&shapes) {
-            return self.notice(true, e.to_string());
-        }
-        self.model_version += 1;
-        self.input_shapes = shapes;
-        for role in [Role::Calibration, Role::Evaluation] {
-            if let Some(source) = self.choice(role).source.clone() {
-                self.choice_mut(role).loaded = None;
-                self.read(role, source);
-            }
         }
     }
 
@@ -354,9 +356,29 @@ impl Workbench {
         match (done, choice.source.clone()) {
             (Some(Ok(true)), _) if choice.pending.is_none() => {}
             (Some(Err(e)), _) => choice.error = Some(e.to_string()),
-            (_, Some(source)) => self.read(role, source),
+            (_, Some(source)) => self.read(role, source, false),
             (_, None) => {}
         }
+    }
+
+    /// Makes pictures of these samples as a job, in place of those that were asked for before.
+    fn show_samples(&mut self, samples: Vec<usize>) {
+        if let Some(earlier) = self.pictures.pending.take() {
+            self.jobs.cancel(earlier);
+        }
+        self.pictures.wanted = (self.evaluation.version, samples.clone());
+        let (Some(model), Some(loaded)) = (&self.model, &self.evaluation.loaded) else {
+            return;
+        };
+        let specs = data::input_specs(&model.graph, 0);
+        let (dataset, preprocess) = (loaded.dataset.clone(), loaded.preprocess.clone());
+        let id = self.jobs.start(JobKind::Pictures, move |job| {
+            let there: Vec<usize> = samples.into_iter().filter(|&i| i < dataset.len()).collect();
+            let made = data::preview_of(dataset.as_ref(), &specs, preprocess.as_ref(), &there)?;
+            job.send(Event::Pictures(made));
+            Ok(())
+        });
+        self.pictures.pending = Some(id);
     }
 
     /// Reads folders again, whose samples depend on how they are read.
@@ -368,7 +390,7 @@ impl Workbench {
             };
             choice.version += 1;
             choice.error = None;
-            self.read(role, source);
+            self.read(role, source, true);
         }
     }
 
@@ -442,6 +464,10 @@ impl Workbench {
             Some("Open a model first".into())
         } else if wanted.is_empty() {
             Some("Choose at least one mode".into())
+        } else if let Some(open) = self.wanted_shape() {
+            Some(format!("Type the shape of input {open} first"))
+        } else if self.entry_pending.is_some() {
+            Some("Preparing the model".into())
         } else if self.calibration.pending.is_some() || self.evaluation.pending.is_some() {
             Some("Reading the data".into())
         } else if needs_data && self.calibration.loaded.is_none() {
@@ -476,11 +502,16 @@ impl Workbench {
             }
             let id = self.experiments[at].id;
             let work = self.work(id, model.clone(), &key);
-            let job = self.jobs.enqueue(JobKind::Experiment(id), move |job| {
-                let (graph, settled) = (work.model.graph.clone(), work.model.has_shapes());
-                steps::asking_for_shapes(&graph, settled, work.run(job))
-            });
+            let job = self
+                .jobs
+                .enqueue(JobKind::Experiment(id), move |job| work.run(job));
+            let random = self
+                .calibration
+                .loaded
+                .as_ref()
+                .is_some_and(|l| l.synthetic);
             let e = &mut self.experiments[at];
+            e.random = random && recipe.mode.needs_calibration();
             e.stale = e.file.is_some();
             (e.key, e.state, e.reused) = (key, State::Pending(job), false);
         }
@@ -502,6 +533,7 @@ impl Workbench {
             state: State::Cancelled,
             reused: false,
             stale: false,
+            random: false,
             file: None,
             evaluation: None,
             latency: None,

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::Entry;
 use super::experiment::QuantizedFile;
 use super::files;
 use super::model::{ModelCard, ModelFormat, OpenModel};
@@ -17,23 +18,33 @@ use crate::progress::Progress;
 use crate::quantize::{self, Recipe};
 use crate::tflite;
 
-pub use super::open_axes::{Shapes, asking_for_shapes, shapes_from};
+pub use super::open_axes::{Shapes, shapes_from};
 pub use super::open_data::{DataRequest, open_data};
 
-/// Reads a model from its bytes, whatever its format.
+/// Reads a model from its bytes, whatever its format, and enters it where its file says.
 pub fn read_model(name: &str, path: Option<&Path>, bytes: Bytes) -> Result<OpenModel> {
     let (format, graph, bytes) = ModelFormat::read(bytes).map_err(|e| e.at(name))?;
-    let card = ModelCard::of(&graph, bytes.len());
-    let graph = Arc::new(graph);
-    Ok(OpenModel {
+    let entry = Entry {
+        subgraph: graph.default_entry(),
+        ..Entry::default()
+    };
+    let file = Arc::new(graph);
+    let as_read = OpenModel {
         name: name.to_owned(),
         path: path.map(Path::to_owned),
         format,
+        card: ModelCard::of(&file, bytes.len()),
         bytes,
-        declared: graph.clone(),
-        graph,
-        card,
-    })
+        graph: file.clone(),
+        entries: super::entries(&file).into(),
+        file,
+        entry: Entry::default(),
+        shape_obstacle: None,
+    };
+    match entry == as_read.entry {
+        true => Ok(as_read),
+        false => as_read.enter(entry),
+    }
 }
 
 /// Opens a model file.

@@ -77,6 +77,7 @@ pub fn input(shape: &[usize]) -> InputSpec {
         name: "x".into(),
         dtype: DType::Float32,
         shape: shape.to_vec(),
+        open: zeropoint::data::Open::None,
         quantization: None,
     }
 }
@@ -149,7 +150,9 @@ fn channels_first_and_bgr_are_the_same_pixels_in_another_order() {
     files.add("a.png", golden("rgb.png"));
     let raw = Preprocess::preset("raw").unwrap();
     let open = |shape: &[usize], p: &Preprocess| {
-        let opened = files.open(&input(shape), |r| r.preprocess = p.clone()).unwrap();
+        let opened = files
+            .open(&input(shape), |r| r.preprocess = p.clone())
+            .unwrap();
         reals(opened.dataset.as_ref(), 0..1)
     };
     let last = open(&[1, 9, 13, 3], &raw);

@@ -8,7 +8,8 @@ use zeropoint::graph::{
 };
 use zeropoint::quantize::{Io, Mode, NodePlan, QuantPlan, Reason, Recipe, TensorPlan};
 use zeropoint::workbench::{
-    Experiment, ExperimentId, ModelCard, ModelFormat, OpenModel, QuantizedFile, RunKey, State,
+    Entry, Experiment, ExperimentId, ModelCard, ModelFormat, OpenModel, QuantizedFile, RunKey,
+    State,
 };
 
 /// An experiment that is done and has these tensors.
@@ -29,6 +30,7 @@ pub fn experiment(id: u64, mode: Mode, tensors: Vec<TensorReport>) -> Experiment
         state: State::Done,
         reused: false,
         stale: false,
+        random: false,
         file: None,
         evaluation: None,
         latency: None,
@@ -90,8 +92,11 @@ pub fn model() -> OpenModel {
         format: ModelFormat::TfLite,
         bytes: vec![].into(),
         card: ModelCard::of(&graph, 0),
-        declared: graph.clone(),
+        file: graph.clone(),
         graph,
+        entries: Arc::new([]),
+        entry: Entry::default(),
+        shape_obstacle: None,
     }
 }
 
