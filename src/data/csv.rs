@@ -72,15 +72,19 @@ pub fn is_table(file_name: &str) -> bool {
     lower.ends_with(".csv") || lower.ends_with(".tsv")
 }
 
-/// Reads a table for the model inputs `specs`: UTF-8, values separated by tabs, semicolons or commas (the first of them that
-/// the first line holds), with a header or without, one sample a row. Which column is what, see
-/// [`TableRequest`] and README. A label column of whole numbers holds outputs of the model, one of anything else class names.
-/// With semicolons numbers may have a decimal comma.
+/// Reads a table: UTF-8, values separated by tabs, semicolons or commas (the first of these that the first line holds), with a
+/// header or without, one sample a row. With semicolons numbers may have a decimal comma.
+///
+/// A model with one input takes all columns but the label's, in their order, as one sample's values, row-major. Columns that
+/// are named `NAME[i]` are element i of the input NAME (its name in the model, with or without the `serving_default_` that
+/// TensorFlow adds, or `input_<n>`), counted row-major from 0; then other columns are left alone. Models with several inputs
+/// need such names, plain `NAME` for an input of one value. A label column of whole numbers holds outputs of the model, one of
+/// anything else class names.
 ///
 /// Memory is that of the values read, as float32 or the input's integer type, and one row.
 ///
 /// # Errors
-/// Everything that would spoil the figures later, with line and column; a row too long for the model.
+/// Everything that would spoil the figures later, with line and column; a row too long for the model; cancellation.
 pub fn read_table(
     input: &mut dyn Read,
     request: TableRequest<'_>,
