@@ -83,8 +83,12 @@ impl From<Error> for Failure {
 }
 
 /// Opens a model file at the entry and input shapes that were asked for, or the file's default ones. Axes that the file leaves
-/// open are taken from `data`, the samples of an `.npy` file, where nobody says what they are.
-fn open(path: &Path, entry: &args::Entry, data: Option<&Path>) -> Result<OpenModel> {
+/// open are taken from `data` where nobody says what they are.
+fn open(
+    path: &Path,
+    entry: &args::Entry,
+    data: Option<(&Path, &args::Reading)>,
+) -> Result<OpenModel> {
     let model = steps::open_model(path)?;
     let subgraph = match (&entry.signature, entry.subgraph) {
         (Some(key), _) => model.file.signature_entry(key),
@@ -97,11 +101,10 @@ fn open(path: &Path, entry: &args::Entry, data: Option<&Path>) -> Result<OpenMod
         subgraph,
         shapes: vec![],
     })?;
-    if let ([(name, _)], true, Some(data)) =
-        (&model.graph.open_inputs()[..], shapes.is_empty(), data)
-        && let Some(shape) = steps::sample_shape(data)
-    {
-        shapes.push(((*name).to_owned(), shape));
+    if let (true, Some((path, reading))) = (shapes.is_empty(), data) {
+        let source = source(path, None);
+        let request = request(&source, Role::Calibration, &model, reading);
+        shapes = steps::shapes_from(&request, &Progress::new())?;
     }
     match shapes.is_empty() {
         true => Ok(model),
@@ -124,14 +127,36 @@ fn asking_for_shapes<T>(model: &OpenModel, entry: &args::Entry, done: Result<T>)
     })
 }
 
-/// Data of a command line argument, checked against the model.
-fn data(path: &Path, labels: Option<&Path>, role: Role, model: &OpenModel) -> Result<Loaded> {
-    let source = Source::File {
+fn source(path: &Path, labels: Option<&Path>) -> Source {
+    Source::File {
         path: path.to_owned(),
         labels: labels.map(Path::to_owned),
-    };
-    let request = steps::DataRequest::of(&source, role, &model.graph);
-    steps::open_data(&request, &Progress::new())
+    }
+}
+
+/// All samples of `source`, read as the flags say.
+fn request<'a>(
+    source: &'a Source,
+    role: Role,
+    model: &'a OpenModel,
+    reading: &'a args::Reading,
+) -> steps::DataRequest<'a> {
+    steps::DataRequest {
+        label_column: reading.label_column.as_deref(),
+        ..steps::DataRequest::of(source, role, &model.graph)
+    }
+}
+
+/// Data of a command line argument, checked against the model.
+fn data(
+    path: &Path,
+    labels: Option<&Path>,
+    role: Role,
+    model: &OpenModel,
+    reading: &args::Reading,
+) -> Result<Loaded> {
+    let source = source(path, labels);
+    steps::open_data(&request(&source, role, model, reading), &Progress::new())
 }
 
 /// Prints to stdout. A reader that went away (`| head`) ends the program quietly.

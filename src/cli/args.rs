@@ -57,6 +57,14 @@ pub struct Entry {
     pub shape: Vec<(String, Vec<usize>)>,
 }
 
+/// How data files are read.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Reading {
+    /// Label column of a .csv or .tsv file: its name, or without a header its number from 1 [default: label, class or target]
+    #[arg(long, value_name = "NAME")]
+    pub label_column: Option<String>,
+}
+
 /// Flags of `inspect`.
 #[derive(Debug, Args)]
 pub struct Inspect {
@@ -98,7 +106,7 @@ pub struct Quantize {
     /// Type of inputs and outputs [default: float32]
     #[arg(long, value_enum)]
     pub io: Option<IoArg>,
-    /// Representative dataset: IDX, .npy or .npz
+    /// Representative dataset: IDX, .npy, .npz, .csv, .wav or a folder
     #[arg(long, value_name = "DATA")]
     pub calibration: Option<PathBuf>,
     /// Calibrate on the first N samples
@@ -113,6 +121,9 @@ pub struct Quantize {
     /// Print what was done as JSON
     #[arg(long)]
     pub json: bool,
+    /// How data files are read
+    #[command(flatten)]
+    pub reading: Reading,
     /// Which part of the model
     #[command(flatten)]
     pub entry: Entry,
@@ -148,7 +159,7 @@ pub struct Run {
 pub struct Evaluate {
     /// Model file
     pub model: PathBuf,
-    /// Samples: IDX, .npy or .npz
+    /// Samples: IDX, .npy, .npz, .csv, .wav or a folder
     #[arg(long, value_name = "DATA")]
     pub data: PathBuf,
     /// Labels, where they do not lie beside the data
@@ -163,6 +174,9 @@ pub struct Evaluate {
     /// Which engine
     #[command(flatten)]
     pub engine: EngineArgs,
+    /// How data files are read
+    #[command(flatten)]
+    pub reading: Reading,
     /// Which part of the model
     #[command(flatten)]
     pub entry: Entry,
@@ -196,10 +210,10 @@ pub struct Bench {
 pub struct Compare {
     /// Float model file; the built-in MNIST experiment without
     pub model: Option<PathBuf>,
-    /// Representative dataset: IDX, .npy or .npz
+    /// Representative dataset: IDX, .npy, .npz, .csv, .wav or a folder
     #[arg(long, value_name = "DATA")]
     pub calibration: Option<PathBuf>,
-    /// Evaluation samples: IDX, .npy or .npz, labels beside them
+    /// Evaluation samples: IDX, .npy, .npz, .csv, .wav or a folder, labels beside them
     #[arg(long, value_name = "DATA")]
     pub data: Option<PathBuf>,
     /// Labels of the evaluation samples, where they do not lie beside them
@@ -232,6 +246,9 @@ pub struct Compare {
     /// File for a report, .html or .csv; may be given several times
     #[arg(long, value_name = "FILE")]
     pub report: Vec<PathBuf>,
+    /// How data files are read
+    #[command(flatten)]
+    pub reading: Reading,
     /// Which part of the model
     #[command(flatten)]
     pub entry: Entry,

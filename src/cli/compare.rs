@@ -41,7 +41,10 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
         Some(path) => super::open(
             path,
             &a.entry,
-            a.calibration.as_deref().or(a.data.as_deref()),
+            a.calibration
+                .as_deref()
+                .or(a.data.as_deref())
+                .map(|path| (path, &a.reading)),
         )?,
         None => steps::open_demo()?,
     };
@@ -50,7 +53,7 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
                 role|
      -> Result<Option<Loaded>> {
         match path {
-            Some(path) => data(path, labels, role, &model).map(Some),
+            Some(path) => data(path, labels, role, &model, &a.reading).map(Some),
             None if demo => {
                 let request = steps::DataRequest::of(&Source::Demo, role, &model.graph);
                 steps::open_data(&request, &Progress::new()).map(Some)

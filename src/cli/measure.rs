@@ -20,8 +20,9 @@ pub(super) const LATENCY_SECONDS: f64 = 0.5;
 /// Carries out `evaluate`.
 pub(super) fn evaluate(a: &args::Evaluate) -> Result<(), Failure> {
     let engines = Engines::of(&a.engine)?;
-    let model = open(&a.model, &a.entry, Some(&a.data))?;
-    let loaded = data(&a.data, a.labels.as_deref(), Role::Evaluation, &model)?;
+    let model = open(&a.model, &a.entry, Some((&a.data, &a.reading)))?;
+    let labels = a.labels.as_deref();
+    let loaded = data(&a.data, labels, Role::Evaluation, &model, &a.reading)?;
     let threads = a.threads.unwrap_or_else(all_cores);
     let dataset = loaded.dataset.as_ref();
     let figures = if engines.engine == Engine::Zeropoint {

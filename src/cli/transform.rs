@@ -57,12 +57,13 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
             "{mode} needs sample data to learn ranges from, give --calibration DATA"
         )));
     }
-    let model = open(&a.model, &a.entry, a.calibration.as_deref())?;
+    let read_for_shapes = a.calibration.as_deref().map(|path| (path, &a.reading));
+    let model = open(&a.model, &a.entry, read_for_shapes)?;
     let progress = Progress::new();
     let start = Instant::now();
     let calibration = match &a.calibration {
         Some(path) if recipe.mode.needs_calibration() => {
-            let calibrated = calibrated(&model, path, a.samples as usize, &progress);
+            let calibrated = calibrated(&model, path, a, &progress);
             Some(asking_for_shapes(&model, &a.entry, calibrated)?)
         }
         _ => None,
@@ -121,11 +122,11 @@ pub(super) fn recipe_file(path: Option<&Path>) -> Result<Recipe> {
 pub(super) fn calibrated(
     model: &OpenModel,
     path: &Path,
-    samples: usize,
+    a: &args::Quantize,
     progress: &Progress,
 ) -> Result<calibrate::Calibration> {
-    let loaded = data(path, None, Role::Calibration, model)?;
-    let samples = samples.min(loaded.dataset.len());
+    let loaded = data(path, None, Role::Calibration, model, &a.reading)?;
+    let samples = (a.samples as usize).min(loaded.dataset.len());
     let dataset = datasets::take(loaded.dataset, samples)?;
     calibrate::calibrate(&model.graph, dataset.as_ref(), all_cores(), progress)
 }

@@ -8,7 +8,7 @@ use super::dataset::{ClassSource, Loaded, Role, Source};
 use super::{files, walk};
 use crate::data::{
     self, ClassNames, ClassOrder, FolderRequest, GuessedFrom, InputSpec, Listing, Preprocess,
-    Selection,
+    Selection, TableRequest,
 };
 use crate::error::Result;
 use crate::graph::Graph;
@@ -33,8 +33,10 @@ pub struct DataRequest<'a> {
     pub selection: Selection,
     /// How files become inputs; `None` for what the model says, or the default.
     pub preprocess: Option<&'a Preprocess>,
-    /// Which class of a folder is which output.
+    /// Which class of a folder or a table is which output.
     pub classes: &'a ClassSource,
+    /// The label column of a table: its name, or without a header its number from 1; `None` for a usual name.
+    pub label_column: Option<&'a str>,
 }
 
 impl<'a> DataRequest<'a> {
@@ -47,6 +49,7 @@ impl<'a> DataRequest<'a> {
             selection: Selection::All,
             preprocess: None,
             classes: &ClassSource::Auto,
+            label_column: None,
         }
     }
 }
@@ -71,6 +74,9 @@ pub fn open_data(request: &DataRequest<'_>, progress: &Progress) -> Result<Loade
         Source::File { path, labels } if path.is_dir() => {
             folder(path, labels.as_deref(), request, &specs, progress)
         }
+        Source::File { path, labels } if data::is_table(&files::file_name(path)) => {
+            table(path, labels.as_deref(), request, &specs, progress)
+        }
         Source::File { path, labels } => {
             let name = files::file_name(path);
             let samples = files::read(path)?;
@@ -78,6 +84,9 @@ pub fn open_data(request: &DataRequest<'_>, progress: &Progress) -> Result<Loade
                 Some(file) => Some(named(file)?),
                 None => labels_beside(path, &name)?,
             };
+            if data::is_sound(&samples) {
+                return sound(&name, samples, labels, request, &specs);
+            }
             let whole = data::open(&name, samples, labels, &specs)?;
             loaded(&name, whole, request, &specs)
         }
@@ -118,6 +127,72 @@ fn loaded(
     })
 }
 
+fn table(
+    path: &Path,
+    labels: Option<&Path>,
+    request: &DataRequest<'_>,
+    specs: &[InputSpec],
+    progress: &Progress,
+) -> Result<Loaded> {
+    let name = files::file_name(path);
+    let read = data::read_table(
+        &mut files::open(path)?,
+        TableRequest {
+            name: &name,
+            specs,
+            label_column: request.label_column,
+            labels: labels.map(named).transpose()?,
+            order: class_order(request)?,
+            classes: data::classes(request.model, 0),
+            needs_labels: request.role == Role::Evaluation,
+        },
+        progress,
+    )?;
+    Ok(Loaded {
+        classes: read.classes,
+        class_order: read.class_order,
+        warnings: read.warnings,
+        ..loaded(&name, read.dataset, request, specs)?
+    })
+}
+
+fn sound(
+    name: &str,
+    samples: Bytes,
+    labels: Option<(String, Bytes)>,
+    request: &DataRequest<'_>,
+    specs: &[InputSpec],
+) -> Result<Loaded> {
+    let (preprocess, preprocess_from) = preprocess(request);
+    let whole = data::open_sound(name, samples, labels, specs, &preprocess.sound)?;
+    Ok(Loaded {
+        preprocess: Some(preprocess),
+        preprocess_from,
+        ..loaded(name, whole, request, specs)?
+    })
+}
+
+/// How files become inputs, and who said so.
+fn preprocess(request: &DataRequest<'_>) -> (Preprocess, GuessedFrom) {
+    match request.preprocess {
+        Some(chosen) => (chosen.clone(), GuessedFrom::User),
+        None => (Preprocess::default(), GuessedFrom::Nobody),
+    }
+}
+
+/// Which class is which output.
+fn class_order(request: &DataRequest<'_>) -> Result<ClassOrder> {
+    Ok(match request.classes {
+        ClassSource::Auto => ClassOrder::Auto(None),
+        ClassSource::Sorted => ClassOrder::Sorted,
+        ClassSource::Model => return invalid!("The model carries no class names"),
+        ClassSource::File(file) => {
+            let (name, bytes) = named(file)?;
+            ClassOrder::Names(ClassNames::read(&name, &bytes)?)
+        }
+    })
+}
+
 fn folder(
     path: &Path,
     labels: Option<&Path>,
@@ -127,22 +202,10 @@ fn folder(
 ) -> Result<Loaded> {
     let name = files::file_name(path);
     let listing = walk::list(path, progress)?;
-    let (preprocess, preprocess_from) = match request.preprocess {
-        Some(chosen) => (chosen.clone(), GuessedFrom::User),
-        None => (Preprocess::default(), GuessedFrom::Nobody),
-    };
+    let (preprocess, preprocess_from) = preprocess(request);
     let labels = match labels {
         Some(file) => Some(named(file)?),
         None => labels_within(path, &listing)?,
-    };
-    let order = match request.classes {
-        ClassSource::Auto => ClassOrder::Auto(None),
-        ClassSource::Sorted => ClassOrder::Sorted,
-        ClassSource::Model => return invalid!("The model carries no class names"),
-        ClassSource::File(file) => {
-            let (name, bytes) = named(file)?;
-            ClassOrder::Names(ClassNames::read(&name, &bytes)?)
-        }
     };
     let found = data::open_folder(
         FolderRequest {
@@ -153,7 +216,7 @@ fn folder(
             preprocess: preprocess.clone(),
             selection: request.selection,
             labels,
-            order,
+            order: class_order(request)?,
             classes: data::classes(request.model, 0),
             needs_labels: request.role == Role::Evaluation,
         },
