@@ -50,6 +50,35 @@ pub struct Entry {
     pub shape: Vec<(String, Vec<usize>)>,
 }
 
+/// How data becomes inputs, and which of it.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DataFlags {
+    /// How images become inputs: unit (0..1), signed (-1..1), raw (0..255), imagenet, or a JSON file [default: what the model says, or unit]
+    #[arg(long, value_name = "PRESET|FILE.json")]
+    pub preprocess: Option<String>,
+    /// Which class of a folder is which output: sorted (by name), model (by its metadata), or a file with a name a line [default: model's where they fit, or sorted]
+    #[arg(long, value_name = "sorted|model|FILE")]
+    pub classes: Option<String>,
+    /// How N samples are chosen: the first, at random, or N of each class
+    #[arg(long, value_enum, default_value_t = PickArg::First)]
+    pub pick: PickArg,
+    /// Which random choice
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// How a number of samples is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum PickArg {
+    /// The first N
+    #[default]
+    First,
+    /// N at random, the same for the same --seed
+    Random,
+    /// The first N of each class
+    PerClass,
+}
+
 /// Flags of `inspect`.
 #[derive(Debug, Args)]
 pub struct Inspect {
@@ -91,10 +120,10 @@ pub struct Quantize {
     /// Type of inputs and outputs [default: float32]
     #[arg(long, value_enum)]
     pub io: Option<IoArg>,
-    /// Representative dataset: IDX, .npy or .npz
+    /// Representative dataset: IDX, .npy, .npz or a folder of images
     #[arg(long, value_name = "DATA")]
     pub calibration: Option<PathBuf>,
-    /// Calibrate on the first N samples
+    /// Calibrate on N samples
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub samples: u64,
     /// Settings as JSON; flags given beside it win
@@ -106,6 +135,9 @@ pub struct Quantize {
     /// Print what was done as JSON
     #[arg(long)]
     pub json: bool,
+    /// How data becomes inputs
+    #[command(flatten)]
+    pub data_flags: DataFlags,
     /// Which part of the model
     #[command(flatten)]
     pub entry: Entry,
@@ -138,18 +170,24 @@ pub struct Run {
 pub struct Evaluate {
     /// Model file
     pub model: PathBuf,
-    /// Samples: IDX, .npy or .npz
+    /// Samples: IDX, .npy, .npz or a folder of images
     #[arg(long, value_name = "DATA")]
     pub data: PathBuf,
     /// Labels, where they do not lie beside the data
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
+    /// Evaluate on N samples [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub samples: Option<u64>,
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// How data becomes inputs
+    #[command(flatten)]
+    pub data_flags: DataFlags,
     /// Which part of the model
     #[command(flatten)]
     pub entry: Entry,
@@ -180,10 +218,10 @@ pub struct Bench {
 pub struct Compare {
     /// Float model file; the built-in MNIST experiment without
     pub model: Option<PathBuf>,
-    /// Representative dataset: IDX, .npy or .npz
+    /// Representative dataset: IDX, .npy, .npz or a folder of images
     #[arg(long, value_name = "DATA")]
     pub calibration: Option<PathBuf>,
-    /// Evaluation samples: IDX, .npy or .npz, labels beside them
+    /// Evaluation samples: IDX, .npy or .npz with labels beside them, or a folder of images
     #[arg(long, value_name = "DATA")]
     pub data: Option<PathBuf>,
     /// Labels of the evaluation samples, where they do not lie beside them
@@ -192,7 +230,7 @@ pub struct Compare {
     /// Modes, separated by commas [default: all]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "M,M,…")]
     pub modes: Vec<ModeArg>,
-    /// Calibrate on the first N samples
+    /// Calibrate on N samples
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub samples: u64,
     /// Type of inputs and outputs in modes that can have it, float32 in the others
@@ -207,6 +245,12 @@ pub struct Compare {
     /// File for the figures
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Evaluate on N samples [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub data_samples: Option<u64>,
+    /// How data becomes inputs
+    #[command(flatten)]
+    pub data_flags: DataFlags,
     /// Which part of the model
     #[command(flatten)]
     pub entry: Entry,

@@ -6,9 +6,9 @@ use std::time::Instant;
 use serde_json::{Value as Json, json};
 
 use super::transform::{all_cores, float_operators};
-use super::{Failure, args, data, print, write_json};
+use super::{DataArgument, Failure, args, print, write_json};
 use crate::calibrate::{self, Calibration};
-use crate::data::{self as datasets, Dataset};
+use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::evaluate::{self, Evaluation, Latency};
 use crate::progress::Progress;
@@ -42,30 +42,24 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
         )?,
         None => steps::open_demo()?,
     };
-    let open = |path: &Option<PathBuf>,
-                labels: Option<&std::path::Path>,
-                role|
-     -> Result<Option<Loaded>> {
-        match path {
-            Some(path) => data(path, labels, role, &model).map(Some),
-            None if demo => {
-                let request = steps::DataRequest::of(&Source::Demo, role, &model.graph);
-                steps::open_data(&request, &Progress::new()).map(Some)
-            }
-            None => Ok(None),
-        }
+    let open = |path: &Option<PathBuf>, role, samples| -> Result<Option<Loaded>> {
+        let labels = a.labels.as_deref().filter(|_| role == Role::Evaluation);
+        let argument = match path {
+            Some(path) => DataArgument::file(path, labels, role, &a.data_flags),
+            None if demo => DataArgument {
+                source: Source::Demo,
+                role,
+                samples: None,
+                flags: &a.data_flags,
+            },
+            None => return Ok(None),
+        };
+        argument.samples(samples).open(&model).map(Some)
     };
-    let calibration_data = open(&a.calibration, None, Role::Calibration)?;
-    let evaluation_data = open(&a.data, a.labels.as_deref(), Role::Evaluation)?;
+    let calibration_data = open(&a.calibration, Role::Calibration, Some(a.samples))?;
+    let evaluation_data = open(&a.data, Role::Evaluation, a.data_samples)?;
     let modes = modes(a, calibration_data.is_some())?;
-
-    let calibration_samples = match &calibration_data {
-        Some(l) => Some(datasets::take(
-            l.dataset.clone(),
-            (a.samples as usize).min(l.dataset.len()),
-        )?),
-        None => None,
-    };
+    let calibration_samples = calibration_data.as_ref().map(|l| l.dataset.clone());
     // Without evaluation data the calibration samples still tell agreement and SQNR.
     let judged = evaluation_data
         .as_ref()
@@ -85,15 +79,12 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
 
     rows_as_text(&rows).iter().for_each(|line| print(line));
     if let Some(path) = &a.json {
-        let described = |l: &Option<Loaded>, samples: Option<usize>| {
-            l.as_ref()
-                .map(|l| json!({"name": l.name, "samples": samples.unwrap_or(l.dataset.len())}))
-        };
+        let described = |l: &Option<Loaded>| l.as_ref().map(|l| l.record().to_json());
         let figures = json!({
             "model": model.name,
             "model_bytes": model.bytes.len(),
-            "calibration": described(&calibration_data, calibration_samples.as_ref().map(|c| c.len())),
-            "data": described(&evaluation_data, None),
+            "calibration": described(&calibration_data),
+            "data": described(&evaluation_data),
             "experiments": rows.iter().map(row_as_json).collect::<Vec<_>>(),
         });
         write_json(path, &figures)?;
@@ -191,6 +182,7 @@ fn experiments(
             .map(|(i, op, why)| format!("Operator {i}, {op}, stays float: {why}"))
             .collect();
         warnings.extend(file.plan.warnings.iter().cloned());
+        warnings.extend(evaluation.iter().flat_map(|e| e.warnings.clone()));
         let calibrate_seconds = if mode.needs_calibration() {
             calibrate_seconds
         } else {

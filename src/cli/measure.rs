@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::transform::all_cores;
-use super::{Failure, args, asking_for_shapes, data, open, print, print_json};
+use super::{DataArgument, Failure, args, asking_for_shapes, open, print, print_json};
 use crate::evaluate;
 use crate::progress::Progress;
 use crate::workbench::Role;
@@ -11,7 +11,13 @@ use crate::workbench::Role;
 /// Carries out `evaluate`.
 pub(super) fn evaluate(a: &args::Evaluate) -> Result<(), Failure> {
     let model = open(&a.model, &a.entry, Some(&a.data))?;
-    let loaded = data(&a.data, a.labels.as_deref(), Role::Evaluation, &model)?;
+    let argument = DataArgument::file(
+        &a.data,
+        a.labels.as_deref(),
+        Role::Evaluation,
+        &a.data_flags,
+    );
+    let loaded = argument.samples(a.samples).open(&model)?;
     let threads = a.threads.unwrap_or_else(all_cores);
     let e = evaluate::evaluate(
         &model.graph,
@@ -22,10 +28,13 @@ pub(super) fn evaluate(a: &args::Evaluate) -> Result<(), Failure> {
     );
     let e = asking_for_shapes(&model, &a.entry, e)?;
     if a.json {
-        print_json(&json!({
+        let mut figures = json!({
             "model": model.name, "data": loaded.name, "samples": e.samples, "top1": e.top1, "top5": e.top5,
             "seconds": e.seconds, "threads": threads,
-        }));
+        });
+        extend(&mut figures, &loaded.record().to_json());
+        figures["warnings"] = json!([loaded.warnings.as_slice(), &e.warnings].concat());
+        print_json(&figures);
     } else {
         let share = |s: Option<f64>| {
             s.map_or("– (no labels)".to_owned(), |s| {
@@ -40,6 +49,7 @@ pub(super) fn evaluate(a: &args::Evaluate) -> Result<(), Failure> {
             e.samples,
             e.seconds
         ));
+        e.warnings.iter().for_each(|w| print(w));
     }
     Ok(())
 }
@@ -75,4 +85,13 @@ pub(super) fn bench(a: &args::Bench) -> Result<(), Failure> {
         print_json(&Json::Array(rows));
     }
     Ok(())
+}
+
+/// Adds the keys of one JSON object to another that does not have them yet.
+fn extend(to: &mut Json, from: &Json) {
+    if let (Some(to), Some(from)) = (to.as_object_mut(), from.as_object()) {
+        for (key, value) in from {
+            to.entry(key).or_insert_with(|| value.clone());
+        }
+    }
 }

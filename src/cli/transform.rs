@@ -1,12 +1,11 @@
 //! `zeropoint convert`, `quantize` and `run`: a file in, files out.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::json;
 
-use super::{Failure, args, asking_for_shapes, data, open, print, print_json};
+use super::{DataArgument, Failure, args, asking_for_shapes, open, print, print_json};
 use crate::calibrate;
 use crate::data as datasets;
 use crate::engine::{self, KernelSet, Options};
@@ -14,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Value};
 use crate::progress::Progress;
 use crate::quantize::{NodePlan, QuantPlan, Recipe};
-use crate::workbench::{ModelFormat, OpenModel, Role, files, steps};
+use crate::workbench::{ModelFormat, Role, files, steps};
 
 /// Carries out `convert`.
 pub(super) fn convert(a: &args::Convert) -> Result<(), Failure> {
@@ -59,11 +58,17 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
     let start = Instant::now();
     let calibration = match &a.calibration {
         Some(path) if recipe.mode.needs_calibration() => {
-            let calibrated = calibrated(&model, path, a.samples as usize, &progress);
-            Some(asking_for_shapes(&model, &a.entry, calibrated)?)
+            let argument = DataArgument::file(path, None, Role::Calibration, &a.data_flags);
+            let loaded = argument.samples(Some(a.samples)).open(&model);
+            let loaded = asking_for_shapes(&model, &a.entry, loaded)?;
+            let data = loaded.dataset.as_ref();
+            let calibrated = calibrate::calibrate(&model.graph, data, all_cores(), &progress);
+            let calibrated = asking_for_shapes(&model, &a.entry, calibrated)?;
+            Some((calibrated, loaded.record()))
         }
         _ => None,
     };
+    let (calibration, record) = calibration.unzip();
     let calibrate_seconds = start.elapsed().as_secs_f64();
     let file = steps::convert(&model, &recipe, calibration.as_ref(), &progress)?;
     files::write(&a.output, &file.bytes)?;
@@ -75,6 +80,7 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
             "calibrate_seconds": calibrate_seconds, "convert_seconds": file.convert_seconds,
             "float_operators": float.iter().map(|(i, op, why)| json!({"index": i, "op": op, "reason": why})).collect::<Vec<_>>(),
             "warnings": file.plan.warnings,
+            "calibration": record.map(|r| r.to_json()),
         }));
     } else {
         print(&format!(
@@ -110,19 +116,6 @@ fn recipe(a: &args::Quantize) -> Result<Recipe> {
     Ok(recipe)
 }
 
-/// Ranges over the first `samples` samples of a file.
-pub(super) fn calibrated(
-    model: &OpenModel,
-    path: &Path,
-    samples: usize,
-    progress: &Progress,
-) -> Result<calibrate::Calibration> {
-    let loaded = data(path, None, Role::Calibration, model)?;
-    let samples = samples.min(loaded.dataset.len());
-    let dataset = datasets::take(loaded.dataset, samples)?;
-    calibrate::calibrate(&model.graph, dataset.as_ref(), all_cores(), progress)
-}
-
 /// Operators that stay float although the mode would quantize them: index, name, reason.
 pub(super) fn float_operators(graph: &Graph, plan: &QuantPlan) -> Vec<(usize, String, String)> {
     let nodes = graph.main().nodes.iter().zip(&plan.nodes).enumerate();
@@ -153,6 +146,7 @@ pub(super) fn run(a: &args::Run) -> Result<(), Failure> {
     }
     let inputs: Vec<Value> = if a.input.is_empty() {
         let random = datasets::synthetic(&specs, 1, 0)?;
+        eprintln!("No --input: the inputs are random values");
         let feed = calibrate::Feed::new(&model.graph, Options::default(), 1);
         asking_for_shapes(&model, &a.entry, feed)?.inputs(random.as_ref(), 0..1)?
     } else {

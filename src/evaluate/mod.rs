@@ -2,6 +2,7 @@
 
 mod answers;
 mod constants;
+mod doubts;
 mod histogram;
 mod latency;
 mod outputs;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::answers::{best, paired_interval, rank};
+use super::doubts::doubts;
 use super::outputs::{Noise, Output, outputs, reals};
 use super::report::Evaluation;
 use crate::calibrate::{Feed, batch_size};
@@ -225,6 +226,7 @@ fn measure(
         delta_interval: (compared && labelled)
             .then(|| paired_interval(sums.gained, sums.lost, samples)),
         seconds: start.elapsed().as_secs_f64(),
+        warnings: labels.map_or(vec![], |l| doubts(&sums.answers, l, classes)),
         answers: sums.answers,
     })
 }
