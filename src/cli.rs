@@ -2,6 +2,7 @@
 
 mod args;
 mod compare;
+mod engine;
 mod inspect;
 mod measure;
 mod operators;
@@ -9,15 +10,13 @@ mod transform;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Parser;
 
 use crate::data::{self, Preprocess, Selection};
 use crate::error::{Error, Result};
-use crate::graph::Graph;
 use crate::progress::Progress;
-use crate::workbench::{ClassSource, Loaded, ModelCard, OpenModel, Role, Source, files, steps};
+use crate::workbench::{ClassSource, Entry, Loaded, OpenModel, Role, Source, files, steps};
 
 pub use args::Cli;
 use args::Command;
@@ -52,6 +51,9 @@ pub fn run() -> Outcome {
         Command::Evaluate(a) => measure::evaluate(&a),
         Command::Bench(a) => measure::bench(&a),
         Command::Compare(a) => compare::compare(&a),
+        Command::LitertChild { library } => {
+            crate::workbench::litert::serve(&library).map_err(Failure::Core)
+        }
     };
     Outcome::Exit(match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -83,39 +85,28 @@ impl From<Error> for Failure {
 /// Opens a model file at the entry and input shapes that were asked for, or the file's default ones. Axes that the file leaves
 /// open are taken from `data`, the samples of an `.npy` file, where nobody says what they are.
 fn open(path: &Path, entry: &args::Entry, data: Option<&Path>) -> Result<OpenModel> {
-    let mut model = steps::open_model(path)?;
-    let index = match (&entry.signature, entry.subgraph) {
-        (Some(key), _) => model.graph.signature_entry(key),
+    let model = steps::open_model(path)?;
+    let subgraph = match (&entry.signature, entry.subgraph) {
+        (Some(key), _) => model.file.signature_entry(key),
         (None, Some(index)) => Ok(index),
-        (None, None) => Ok(model.graph.default_entry()),
+        (None, None) => Ok(model.entry.subgraph),
     };
-    let index = index.map_err(|e| e.at(&model.name))?;
-    let graph = Graph::clone(&model.graph);
-    let graph = graph.with_main(index).map_err(|e| e.at(&model.name))?;
+    let subgraph = subgraph.map_err(|e| e.at(&model.name))?;
     let mut shapes = entry.shape.clone();
-    if let ([(name, _)], true, Some(data)) = (&graph.open_inputs()[..], shapes.is_empty(), data)
-        && let Some(shape) = sample_shape(data)
+    let model = model.enter(Entry {
+        subgraph,
+        shapes: vec![],
+    })?;
+    if let ([(name, _)], true, Some(data)) =
+        (&model.graph.open_inputs()[..], shapes.is_empty(), data)
+        && let Some(shape) = steps::sample_shape(data)
     {
         shapes.push(((*name).to_owned(), shape));
     }
-    if index == 0 && shapes.is_empty() {
-        return Ok(model);
+    match shapes.is_empty() {
+        true => Ok(model),
+        false => model.enter(Entry { subgraph, shapes }),
     }
-    let graph = graph
-        .with_input_shapes(&shapes)
-        .map_err(|e| e.at(&model.name))?;
-    model.card = ModelCard::of(&graph, model.bytes.len());
-    model.graph = Arc::new(graph);
-    Ok(model)
-}
-
-/// The shape of one sample in an `.npy` file as a batch of 1; `None` for anything else.
-fn sample_shape(path: &Path) -> Option<Vec<usize>> {
-    path.extension().filter(|e| e.eq_ignore_ascii_case("npy"))?;
-    let value = data::read_npy(&files::file_name(path), files::read(path).ok()?).ok()?;
-    let mut shape = value.shape;
-    *shape.first_mut()? = 1;
-    Some(shape)
 }
 
 /// A failed step of a model some of whose inputs have open axes asks for their shapes.

@@ -28,7 +28,7 @@ pub use labels::label_candidates;
 pub use npy_value::{read_npy, write_npy};
 pub use open::open;
 pub use preprocess::{Colour, Fit, PRESETS, Preprocess, Resize, Scale, Sound};
-pub use preview::{Picture, Preview, PreviewSample, Thumbnail, ValueRange, preview};
+pub use preview::{Picture, Preview, PreviewSample, Thumbnail, ValueRange, preview, preview_of};
 pub use selection::{Selection, select};
 pub use spec::{InputSpec, classes, input_specs};
 pub use subset::take;

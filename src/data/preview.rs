@@ -12,7 +12,7 @@ const SIDE: usize = 256;
 const POINTS: usize = 256;
 
 /// A few samples as the model will see them, evenly spaced over the data.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Preview {
     /// At most 12.
     pub samples: Vec<PreviewSample>,
@@ -58,7 +58,7 @@ pub struct Thumbnail {
 }
 
 /// Extent of some values.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub struct ValueRange {
     /// Smallest.
     pub min: f32,
@@ -116,9 +116,20 @@ pub fn preview(
     preprocess: Option<&Preprocess>,
 ) -> Result<Preview> {
     let shown = SAMPLES.min(dataset.len());
+    let spaced: Vec<usize> = (0..shown).map(|i| i * dataset.len() / shown).collect();
+    preview_of(dataset, specs, preprocess, &spaced)
+}
+
+/// [`preview`] of these samples.
+pub fn preview_of(
+    dataset: &dyn Dataset,
+    specs: &[InputSpec],
+    preprocess: Option<&Preprocess>,
+    which: &[usize],
+) -> Result<Preview> {
+    let shown = which.len();
     let mut samples = vec![];
-    for i in 0..shown {
-        let sample = i * dataset.len() / shown;
+    for &sample in which {
         let batch = dataset.batch(sample..sample + 1)?;
         let values = batch.first().map(reals).unwrap_or_default();
         let shape = specs.first().and_then(|s| ImageShape::of(s.sample_shape()));

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::jobs::JobId;
+use super::litert::Engine;
 use super::{ClassSource, ExperimentId, Role};
 use crate::data::{Preprocess, Selection};
 use crate::quantize::{Io, Mode};
@@ -14,6 +15,10 @@ pub enum Command {
     OpenModel(PathBuf),
     /// Open the built-in MNIST experiment: model, calibration data and test data.
     OpenDemo,
+    /// Work on this subgraph of the open file (as numbered in it); results of the one before wait for it to come back.
+    ChooseEntry(usize),
+    /// Give the main input of that name this shape; `None` for what the file declares.
+    SetInputShape(String, Option<Vec<usize>>),
     /// Take this file or folder as calibration or evaluation data.
     ChooseData(Role, PathBuf),
     /// Take the labels of this file for the data of that role.
@@ -30,6 +35,8 @@ pub enum Command {
     SetPreprocess(Option<Preprocess>),
     /// Which class of a folder is which output of the model.
     SetClasses(ClassSource),
+    /// Make pictures of these samples of the evaluation data, as the model sees them.
+    ShowSamples(Vec<usize>),
     /// Switch a mode on or off.
     SetMode(Mode, bool),
     /// Switch one input/output type of a mode on or off; each gives a file of its own.
@@ -38,6 +45,10 @@ pub enum Command {
     SetStrict(bool),
     /// Threads that latency is measured with and jobs may use.
     SetThreads(usize),
+    /// Choose the engine that figures come from.
+    SetEngine(Engine),
+    /// Look for LiteRT there: its library, its folder or a Python environment; `None` for the usual places.
+    SetLitertPlace(Option<PathBuf>),
     /// Run every chosen experiment that has no result yet for this model, recipe and data.
     Run,
     /// Stop this job, running or queued; finished results stay.

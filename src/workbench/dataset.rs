@@ -69,6 +69,11 @@ pub struct DataChoice {
 }
 
 impl DataChoice {
+    /// Whether the user chose the same as there, whatever was read of it.
+    pub(super) fn is_same_choice(&self, other: &Self) -> bool {
+        self.source == other.source && self.selection == other.selection
+    }
+
     /// Samples that a run would use.
     pub fn used(&self) -> usize {
         self.loaded.as_ref().map_or(0, |l| l.dataset.len())

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::Entry;
 use super::experiment::QuantizedFile;
 use super::files;
 use super::model::{ModelCard, ModelFormat, OpenModel};
@@ -19,18 +20,30 @@ use crate::tflite;
 
 pub use super::open_data::{DataRequest, open_data};
 
-/// Reads a model from its bytes, whatever its format.
+/// Reads a model from its bytes, whatever its format, and enters it where its file says.
 pub fn read_model(name: &str, path: Option<&Path>, bytes: Bytes) -> Result<OpenModel> {
     let (format, graph, bytes) = ModelFormat::read(bytes).map_err(|e| e.at(name))?;
-    let card = ModelCard::of(&graph, bytes.len());
-    Ok(OpenModel {
+    let entry = Entry {
+        subgraph: graph.default_entry(),
+        ..Entry::default()
+    };
+    let file = Arc::new(graph);
+    let as_read = OpenModel {
         name: name.to_owned(),
         path: path.map(Path::to_owned),
         format,
+        card: ModelCard::of(&file, bytes.len()),
         bytes,
-        graph: Arc::new(graph),
-        card,
-    })
+        graph: file.clone(),
+        entries: super::entries(&file).into(),
+        file,
+        entry: Entry::default(),
+        shape_obstacle: None,
+    };
+    match entry == as_read.entry {
+        true => Ok(as_read),
+        false => as_read.enter(entry),
+    }
 }
 
 /// Opens a model file.
@@ -41,6 +54,15 @@ pub fn open_model(path: &Path) -> Result<OpenModel> {
 /// The model of the built-in experiment.
 pub fn open_demo() -> Result<OpenModel> {
     read_model("MNIST digits", None, data::demo::demo().model.bytes)
+}
+
+/// The shape of one sample in an `.npy` file as a batch of 1; `None` for anything else.
+pub fn sample_shape(path: &Path) -> Option<Vec<usize>> {
+    path.extension().filter(|e| e.eq_ignore_ascii_case("npy"))?;
+    let value = data::read_npy(&files::file_name(path), files::read(path).ok()?).ok()?;
+    let mut shape = value.shape;
+    *shape.first_mut()? = 1;
+    Some(shape)
 }
 
 /// Plans, quantizes, writes and reads back: what is measured later is what was written.
