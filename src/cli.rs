@@ -83,8 +83,8 @@ impl From<Error> for Failure {
 }
 
 /// Opens a model file at the entry and input shapes that were asked for, or the file's default ones. Axes that the file leaves
-/// open are taken from `data`, the samples of an `.npy` file, where nobody says what they are.
-fn open(path: &Path, entry: &args::Entry, data: Option<&Path>) -> Result<OpenModel> {
+/// open are taken from `data` where nobody says what they are.
+fn open(path: &Path, entry: &args::Entry, data: Option<&DataArgument<'_>>) -> Result<OpenModel> {
     let model = steps::open_model(path)?;
     let subgraph = match (&entry.signature, entry.subgraph) {
         (Some(key), _) => model.file.signature_entry(key),
@@ -97,11 +97,8 @@ fn open(path: &Path, entry: &args::Entry, data: Option<&Path>) -> Result<OpenMod
         subgraph,
         shapes: vec![],
     })?;
-    if let ([(name, _)], true, Some(data)) =
-        (&model.graph.open_inputs()[..], shapes.is_empty(), data)
-        && let Some(shape) = steps::sample_shape(data)
-    {
-        shapes.push(((*name).to_owned(), shape));
+    if let (true, Some(data)) = (shapes.is_empty(), data) {
+        shapes = data.ask(&model, |r| steps::shapes_from(r, &Progress::new()))?;
     }
     match shapes.is_empty() {
         true => Ok(model),
@@ -154,6 +151,17 @@ impl<'a> DataArgument<'a> {
 
     /// Reads it, checked against the model. What the model will see of a folder, and what looks wrong, goes to stderr.
     fn open(&self, model: &OpenModel) -> Result<Loaded> {
+        let loaded = self.ask(model, |r| steps::open_data(r, &Progress::new()))?;
+        described(&loaded).iter().for_each(|l| eprintln!("{l}"));
+        Ok(loaded)
+    }
+
+    /// Hands over what the flags ask for.
+    fn ask<T>(
+        &self,
+        model: &OpenModel,
+        then: impl FnOnce(&steps::DataRequest<'_>) -> Result<T>,
+    ) -> Result<T> {
         let flags = self.flags;
         let preprocess = match &flags.preprocess {
             None => None,
@@ -180,17 +188,15 @@ impl<'a> DataArgument<'a> {
             },
             (Some(samples), args::PickArg::PerClass) => Selection::PerClass { samples },
         };
-        let request = steps::DataRequest {
+        then(&steps::DataRequest {
             source: &self.source,
             role: self.role,
             model: &model.graph,
             selection,
             preprocess: preprocess.as_ref(),
             classes: &classes,
-        };
-        let loaded = steps::open_data(&request, &Progress::new())?;
-        described(&loaded).iter().for_each(|l| eprintln!("{l}"));
-        Ok(loaded)
+            label_column: flags.label_column.as_deref(),
+        })
     }
 }
 

@@ -72,6 +72,9 @@ pub struct DataFlags {
     /// Which random choice
     #[arg(long, value_name = "SEED", default_value_t = 0)]
     pub seed: u64,
+    /// Label column of a .csv or .tsv file: its name, or without a header its number from 1 [default: label, class or target]
+    #[arg(long, value_name = "NAME")]
+    pub label_column: Option<String>,
 }
 
 /// How a number of samples is chosen.
@@ -127,7 +130,7 @@ pub struct Quantize {
     /// Type of inputs and outputs [default: float32]
     #[arg(long, value_enum)]
     pub io: Option<IoArg>,
-    /// Representative dataset: IDX, .npy, .npz or a folder of images
+    /// Representative dataset: IDX, .npy, .npz, .csv, .wav or a folder
     #[arg(long, value_name = "DATA")]
     pub calibration: Option<PathBuf>,
     /// Calibrate on N samples
@@ -180,7 +183,7 @@ pub struct Run {
 pub struct Evaluate {
     /// Model file
     pub model: PathBuf,
-    /// Samples: IDX, .npy, .npz or a folder of images
+    /// Samples: IDX, .npy, .npz, .csv, .wav or a folder
     #[arg(long, value_name = "DATA")]
     pub data: PathBuf,
     /// Labels, where they do not lie beside the data
@@ -234,10 +237,10 @@ pub struct Bench {
 pub struct Compare {
     /// Float model file; the built-in MNIST experiment without
     pub model: Option<PathBuf>,
-    /// Representative dataset: IDX, .npy, .npz or a folder of images
+    /// Representative dataset: IDX, .npy, .npz, .csv, .wav or a folder
     #[arg(long, value_name = "DATA")]
     pub calibration: Option<PathBuf>,
-    /// Evaluation samples: IDX, .npy or .npz with labels beside them, or a folder of images
+    /// Evaluation samples: IDX, .npy, .npz, .csv, .wav or a folder, labels beside them
     #[arg(long, value_name = "DATA")]
     pub data: Option<PathBuf>,
     /// Labels of the evaluation samples, where they do not lie beside them

@@ -35,11 +35,12 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
     let engines = Engines::of(&a.engine)?;
     let demo = a.model.is_none();
     let model = match &a.model {
-        Some(path) => super::open(
-            path,
-            &a.entry,
-            a.calibration.as_deref().or(a.data.as_deref()),
-        )?,
+        Some(path) => {
+            let data = a.calibration.as_deref().or(a.data.as_deref());
+            let argument =
+                data.map(|d| DataArgument::file(d, None, Role::Calibration, &a.data_flags));
+            super::open(path, &a.entry, argument.as_ref())?
+        }
         None => steps::open_demo()?,
     };
     let open = |path: &Option<PathBuf>, role, samples| -> Result<Option<Loaded>> {

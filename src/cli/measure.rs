@@ -20,14 +20,15 @@ pub(super) const LATENCY_SECONDS: f64 = 0.5;
 /// Carries out `evaluate`.
 pub(super) fn evaluate(a: &args::Evaluate) -> Result<(), Failure> {
     let engines = Engines::of(&a.engine)?;
-    let model = open(&a.model, &a.entry, Some(&a.data))?;
     let argument = DataArgument::file(
         &a.data,
         a.labels.as_deref(),
         Role::Evaluation,
         &a.data_flags,
     );
-    let loaded = argument.samples(a.samples).open(&model)?;
+    let argument = argument.samples(a.samples);
+    let model = open(&a.model, &a.entry, Some(&argument))?;
+    let loaded = argument.open(&model)?;
     let threads = a.threads.unwrap_or_else(all_cores);
     let dataset = loaded.dataset.as_ref();
     let figures = if engines.engine == Engine::Zeropoint {

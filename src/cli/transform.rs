@@ -56,14 +56,16 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
             "{mode} needs sample data to learn ranges from, give --calibration DATA"
         )));
     }
-    let model = open(&a.model, &a.entry, a.calibration.as_deref())?;
+    let argument = a.calibration.as_deref().map(|path| {
+        let file = DataArgument::file(path, None, Role::Calibration, &a.data_flags);
+        file.samples(Some(a.samples))
+    });
+    let model = open(&a.model, &a.entry, argument.as_ref())?;
     let progress = Progress::new();
     let start = Instant::now();
-    let calibration = match &a.calibration {
-        Some(path) if recipe.mode.needs_calibration() => {
-            let argument = DataArgument::file(path, None, Role::Calibration, &a.data_flags);
-            let loaded = argument.samples(Some(a.samples)).open(&model);
-            let loaded = asking_for_shapes(&model, &a.entry, loaded)?;
+    let calibration = match &argument {
+        Some(argument) if recipe.mode.needs_calibration() => {
+            let loaded = asking_for_shapes(&model, &a.entry, argument.open(&model))?;
             let data = loaded.dataset.as_ref();
             let calibrated = calibrate::calibrate(&model.graph, data, all_cores(), &progress);
             let calibrated = asking_for_shapes(&model, &a.entry, calibrated)?;
