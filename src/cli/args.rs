@@ -57,12 +57,36 @@ pub struct Entry {
     pub shape: Vec<(String, Vec<usize>)>,
 }
 
-/// How data files are read.
+/// How data becomes inputs, and which of it.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Reading {
+pub struct DataFlags {
+    /// How images become inputs: unit (0..1), signed (-1..1), raw (0..255), imagenet, or a JSON file [default: what the model says, or unit]
+    #[arg(long, value_name = "PRESET|FILE.json")]
+    pub preprocess: Option<String>,
+    /// Which class of a folder is which output: sorted (by name), model (by its metadata), or a file with a name a line [default: model's where they fit, or sorted]
+    #[arg(long, value_name = "sorted|model|FILE")]
+    pub classes: Option<String>,
+    /// How N samples are chosen: the first, at random, or N of each class
+    #[arg(long, value_enum, default_value_t = PickArg::First)]
+    pub pick: PickArg,
+    /// Which random choice
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    pub seed: u64,
     /// Label column of a .csv or .tsv file: its name, or without a header its number from 1 [default: label, class or target]
     #[arg(long, value_name = "NAME")]
     pub label_column: Option<String>,
+}
+
+/// How a number of samples is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum PickArg {
+    /// The first N
+    #[default]
+    First,
+    /// N at random, the same for the same --seed
+    Random,
+    /// The first N of each class
+    PerClass,
 }
 
 /// Flags of `inspect`.
@@ -109,7 +133,7 @@ pub struct Quantize {
     /// Representative dataset: IDX, .npy, .npz, .csv, .wav or a folder
     #[arg(long, value_name = "DATA")]
     pub calibration: Option<PathBuf>,
-    /// Calibrate on the first N samples
+    /// Calibrate on N samples
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub samples: u64,
     /// Settings as JSON; flags given beside it win
@@ -121,9 +145,9 @@ pub struct Quantize {
     /// Print what was done as JSON
     #[arg(long)]
     pub json: bool,
-    /// How data files are read
+    /// How data becomes inputs
     #[command(flatten)]
-    pub reading: Reading,
+    pub data_flags: DataFlags,
     /// Which part of the model
     #[command(flatten)]
     pub entry: Entry,
@@ -165,18 +189,21 @@ pub struct Evaluate {
     /// Labels, where they do not lie beside the data
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
+    /// Evaluate on N samples [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub samples: Option<u64>,
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// How data becomes inputs
+    #[command(flatten)]
+    pub data_flags: DataFlags,
     /// Which engine
     #[command(flatten)]
     pub engine: EngineArgs,
-    /// How data files are read
-    #[command(flatten)]
-    pub reading: Reading,
     /// Which part of the model
     #[command(flatten)]
     pub entry: Entry,
@@ -222,7 +249,7 @@ pub struct Compare {
     /// Modes, separated by commas [default: all]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "M,M,…")]
     pub modes: Vec<ModeArg>,
-    /// Calibrate on the first N samples
+    /// Calibrate on N samples
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub samples: u64,
     /// Type of inputs and outputs in modes that can have it, float32 in the others
@@ -240,15 +267,18 @@ pub struct Compare {
     /// File for the figures
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Evaluate on N samples [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub data_samples: Option<u64>,
+    /// How data becomes inputs
+    #[command(flatten)]
+    pub data_flags: DataFlags,
     /// Which engine
     #[command(flatten)]
     pub engine: EngineArgs,
     /// File for a report, .html or .csv; may be given several times
     #[arg(long, value_name = "FILE")]
     pub report: Vec<PathBuf>,
-    /// How data files are read
-    #[command(flatten)]
-    pub reading: Reading,
     /// Which part of the model
     #[command(flatten)]
     pub entry: Entry,

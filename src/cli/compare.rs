@@ -8,9 +8,9 @@ use serde_json::{Value as Json, json};
 use super::engine::{Engines, latency_json, litert_lines};
 use super::measure::{Figures, LATENCY_SECONDS, measure_file};
 use super::transform::{all_cores, float_operators, recipe_file};
-use super::{Failure, args, data, print, report, write_json};
+use super::{DataArgument, Failure, args, print, report, write_json};
 use crate::calibrate::{self, Calibration};
-use crate::data::{self as datasets, Dataset};
+use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::evaluate::{self, Baseline, TensorReport};
 use crate::progress::Progress;
@@ -38,40 +38,32 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
     let engines = Engines::of(&a.engine)?;
     let demo = a.model.is_none();
     let model = match &a.model {
-        Some(path) => super::open(
-            path,
-            &a.entry,
-            a.calibration
-                .as_deref()
-                .or(a.data.as_deref())
-                .map(|path| (path, &a.reading)),
-        )?,
+        Some(path) => {
+            let data = a.calibration.as_deref().or(a.data.as_deref());
+            let argument =
+                data.map(|d| DataArgument::file(d, None, Role::Calibration, &a.data_flags));
+            super::open(path, &a.entry, argument.as_ref())?
+        }
         None => steps::open_demo()?,
     };
-    let open = |path: &Option<PathBuf>,
-                labels: Option<&std::path::Path>,
-                role|
-     -> Result<Option<Loaded>> {
-        match path {
-            Some(path) => data(path, labels, role, &model, &a.reading).map(Some),
-            None if demo => {
-                let request = steps::DataRequest::of(&Source::Demo, role, &model.graph);
-                steps::open_data(&request, &Progress::new()).map(Some)
-            }
-            None => Ok(None),
-        }
+    let open = |path: &Option<PathBuf>, role, samples| -> Result<Option<Loaded>> {
+        let labels = a.labels.as_deref().filter(|_| role == Role::Evaluation);
+        let argument = match path {
+            Some(path) => DataArgument::file(path, labels, role, &a.data_flags),
+            None if demo => DataArgument {
+                source: Source::Demo,
+                role,
+                samples: None,
+                flags: &a.data_flags,
+            },
+            None => return Ok(None),
+        };
+        argument.samples(samples).open(&model).map(Some)
     };
-    let calibration_data = open(&a.calibration, None, Role::Calibration)?;
-    let evaluation_data = open(&a.data, a.labels.as_deref(), Role::Evaluation)?;
+    let calibration_data = open(&a.calibration, Role::Calibration, Some(a.samples))?;
+    let evaluation_data = open(&a.data, Role::Evaluation, a.data_samples)?;
     let modes = modes(a, calibration_data.is_some())?;
-
-    let calibration_samples = match &calibration_data {
-        Some(l) => Some(datasets::take(
-            l.dataset.clone(),
-            (a.samples as usize).min(l.dataset.len()),
-        )?),
-        None => None,
-    };
+    let calibration_samples = calibration_data.as_ref().map(|l| l.dataset.clone());
     // Without evaluation data the calibration samples still tell agreement and SQNR.
     let judged = evaluation_data
         .as_ref()
@@ -92,15 +84,12 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
 
     rows_as_text(&rows).iter().for_each(|line| print(line));
     if let Some(path) = &a.json {
-        let described = |l: &Option<Loaded>, samples: Option<usize>| {
-            l.as_ref()
-                .map(|l| json!({"name": l.name, "samples": samples.unwrap_or(l.dataset.len())}))
-        };
+        let described = |l: &Option<Loaded>| l.as_ref().map(|l| l.record().to_json());
         let figures = json!({
             "model": model.name,
             "model_bytes": model.bytes.len(),
-            "calibration": described(&calibration_data, calibration_samples.as_ref().map(|c| c.len())),
-            "data": described(&evaluation_data, None),
+            "calibration": described(&calibration_data),
+            "data": described(&evaluation_data),
             "experiments": rows.iter().map(|r| row_as_json(r, &engines)).collect::<Vec<_>>(),
         });
         write_json(path, &figures)?;
@@ -213,6 +202,7 @@ fn experiments(
             .map(|(i, op, why)| format!("Operator {i}, {op}, stays float: {why}"))
             .collect();
         warnings.extend(file.plan.warnings.iter().cloned());
+        warnings.extend(figures.evaluation.iter().flat_map(|e| e.warnings.clone()));
         let calibrate_seconds = if mode.needs_calibration() {
             calibrate_seconds
         } else {

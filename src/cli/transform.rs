@@ -1,13 +1,14 @@
 //! `zeropoint convert`, `quantize` and `run`: a file in, files out.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
+
+use std::path::Path;
 
 use serde_json::json;
 
 use super::engine::{Engines, difference_line};
-use super::{Failure, args, asking_for_shapes, data, open, print, print_json};
+use super::{DataArgument, Failure, args, asking_for_shapes, open, print, print_json};
 use crate::calibrate;
 use crate::data as datasets;
 use crate::engine::{self, KernelSet, Options};
@@ -57,17 +58,24 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
             "{mode} needs sample data to learn ranges from, give --calibration DATA"
         )));
     }
-    let read_for_shapes = a.calibration.as_deref().map(|path| (path, &a.reading));
-    let model = open(&a.model, &a.entry, read_for_shapes)?;
+    let argument = a.calibration.as_deref().map(|path| {
+        let file = DataArgument::file(path, None, Role::Calibration, &a.data_flags);
+        file.samples(Some(a.samples))
+    });
+    let model = open(&a.model, &a.entry, argument.as_ref())?;
     let progress = Progress::new();
     let start = Instant::now();
-    let calibration = match &a.calibration {
-        Some(path) if recipe.mode.needs_calibration() => {
-            let calibrated = calibrated(&model, path, a, &progress);
-            Some(asking_for_shapes(&model, &a.entry, calibrated)?)
+    let calibration = match &argument {
+        Some(argument) if recipe.mode.needs_calibration() => {
+            let loaded = asking_for_shapes(&model, &a.entry, argument.open(&model))?;
+            let data = loaded.dataset.as_ref();
+            let calibrated = calibrate::calibrate(&model.graph, data, all_cores(), &progress);
+            let calibrated = asking_for_shapes(&model, &a.entry, calibrated)?;
+            Some((calibrated, loaded.record()))
         }
         _ => None,
     };
+    let (calibration, record) = calibration.unzip();
     let calibrate_seconds = start.elapsed().as_secs_f64();
     let file = steps::convert(&model, &recipe, calibration.as_ref(), &progress)?;
     files::write(&a.output, &file.bytes)?;
@@ -80,6 +88,7 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
             "float_operators": float.iter().map(|(i, op, why)| json!({"index": i, "op": op, "reason": why})).collect::<Vec<_>>(),
             "recipe": recipe, "corrected_biases": file.plan.corrections.len(),
             "warnings": file.plan.warnings,
+            "calibration": record.map(|r| r.to_json()),
         }));
     } else {
         print(&format!(
@@ -118,19 +127,6 @@ pub(super) fn recipe_file(path: Option<&Path>) -> Result<Recipe> {
     Recipe::from_json(&text).map_err(|e| e.at(files::file_name(path)))
 }
 
-/// Ranges over the first `samples` samples of a file.
-pub(super) fn calibrated(
-    model: &OpenModel,
-    path: &Path,
-    a: &args::Quantize,
-    progress: &Progress,
-) -> Result<calibrate::Calibration> {
-    let loaded = data(path, None, Role::Calibration, model, &a.reading)?;
-    let samples = (a.samples as usize).min(loaded.dataset.len());
-    let dataset = datasets::take(loaded.dataset, samples)?;
-    calibrate::calibrate(&model.graph, dataset.as_ref(), all_cores(), progress)
-}
-
 /// Operators that stay float although the mode would quantize them: index, name, reason.
 pub(super) fn float_operators(graph: &Graph, plan: &QuantPlan) -> Vec<(usize, String, String)> {
     let nodes = graph.main().nodes.iter().zip(&plan.nodes).enumerate();
@@ -162,6 +158,7 @@ pub(super) fn run(a: &args::Run) -> Result<(), Failure> {
     }
     let inputs: Vec<Value> = if a.input.is_empty() {
         let random = datasets::synthetic(&specs, 1, 0)?;
+        eprintln!("No --input: the inputs are random values");
         let batches = calibrate::Batches::new(&model.graph, 0, 1);
         let batches = asking_for_shapes(&model, &a.entry, batches)?;
         batches.inputs(random.as_ref(), 0..1)?

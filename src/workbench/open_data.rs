@@ -7,13 +7,14 @@ use bytes::Bytes;
 use super::dataset::{ClassSource, Loaded, Role, Source};
 use super::{files, walk};
 use crate::data::{
-    self, ClassNames, ClassOrder, FolderRequest, GuessedFrom, InputSpec, Listing, Preprocess,
-    Selection, TableRequest,
+    self, ClassNames, ClassOrder, FileKind, FolderRequest, GuessedFrom, InputSpec, Listing,
+    Preprocess, Selection, TableRequest,
 };
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::invalid;
 use crate::progress::Progress;
+use crate::tflite;
 
 /// Random samples that stand in where there is no data.
 const SYNTHETIC_SAMPLES: usize = 100;
@@ -88,7 +89,14 @@ pub fn open_data(request: &DataRequest<'_>, progress: &Progress) -> Result<Loade
                 return sound(&name, samples, labels, request, &specs);
             }
             let whole = data::open(&name, samples, labels, &specs)?;
-            loaded(&name, whole, request, &specs)
+            let mut loaded = loaded(&name, whole, request, &specs)?;
+            if let Some(chosen) = request.preprocess {
+                loaded.warnings.push(format!(
+                    "The preprocessing {} is for folders of images; {name} is taken as it is",
+                    chosen.scale_name()
+                ));
+            }
+            Ok(loaded)
         }
         Source::Synthetic => {
             let whole = data::synthetic(&specs, SYNTHETIC_SAMPLES, 0)?;
@@ -109,9 +117,13 @@ fn loaded(
     specs: &[InputSpec],
 ) -> Result<Loaded> {
     let dataset = data::select(whole.clone(), &request.selection)?;
+    let preview = data::preview(dataset.as_ref(), specs, None)?;
+    let asked = asked(request.model);
+    let warnings = data::range_warnings(&asked, None, channels(specs), preview.values);
     Ok(Loaded {
         name: name.to_owned(),
-        preview: data::preview(dataset.as_ref(), specs, None)?,
+        warnings,
+        preview,
         dataset,
         selection: request.selection,
         total: whole.len(),
@@ -122,7 +134,6 @@ fn loaded(
         skipped: vec![],
         preprocess: None,
         preprocess_from: GuessedFrom::Nobody,
-        warnings: vec![],
         whole: Some(whole),
     })
 }
@@ -148,11 +159,12 @@ fn table(
         },
         progress,
     )?;
+    let mut loaded = loaded(&name, read.dataset, request, specs)?;
+    loaded.warnings.extend(read.warnings);
     Ok(Loaded {
         classes: read.classes,
         class_order: read.class_order,
-        warnings: read.warnings,
-        ..loaded(&name, read.dataset, request, specs)?
+        ..loaded
     })
 }
 
@@ -163,7 +175,7 @@ fn sound(
     request: &DataRequest<'_>,
     specs: &[InputSpec],
 ) -> Result<Loaded> {
-    let (preprocess, preprocess_from) = preprocess(request);
+    let (preprocess, preprocess_from) = preprocess(request, Default::default());
     let whole = data::open_sound(name, samples, labels, specs, &preprocess.sound)?;
     Ok(Loaded {
         preprocess: Some(preprocess),
@@ -172,20 +184,38 @@ fn sound(
     })
 }
 
-/// How files become inputs, and who said so.
-fn preprocess(request: &DataRequest<'_>) -> (Preprocess, GuessedFrom) {
+/// What the model says of the images that it takes.
+fn asked(model: &Graph) -> (Preprocess, GuessedFrom) {
+    data::guess(model, tflite::metadata(model).normalization.as_ref())
+}
+
+/// How files become inputs, and who said so; `otherwise` where the user did not.
+fn preprocess(
+    request: &DataRequest<'_>,
+    otherwise: (Preprocess, GuessedFrom),
+) -> (Preprocess, GuessedFrom) {
     match request.preprocess {
         Some(chosen) => (chosen.clone(), GuessedFrom::User),
-        None => (Preprocess::default(), GuessedFrom::Nobody),
+        None => otherwise,
     }
 }
 
 /// Which class is which output.
 fn class_order(request: &DataRequest<'_>) -> Result<ClassOrder> {
+    let carried = tflite::metadata(request.model).labels;
+    let carried =
+        carried.map(|(file, bytes)| ClassNames::read(&format!("the model's {file}"), &bytes));
     Ok(match request.classes {
-        ClassSource::Auto => ClassOrder::Auto(None),
+        ClassSource::Auto => ClassOrder::Auto(carried.and_then(Result::ok)),
         ClassSource::Sorted => ClassOrder::Sorted,
-        ClassSource::Model => return invalid!("The model carries no class names"),
+        ClassSource::Model => match carried {
+            Some(names) => ClassOrder::Names(names?),
+            None => {
+                return invalid!(
+                    "The model carries no class names; give them in a file, one a line"
+                );
+            }
+        },
         ClassSource::File(file) => {
             let (name, bytes) = named(file)?;
             ClassOrder::Names(ClassNames::read(&name, &bytes)?)
@@ -202,7 +232,8 @@ fn folder(
 ) -> Result<Loaded> {
     let name = files::file_name(path);
     let listing = walk::list(path, progress)?;
-    let (preprocess, preprocess_from) = preprocess(request);
+    let asked = asked(request.model);
+    let (preprocess, preprocess_from) = preprocess(request, asked.clone());
     let labels = match labels {
         Some(file) => Some(named(file)?),
         None => labels_within(path, &listing)?,
@@ -222,8 +253,14 @@ fn folder(
         },
         progress,
     )?;
+    let preview = data::preview(found.dataset.as_ref(), specs, Some(&preprocess))?;
+    let mut warnings = found.warnings;
+    if found.kind == FileKind::Image {
+        let odd = data::range_warnings(&asked, Some(&preprocess), channels(specs), preview.values);
+        warnings.extend(odd);
+    }
     Ok(Loaded {
-        preview: data::preview(found.dataset.as_ref(), specs, Some(&preprocess))?,
+        preview,
         name,
         dataset: found.dataset,
         selection: request.selection,
@@ -235,9 +272,17 @@ fn folder(
         skipped: found.skipped,
         preprocess: Some(preprocess),
         preprocess_from,
-        warnings: found.warnings,
+        warnings,
         whole: None,
     })
+}
+
+/// Channels of the first input where it takes images; 1 for anything else.
+fn channels(specs: &[InputSpec]) -> usize {
+    match specs.first().map(InputSpec::sample_shape) {
+        Some([3, _, _] | [_, _, 3]) => 3,
+        _ => 1,
+    }
 }
 
 /// Name and bytes of a file.

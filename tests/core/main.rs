@@ -3,8 +3,10 @@
 mod architecture;
 mod calibrate;
 mod cli;
+mod cli_folders;
 mod data_errors;
 mod data_files;
+mod data_folders;
 mod data_images;
 mod data_open;
 mod data_sounds;
