@@ -61,9 +61,9 @@ pub struct FolderRequest<'a> {
     /// What the model takes.
     pub specs: &'a [InputSpec],
     /// How files become inputs.
-    pub preprocess: &'a Preprocess,
+    pub preprocess: Preprocess,
     /// Which samples.
-    pub selection: &'a Selection,
+    pub selection: Selection,
     /// Name and bytes of a file of labels: a line for each file, or in a folder with sub-folders the classes' names.
     pub labels: Option<(String, Bytes)>,
     /// Which class is which output of the model.
@@ -126,7 +126,7 @@ pub fn open_folder(request: FolderRequest<'_>, progress: &Progress) -> Result<Fo
     };
     let mut plan = plan(name, request.listing, request.labels)?;
     let total = plan.files.len();
-    let decoder = Decoder::new(plan.kind, spec, request.preprocess)?;
+    let decoder = Decoder::new(plan.kind, spec, &request.preprocess)?;
     let named = classes::assign(name, &plan.found, &request.order, request.classes);
     let named = match named {
         Ok(named) => named,

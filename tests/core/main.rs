@@ -5,6 +5,7 @@ mod calibrate;
 mod cli;
 mod data_errors;
 mod data_files;
+mod data_images;
 mod engine_damage;
 mod engine_flow;
 mod engine_golden;

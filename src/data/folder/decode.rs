@@ -1,5 +1,7 @@
 //! What a folder's files are, and how one of them becomes one sample of a model's input.
 
+use std::sync::Mutex;
+
 use super::image::{self, Pixels};
 use super::resize::{self, Fitted};
 use super::{Entry, Listing};
@@ -153,6 +155,8 @@ struct Images {
     lines: Vec<(f64, f64)>,
     /// For each channel, what each level becomes.
     tables: Vec<[f32; 256]>,
+    /// Held by the one thread that decodes a large picture.
+    large: Mutex<()>,
 }
 
 impl Decoder {
@@ -249,11 +253,12 @@ impl Images {
             shape,
             tables: lines.iter().map(table).collect(),
             lines,
+            large: Mutex::default(),
         })
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<(Sample, Original), String> {
-        let pixels = image::decode(bytes)?;
+        let pixels = image::decode(bytes, &self.large)?;
         let original = Original::Image {
             width: pixels.width as u32,
             height: pixels.height as u32,

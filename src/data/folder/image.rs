@@ -1,6 +1,7 @@
 //! Image files to pixels, as PIL's `convert('RGB')` gives them, within limits on pixels and bytes.
 
 use std::io::Cursor;
+use std::sync::{Mutex, PoisonError};
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits};
 
@@ -9,6 +10,8 @@ use crate::data::words::count;
 /// Most pixels a side, and in all.
 const MAX_SIDE: u32 = 32_768;
 const MAX_PIXELS: u64 = 64 << 20;
+/// Larger pictures are decoded one at a time, so that memory does not grow with the number of threads.
+const LARGE: u64 = 16 << 20;
 /// Most bytes that decoding may allocate: 16-bit RGBA of the most pixels.
 const MAX_ALLOC: u64 = 8 * MAX_PIXELS;
 
@@ -22,8 +25,9 @@ pub(super) struct Pixels {
 
 /// Decodes a PNG, JPEG, BMP, WebP or GIF (its first picture) by what it holds, whatever its name. Alpha is dropped, palettes are looked up,
 /// 16-bit colours keep their high byte, and 16-bit grey without alpha is clipped at 255: all as PIL does. EXIF orientation is not
-/// applied, as neither PIL nor Keras applies it when loading. `Err` is the reason in a few words.
-pub(super) fn decode(bytes: &[u8]) -> Result<Pixels, String> {
+/// applied, as neither PIL nor Keras applies it when loading. Whoever decodes a large picture holds `large`. `Err` is the reason in a
+/// few words.
+pub(super) fn decode(bytes: &[u8], large: &Mutex<()>) -> Result<Pixels, String> {
     let unknown = || "not a PNG, JPEG, BMP, WebP or GIF file".to_owned();
     let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
@@ -42,9 +46,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Pixels, String> {
     reader.limits(limits);
     let decoder = reader.into_decoder().map_err(|e| reason(&e))?;
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MAX_PIXELS {
+    let all = u64::from(width) * u64::from(height);
+    if all > MAX_PIXELS {
         return Err(too_large(width, height));
     }
+    let _alone = (all > LARGE).then(|| large.lock().unwrap_or_else(PoisonError::into_inner));
     if width == 0 || height == 0 {
         return Err("it holds no pixels".into());
     }
