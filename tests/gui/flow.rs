@@ -11,7 +11,7 @@ use zeropoint::gui::{Ask, Tab};
 use zeropoint::quantize::{Io, Mode};
 use zeropoint::workbench::{self, Command, State};
 
-use crate::harness::{Window, dark, picture, step_until, window};
+use crate::harness::{Window, dark, picture, screenshot, step_until, window};
 
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -369,7 +369,8 @@ fn the_palette_finds_what_can_be_done_by_typing() {
     assert_eq!(window.state().state.tab, Tab::Tensors);
     window.key_press_modifiers(Modifiers::COMMAND, Key::K);
     window.run();
-    picture(&mut window);
+    assert!(window.query_all_by_role(Role::MenuItem).count() > 20);
+    screenshot(&mut window, "palette");
     window
         .get_by_role_and_label(Role::TextInput, "Command")
         .type_text("no such thing");

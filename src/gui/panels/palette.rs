@@ -67,6 +67,7 @@ pub fn ui(ctx: &egui::Context, context: &mut Context<'_>) -> Option<What> {
             ui.spacing_mut().item_spacing.y = 0.0;
             ScrollArea::vertical()
                 .max_height(ROW * ROWS as f32)
+                .min_scrolled_height(ROW * ROWS as f32)
                 .auto_shrink([false, true])
                 .show(ui, |ui| {
                     for (i, entry) in found.iter().enumerate() {

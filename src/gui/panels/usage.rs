@@ -68,6 +68,7 @@ pub fn ui(ctx: &egui::Context, context: &mut Context<'_>) {
             });
             ScrollArea::vertical()
                 .max_height((room.y - 100.0).clamp(120.0, 560.0))
+                .min_scrolled_height((room.y - 100.0).clamp(120.0, 560.0))
                 .auto_shrink([false, true])
                 .show(ui, |ui| ports(ui, theme, &usage));
         });

@@ -76,11 +76,22 @@ fn port(what: &str, t: &Tensor, input: bool, preprocess: Option<&Preprocess>) ->
                 format::significant(scale.into()),
                 figures::integer(zero)
             );
-            let code = match input {
-                true => format!(
-                    "q = np.clip(np.round(x / {scale:e}) + {zero}, {low}, {high}).astype(np.{numpy})"
+            // `+ 128`, `- 3`, or nothing.
+            let plus = |n: i64| match n {
+                0 => String::new(),
+                1.. => format!(" + {n}"),
+                _ => format!(" - {}", n.unsigned_abs()),
+            };
+            let code = match (input, zero) {
+                (true, _) => format!(
+                    "q = np.clip(np.round(x / {scale:e}){}, {low}, {high}).astype(np.{numpy})",
+                    plus(zero)
                 ),
-                false => format!("y = (q.astype(np.float32) - {zero}) * {scale:e}"),
+                (false, 0) => format!("y = q.astype(np.float32) * {scale:e}"),
+                (false, _) => format!(
+                    "y = (q.astype(np.float32){}) * {scale:e}",
+                    plus(zero.saturating_neg())
+                ),
             };
             let note = preprocess
                 .filter(|_| input)
@@ -155,7 +166,7 @@ mod tests {
         assert_eq!(int8.quantization, "Scale 0.00392, zero point −128");
         assert_eq!(
             int8.code,
-            "q = np.clip(np.round(x / 3.9215689e-3) + -128, -128, 127).astype(np.int8)"
+            "q = np.clip(np.round(x / 3.921569e-3) - 128, -128, 127).astype(np.int8)"
         );
         assert_eq!(
             int8.note.as_deref(),
