@@ -5,6 +5,8 @@ mod compare;
 mod inspect;
 mod measure;
 mod operators;
+#[cfg(feature = "train")]
+mod train;
 mod transform;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +21,11 @@ use crate::workbench::{Loaded, ModelCard, OpenModel, Role, Source, files, steps}
 
 pub use args::Cli;
 use args::Command;
+
+/// What a build without the feature `train` says.
+#[cfg(not(feature = "train"))]
+const NO_TRAINING: &str =
+    "This build cannot train; build it with cargo build --release --features train";
 
 /// What `main` does next.
 pub enum Outcome {
@@ -50,6 +57,10 @@ pub fn run() -> Outcome {
         Command::Evaluate(a) => measure::evaluate(&a),
         Command::Bench(a) => measure::bench(&a),
         Command::Compare(a) => compare::compare(&a),
+        #[cfg(feature = "train")]
+        Command::Train(a) => train::train(&a),
+        #[cfg(not(feature = "train"))]
+        Command::Train(_) => Err(Error::Unsupported(NO_TRAINING.into()).into()),
     };
     Outcome::Exit(match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,6 +3,8 @@
 mod array;
 pub mod demo;
 mod idx;
+#[cfg(feature = "train")]
+mod labelled;
 mod labels;
 mod npy;
 mod npy_value;
@@ -13,12 +15,14 @@ mod subset;
 mod synthetic;
 mod words;
 
+#[cfg(feature = "train")]
+pub use labelled::LabelledImages;
 pub use labels::label_candidates;
 pub use npy_value::{read_npy, write_npy};
 pub use open::open;
 pub use spec::{InputSpec, input_specs};
 pub use subset::take;
-pub use synthetic::synthetic;
+pub use synthetic::{synthetic, word};
 
 use std::ops::Range;
 

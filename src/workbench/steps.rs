@@ -88,6 +88,14 @@ pub fn open_data(source: &Source, role: Role, specs: &[InputSpec]) -> Result<Loa
     }
 }
 
+/// Reads images to train on, with the labels that lie beside them.
+#[cfg(feature = "train")]
+pub fn labelled_images(path: &Path) -> Result<data::LabelledImages> {
+    let name = files::file_name(path);
+    let images = files::read(path)?;
+    data::LabelledImages::read(&name, images, labels_beside(path, &name)?)
+}
+
 /// Labels that lie beside the data under one of the usual names.
 fn labels_beside(path: &Path, name: &str) -> Result<Option<(String, Bytes)>> {
     for candidate in data::label_candidates(name) {

@@ -40,5 +40,7 @@ mod quantize_weights;
 mod tflite_damage;
 mod tflite_files;
 mod tflite_validate;
+#[cfg(feature = "train")]
+mod train;
 mod workbench_commands;
 mod workbench_jobs;
