@@ -2,6 +2,7 @@
 
 mod args;
 mod compare;
+mod engine;
 mod inspect;
 mod measure;
 mod operators;
@@ -11,13 +12,12 @@ mod transform;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Parser;
 
 use crate::error::{Error, Result};
-use crate::graph::Graph;
-use crate::workbench::{Loaded, ModelCard, OpenModel, Role, Source, files, steps};
+use crate::progress::Progress;
+use crate::workbench::{Entry, Loaded, OpenModel, Role, Source, files, steps};
 
 pub use args::Cli;
 use args::Command;
@@ -61,6 +61,9 @@ pub fn run() -> Outcome {
         Command::Train(a) => train::train(&a),
         #[cfg(not(feature = "train"))]
         Command::Train(_) => Err(Error::Unsupported(NO_TRAINING.into()).into()),
+        Command::LitertChild { library } => {
+            crate::workbench::litert::serve(&library).map_err(Failure::Core)
+        }
     };
     Outcome::Exit(match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -92,39 +95,28 @@ impl From<Error> for Failure {
 /// Opens a model file at the entry and input shapes that were asked for, or the file's default ones. Axes that the file leaves
 /// open are taken from `data`, the samples of an `.npy` file, where nobody says what they are.
 fn open(path: &Path, entry: &args::Entry, data: Option<&Path>) -> Result<OpenModel> {
-    let mut model = steps::open_model(path)?;
-    let index = match (&entry.signature, entry.subgraph) {
-        (Some(key), _) => model.graph.signature_entry(key),
+    let model = steps::open_model(path)?;
+    let subgraph = match (&entry.signature, entry.subgraph) {
+        (Some(key), _) => model.file.signature_entry(key),
         (None, Some(index)) => Ok(index),
-        (None, None) => Ok(model.graph.default_entry()),
+        (None, None) => Ok(model.entry.subgraph),
     };
-    let index = index.map_err(|e| e.at(&model.name))?;
-    let graph = Graph::clone(&model.graph);
-    let graph = graph.with_main(index).map_err(|e| e.at(&model.name))?;
+    let subgraph = subgraph.map_err(|e| e.at(&model.name))?;
     let mut shapes = entry.shape.clone();
-    if let ([(name, _)], true, Some(data)) = (&graph.open_inputs()[..], shapes.is_empty(), data)
-        && let Some(shape) = sample_shape(data)
+    let model = model.enter(Entry {
+        subgraph,
+        shapes: vec![],
+    })?;
+    if let ([(name, _)], true, Some(data)) =
+        (&model.graph.open_inputs()[..], shapes.is_empty(), data)
+        && let Some(shape) = steps::sample_shape(data)
     {
         shapes.push(((*name).to_owned(), shape));
     }
-    if index == 0 && shapes.is_empty() {
-        return Ok(model);
+    match shapes.is_empty() {
+        true => Ok(model),
+        false => model.enter(Entry { subgraph, shapes }),
     }
-    let graph = graph
-        .with_input_shapes(&shapes)
-        .map_err(|e| e.at(&model.name))?;
-    model.card = ModelCard::of(&graph, model.bytes.len());
-    model.graph = Arc::new(graph);
-    Ok(model)
-}
-
-/// The shape of one sample in an `.npy` file as a batch of 1; `None` for anything else.
-fn sample_shape(path: &Path) -> Option<Vec<usize>> {
-    path.extension().filter(|e| e.eq_ignore_ascii_case("npy"))?;
-    let value = crate::data::read_npy(&files::file_name(path), files::read(path).ok()?).ok()?;
-    let mut shape = value.shape;
-    *shape.first_mut()? = 1;
-    Some(shape)
 }
 
 /// A failed step of a model some of whose inputs have open axes asks for their shapes.
@@ -142,18 +134,14 @@ fn asking_for_shapes<T>(model: &OpenModel, entry: &args::Entry, done: Result<T>)
     })
 }
 
-/// Data of a command line argument, checked against the model's inputs.
-fn data(
-    path: &Path,
-    labels: Option<&Path>,
-    role: Role,
-    specs: &[crate::data::InputSpec],
-) -> Result<Loaded> {
+/// Data of a command line argument, checked against the model.
+fn data(path: &Path, labels: Option<&Path>, role: Role, model: &OpenModel) -> Result<Loaded> {
     let source = Source::File {
         path: path.to_owned(),
         labels: labels.map(Path::to_owned),
     };
-    steps::open_data(&source, role, specs)
+    let request = steps::DataRequest::of(&source, role, &model.graph);
+    steps::open_data(&request, &Progress::new())
 }
 
 /// Prints to stdout. A reader that went away (`| head`) ends the program quietly.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::quantize::{Io, Mode};
+use crate::workbench::litert::Engine;
 
 /// Quantize trained networks and compare what came of it. Without a command the window opens.
 #[derive(Debug, Parser)]
@@ -36,6 +37,12 @@ pub enum Command {
     Compare(Compare),
     /// Train the reference network on labelled images (in builds with the feature `train`)
     Train(Train),
+    /// The process that runs LiteRT; started by Zeropoint itself
+    #[command(hide = true)]
+    LitertChild {
+        /// LiteRT's library
+        library: PathBuf,
+    },
 }
 
 /// Which part of a model is meant.
@@ -124,12 +131,15 @@ pub struct Run {
     /// Folder for output_<i>.npy
     #[arg(long, value_name = "DIR")]
     pub output_dir: PathBuf,
-    /// Which kernels compute
+    /// Which of Zeropoint's kernels compute
     #[arg(long, value_enum, default_value_t = KernelsArg::Fast)]
     pub kernels: KernelsArg,
     /// Threads
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = threads)]
     pub threads: usize,
+    /// Which engine
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// Which part of the model
     #[command(flatten)]
     pub entry: Entry,
@@ -152,6 +162,9 @@ pub struct Evaluate {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Which engine
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// Which part of the model
     #[command(flatten)]
     pub entry: Entry,
@@ -172,6 +185,9 @@ pub struct Bench {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Which engine
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// Which part of the model
     #[command(flatten)]
     pub entry: Entry,
@@ -209,6 +225,9 @@ pub struct Compare {
     /// File for the figures
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Which engine
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// Which part of the model
     #[command(flatten)]
     pub entry: Entry,
@@ -235,6 +254,48 @@ pub struct Train {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Which engine computes.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct EngineArgs {
+    /// Zeropoint's engine, LiteRT's library (found through ZEROPOINT_LITERT or a Python environment with ai-edge-litert), or both and
+    /// how far their outputs differ
+    #[arg(long, value_enum, default_value_t = EngineArg::Zeropoint)]
+    pub engine: EngineArg,
+    /// Whether LiteRT may use its XNNPACK delegate
+    #[arg(long, value_enum, default_value_t = DelegateArg::Xnnpack)]
+    pub delegate: DelegateArg,
+}
+
+/// An engine as written on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[allow(missing_docs)] // the names say it
+pub enum EngineArg {
+    #[default]
+    Zeropoint,
+    Litert,
+    Both,
+}
+
+impl From<EngineArg> for Engine {
+    fn from(e: EngineArg) -> Self {
+        match e {
+            EngineArg::Zeropoint => Engine::Zeropoint,
+            EngineArg::Litert => Engine::Litert,
+            EngineArg::Both => Engine::Both,
+        }
+    }
+}
+
+/// LiteRT's delegate as written on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum DelegateArg {
+    /// What users of LiteRT get
+    #[default]
+    Xnnpack,
+    /// LiteRT's own kernels alone
+    None,
 }
 
 /// A mode as written on the command line.

@@ -8,7 +8,6 @@ use serde_json::json;
 
 use super::transform::all_cores;
 use super::{Failure, args, data, print, print_json};
-use crate::data as datasets;
 use crate::error::{Error, Result};
 use crate::evaluate;
 use crate::keras::{Container, Sequential};
@@ -102,8 +101,7 @@ fn written_accuracy(
     progress: &Progress,
 ) -> Result<Option<f64>> {
     let model = steps::read_model(&files::file_name(output), None, bytes)?;
-    let specs = datasets::input_specs(&model.graph, 0);
-    let loaded = data(test, None, Role::Evaluation, &specs)?;
+    let loaded = data(test, None, Role::Evaluation, &model)?;
     let samples = loaded.dataset.as_ref();
     let e = evaluate::evaluate(&model.graph, samples, None, all_cores(), progress)?;
     Ok(e.top1)

@@ -6,14 +6,17 @@ use std::time::Instant;
 
 use serde_json::json;
 
+use super::engine::{Engines, difference_line};
 use super::{Failure, args, asking_for_shapes, data, open, print, print_json};
 use crate::calibrate;
 use crate::data as datasets;
 use crate::engine::{self, KernelSet, Options};
 use crate::error::{Error, Result};
+use crate::evaluate::{self, Runner};
 use crate::graph::{Graph, Value};
 use crate::progress::Progress;
 use crate::quantize::{NodePlan, QuantPlan, Recipe};
+use crate::workbench::litert::{Litert, runtime_line};
 use crate::workbench::{ModelFormat, OpenModel, Role, files, steps};
 
 /// Carries out `convert`.
@@ -117,8 +120,7 @@ pub(super) fn calibrated(
     samples: usize,
     progress: &Progress,
 ) -> Result<calibrate::Calibration> {
-    let specs = datasets::input_specs(&model.graph, 0);
-    let loaded = data(path, None, Role::Calibration, &specs)?;
+    let loaded = data(path, None, Role::Calibration, model)?;
     let samples = samples.min(loaded.dataset.len());
     let dataset = datasets::take(loaded.dataset, samples)?;
     calibrate::calibrate(&model.graph, dataset.as_ref(), all_cores(), progress)
@@ -142,6 +144,7 @@ pub(super) fn all_cores() -> usize {
 
 /// Carries out `run`.
 pub(super) fn run(a: &args::Run) -> Result<(), Failure> {
+    let engines = Engines::of(&a.engine)?;
     let model = open(&a.model, &a.entry, None)?;
     let specs = datasets::input_specs(&model.graph, 0);
     if !a.input.is_empty() && a.input.len() != specs.len() {
@@ -154,14 +157,53 @@ pub(super) fn run(a: &args::Run) -> Result<(), Failure> {
     }
     let inputs: Vec<Value> = if a.input.is_empty() {
         let random = datasets::synthetic(&specs, 1, 0)?;
-        let feed = calibrate::Feed::new(&model.graph, Options::default(), 1);
-        asking_for_shapes(&model, &a.entry, feed)?.inputs(random.as_ref(), 0..1)?
+        let batches = calibrate::Batches::new(&model.graph, 0, 1);
+        let batches = asking_for_shapes(&model, &a.entry, batches)?;
+        batches.inputs(random.as_ref(), 0..1)?
     } else {
         let read = |path: &std::path::PathBuf| {
             datasets::read_npy(&files::file_name(path), files::read(path)?)
         };
         a.input.iter().map(read).collect::<Result<_>>()?
     };
+    std::fs::create_dir_all(&a.output_dir)
+        .map_err(|e| Error::Invalid(format!("{}: cannot be made: {e}", a.output_dir.display())))?;
+    let own = match engines.engine.asks_own() {
+        true => {
+            let outputs = asking_for_shapes(&model, &a.entry, run_own(a, &model, &inputs))?;
+            keep_outputs(a, &model, "output", &outputs)?;
+            Some(outputs)
+        }
+        false => None,
+    };
+    if !engines.engine.asks_litert() {
+        return Ok(());
+    }
+    let theirs = run_litert(a, &engines, &model, &inputs);
+    let (outputs, runtime) = match (theirs, &own) {
+        (Err(e), Some(_)) => {
+            eprintln!("LiteRT: {e}");
+            return Ok(());
+        }
+        (theirs, _) => theirs?,
+    };
+    match &own {
+        None => {
+            keep_outputs(a, &model, "output", &outputs)?;
+            print(&runtime);
+        }
+        Some(own) => {
+            keep_outputs(a, &model, "litert_output", &outputs)?;
+            print(&runtime);
+            let difference = evaluate::difference(&model.graph, own, &outputs)?;
+            print(&difference_line(&difference));
+        }
+    }
+    Ok(())
+}
+
+/// Zeropoint's engine, once.
+fn run_own(a: &args::Run, model: &OpenModel, inputs: &[Value]) -> Result<Vec<Value>> {
     let kernels = match a.kernels {
         args::KernelsArg::Reference => KernelSet::Reference,
         args::KernelsArg::Fast => KernelSet::Fast,
@@ -172,27 +214,36 @@ pub(super) fn run(a: &args::Run) -> Result<(), Failure> {
         threads: a.threads,
         ..Options::default()
     };
-    let prepared = engine::prepare(Arc::clone(&model.graph), Some(&shapes), &options);
-    let mut prepared = asking_for_shapes(&model, &a.entry, prepared)?;
-    let outputs = prepared.run(&inputs, None)?;
-    std::fs::create_dir_all(&a.output_dir)
-        .map_err(|e| Error::Invalid(format!("{}: cannot be made: {e}", a.output_dir.display())))?;
+    let mut prepared = engine::prepare(Arc::clone(&model.graph), Some(&shapes), &options)?;
+    prepared.run(inputs, None)
+}
+
+/// LiteRT, once: its outputs and what ran.
+fn run_litert(
+    a: &args::Run,
+    engines: &Engines,
+    model: &OpenModel,
+    inputs: &[Value],
+) -> Result<(Vec<Value>, String)> {
+    let asked = engines.asked(a.threads);
+    let setup = engines.setup.as_ref().map_err(Error::clone)?;
+    let (bytes, graph) = (&model.bytes, &model.graph);
+    let mut litert = Litert::open(setup, bytes, graph, asked, &Progress::new())?;
+    let outputs = litert.run(inputs)?;
+    Ok((outputs, runtime_line(litert.runtime())))
+}
+
+/// Writes the outputs as `DIR/<name>_<i>.npy` and lists them.
+fn keep_outputs(a: &args::Run, model: &OpenModel, name: &str, outputs: &[Value]) -> Result<()> {
     for (i, output) in outputs.iter().enumerate() {
         files::write(
-            &a.output_dir.join(format!("output_{i}.npy")),
+            &a.output_dir.join(format!("{name}_{i}.npy")),
             &datasets::write_npy(output),
         )?;
-        let name = model
-            .graph
-            .main()
-            .outputs
-            .get(i)
-            .map_or("", |&id| model.graph.main().tensors[id].name.as_str());
-        print(&format!(
-            "output {i} {name} {} {:?}",
-            output.dtype(),
-            output.shape
-        ));
+        let tensor = model.graph.main().outputs.get(i);
+        let tensor = tensor.map_or("", |&id| model.graph.main().tensors[id].name.as_str());
+        let (name, dtype) = (name.replace('_', " "), output.dtype());
+        print(&format!("{name} {i} {tensor} {dtype} {:?}", output.shape));
     }
     Ok(())
 }

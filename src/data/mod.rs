@@ -2,6 +2,8 @@
 
 mod array;
 pub mod demo;
+mod folder;
+mod guess;
 mod idx;
 #[cfg(feature = "train")]
 mod labelled;
@@ -10,19 +12,33 @@ mod npy;
 mod npy_value;
 mod npz;
 mod open;
+mod preprocess;
+mod preview;
+mod random;
+mod selection;
 mod spec;
 mod subset;
 mod synthetic;
 mod words;
 
+pub use folder::{
+    ClassNames, ClassOrder, Entry, FileKind, FolderData, FolderRequest, Listing, MAX_FILES,
+    ReadFile, Skipped, open_folder,
+};
+pub use guess::GuessedFrom;
 #[cfg(feature = "train")]
 pub use labelled::LabelledImages;
 pub use labels::label_candidates;
 pub use npy_value::{read_npy, write_npy};
 pub use open::open;
-pub use spec::{InputSpec, input_specs};
+pub use preprocess::{Colour, Fit, PRESETS, Preprocess, Resize, Scale, Sound};
+pub use preview::{Picture, Preview, PreviewSample, Thumbnail, ValueRange, preview, preview_of};
+#[cfg(feature = "train")]
+pub use random::word;
+pub use selection::{Selection, select};
+pub use spec::{InputSpec, classes, input_specs};
 pub use subset::take;
-pub use synthetic::{synthetic, word};
+pub use synthetic::synthetic;
 
 use std::ops::Range;
 
@@ -46,4 +62,36 @@ pub trait Dataset: Send + Sync {
     fn batch(&self, range: Range<usize>) -> Result<Vec<Value>>;
     /// The class of each sample, if known; as many as samples.
     fn labels(&self) -> Option<&[u32]>;
+    /// Where a sample comes from, if it is a file of its own.
+    fn origin(&self, _sample: usize) -> Option<Origin> {
+        None
+    }
+}
+
+/// Where a sample comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Origin {
+    /// Path of its file within the folder, parts joined by `/`.
+    pub file: String,
+    /// What the file held before preprocessing.
+    pub original: Original,
+}
+
+/// What a file held before preprocessing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Original {
+    /// A picture of that many pixels.
+    Image {
+        /// Pixels a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+    },
+    /// A sound.
+    Sound {
+        /// Samples a second.
+        rate: u32,
+        /// How long it is.
+        seconds: f64,
+    },
 }

@@ -1,6 +1,6 @@
 //! What the inputs of a model ask of a data set.
 
-use crate::graph::{DType, Graph};
+use crate::graph::{DType, Graph, Tensor};
 
 /// What a model input asks of a data set.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,4 +50,30 @@ pub fn input_specs(graph: &Graph, subgraph: usize) -> Vec<InputSpec> {
             }),
         })
         .collect()
+}
+
+/// Classes that a model tells apart: of the first output of one subgraph that looks like a classifier's answer.
+pub fn classes(graph: &Graph, subgraph: usize) -> Option<usize> {
+    let subgraph = graph.subgraphs.get(subgraph)?;
+    let outputs = subgraph.outputs.iter();
+    outputs
+        .filter_map(|&id| subgraph.tensors.get(id))
+        .find_map(classes_of)
+}
+
+/// Classes of an output, if it looks like a classifier's answer: reals with one axis of two or more elements a sample.
+pub fn classes_of(output: &Tensor) -> Option<usize> {
+    let scaled = output
+        .quantization
+        .as_ref()
+        .is_some_and(|q| !q.scales.is_empty());
+    let real = match output.dtype {
+        DType::Float32 | DType::Float16 => true,
+        dtype => scaled && dtype.integer_range().is_some(),
+    };
+    let mut axes = output.shape.iter().skip(1).filter(|&&d| d != 1);
+    match (axes.next(), axes.next()) {
+        (Some(&classes), None) if real && classes >= 2 => Some(classes),
+        _ => None,
+    }
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::random::word;
 use super::{Dataset, InputSpec};
 use crate::error::Result;
 use crate::graph::{DType, Data, Value};
@@ -48,14 +49,6 @@ pub fn synthetic(specs: &[InputSpec], samples: usize, seed: u64) -> Result<Arc<d
         samples,
         seed,
     }))
-}
-
-/// A well-mixed 64-bit word for each pair of seed and position (the finaliser of splitmix64).
-pub fn word(seed: u64, position: u64) -> u64 {
-    let mut x = seed.wrapping_add(position.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
 }
 
 /// The words' top bits as an integer or boolean type; `None` for other types.

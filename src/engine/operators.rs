@@ -140,7 +140,6 @@ pub fn runs(op: &Op) -> Runs {
         | Op::If { .. }
         | Op::L2Pool2d(_)
         | Op::LocalResponseNormalization(_)
-        | Op::Lstm(_)
         | Op::Range
         | Op::ReadVariable
         | Op::Reduce {
@@ -163,7 +162,6 @@ pub fn runs(op: &Op) -> Runs {
         | Op::Unary(Unary::Sin)
         | Op::Unary(Unary::Square)
         | Op::Unary(Unary::ZerosLike)
-        | Op::UnidirectionalSequenceLstm(_)
         | Op::UnidirectionalSequenceRnn(_)
         | Op::UnsortedSegment(_)
         | Op::VarHandle { .. }
@@ -179,6 +177,7 @@ pub fn runs(op: &Op) -> Runs {
         | Op::HardSwish
         | Op::L2Normalization { .. }
         | Op::LogSoftmax
+        | Op::Lstm(_)
         | Op::OneHot { .. }
         | Op::ScatterNd
         | Op::SpaceToDepth { .. }
@@ -187,6 +186,7 @@ pub fn runs(op: &Op) -> Runs {
         | Op::Unary(Unary::Elu)
         | Op::Unary(Unary::Relu0To1)
         | Op::Unary(Unary::ReluN1To1)
+        | Op::UnidirectionalSequenceLstm(_)
         | Op::Where => FLOAT_INT8,
         Op::ReverseSequence { .. } => FLOAT_INT16,
         Op::Hashtable(_)

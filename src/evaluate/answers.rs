@@ -11,6 +11,29 @@ pub(super) fn best(values: &[f32]) -> u32 {
     best as u32
 }
 
+/// The best minus the second-best softmax score of one answer, 0..1. An output whose values are shares already (none below 0,
+/// their sum within 5 % of 1) is taken as it is.
+pub(super) fn margin(values: &[f32]) -> f32 {
+    let (mut first, mut second) = (f32::NEG_INFINITY, f32::NEG_INFINITY);
+    for &x in values {
+        if x > first {
+            (first, second) = (x, first);
+        } else if x > second {
+            second = x;
+        }
+    }
+    if second == f32::NEG_INFINITY || first == second {
+        return 0.0;
+    }
+    let sum: f32 = values.iter().sum();
+    let shares = values.iter().all(|&x| x >= 0.0) && (sum - 1.0).abs() <= 0.05;
+    if shares {
+        return first - second;
+    }
+    let total: f32 = values.iter().map(|&x| (x - first).exp()).sum();
+    (1.0 - (second - first).exp()) / total
+}
+
 /// How many classes are answered before `label`: larger values, and equal ones with a smaller index.
 pub(super) fn rank(values: &[f32], label: usize) -> usize {
     let Some(&own) = values.get(label) else {
@@ -39,6 +62,20 @@ mod tests {
         assert_eq!(best(&[1.0, 3.0, 3.0, 2.0]), 1);
         assert_eq!(best(&[-2.0, -1.0]), 1);
         assert_eq!(best(&[]), 0);
+    }
+
+    #[test]
+    fn margins_are_gaps_of_softmax_scores() {
+        // e^2 and e^1 of a sum of e^2 + e^1 + 1.
+        let (a, b) = (2f32.exp(), 1f32.exp());
+        let expected = (a - b) / (a + b + 1.0);
+        assert!((margin(&[0.0, 2.0, 1.0]) - expected).abs() < 1e-6);
+        assert!(
+            (margin(&[0.1, 0.7, 0.2]) - 0.5).abs() < 1e-6,
+            "shares already"
+        );
+        assert_eq!(margin(&[3.0, 3.0, -1.0]), 0.0);
+        assert_eq!((margin(&[]), margin(&[1.0])), (0.0, 0.0));
     }
 
     #[test]

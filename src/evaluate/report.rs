@@ -25,6 +25,9 @@ pub struct Evaluation {
     /// Best answer per sample (index of the largest output element, the first on a tie).
     #[serde(skip)]
     pub answers: Vec<u32>,
+    /// Margin of each answer: the best minus the second-best softmax score, 0..1; 0 for a tie.
+    #[serde(skip)]
+    pub margins: Vec<f32>,
 }
 
 /// Latency of single runs at the model's default shape.

@@ -8,6 +8,13 @@ use crate::invalid;
 const DEFAULT_SIGNATURE: &str = "serving_default";
 
 impl Op {
+    /// The subgraphs that a node of this operator runs.
+    fn subgraphs(&self) -> Vec<usize> {
+        // One list of operators is enough: options are small.
+        let mut copy = self.clone();
+        copy.subgraphs_mut().into_iter().map(|i| *i).collect()
+    }
+
     /// The subgraphs that a node of this operator runs; every operator that refers to subgraphs stands here.
     fn subgraphs_mut(&mut self) -> Vec<&mut usize> {
         match self {
@@ -21,6 +28,12 @@ impl Op {
 }
 
 impl Graph {
+    /// The subgraphs that some node runs, such as the body of a loop; numbers may repeat.
+    pub fn called_subgraphs(&self) -> Vec<usize> {
+        let nodes = self.subgraphs.iter().flat_map(|s| &s.nodes);
+        nodes.flat_map(|n| n.op.subgraphs()).collect()
+    }
+
     /// The subgraph to work on if nobody picks one: that of the signature `serving_default`, of the only signature, or the first.
     pub fn default_entry(&self) -> usize {
         let named = self.signatures.iter().find(|s| s.key == DEFAULT_SIGNATURE);

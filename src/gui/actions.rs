@@ -23,7 +23,7 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Action; 8] = [
+    pub const ALL: [Action; 9] = [
         Action::Open,
         Action::Run,
         Action::Cancel,
@@ -31,6 +31,7 @@ impl Action {
         Action::Tab(Tab::Compare),
         Action::Tab(Tab::Tensors),
         Action::Tab(Tab::Layers),
+        Action::Tab(Tab::Samples),
         Action::Escape,
     ];
 
@@ -44,6 +45,7 @@ impl Action {
             Action::Tab(Tab::Compare) => Key::Num1,
             Action::Tab(Tab::Tensors) => Key::Num2,
             Action::Tab(Tab::Layers) => Key::Num3,
+            Action::Tab(Tab::Samples) => Key::Num4,
             Action::Escape => return KeyboardShortcut::new(Modifiers::NONE, Key::Escape),
         };
         KeyboardShortcut::new(Modifiers::COMMAND, key)

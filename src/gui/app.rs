@@ -76,10 +76,13 @@ impl App {
     fn clear_innermost(&mut self) {
         let state = &mut self.state;
         let cleared = state.typing.take().is_some()
+            || state.operators.take().is_some()
+            || state.data.take().is_some()
             || match state.tab {
                 Tab::Compare => false,
                 Tab::Tensors => state.tensors.clear_innermost(),
                 Tab::Layers => state.layers.selected.take().is_some(),
+                Tab::Samples => state.samples.clear_innermost(),
             };
         if !cleared {
             state.selected = None;
@@ -119,10 +122,10 @@ impl App {
 
 impl eframe::App for App {
     fn logic(&mut self, _ctx: &egui::Context, _frame: &mut eframe::Frame) {
-        let before = self.bench.model.as_ref().map(|m| m.bytes.as_ptr());
+        let before = self.bench.model_version();
         self.bench.poll();
-        if self.bench.model.as_ref().map(|m| m.bytes.as_ptr()) != before {
-            // Another model: what was chosen of the old one means nothing now.
+        if self.bench.model_version() != before {
+            // Another model or entry: what was chosen of the old one means nothing now.
             self.state.selected = None;
             self.state.layers.selected = None;
             self.state.typing = None;
@@ -130,10 +133,11 @@ impl eframe::App for App {
         }
         let answer = self.dialogs.poll();
         self.answered(answer);
+        self.state.suspicion.update(&self.bench);
         let errors = current_errors(&self.bench);
         self.state
             .closed_errors
-            .retain(|e| errors.contains(&e.as_str()));
+            .retain(|e| errors.contains(&e.as_str()) || self.state.suspicion.words() == Some(e));
         if let Some(id) = self.state.selected
             && self.bench.experiment(id).is_none()
         {
@@ -163,6 +167,7 @@ impl eframe::App for App {
                 .show(ui, |ui| middle(ui, &mut context));
         }
         panels::operators::ui(&ctx, &mut context);
+        panels::data::ui(&ctx, &mut context);
         panels::drop_hint(&ctx, &context);
         let hovering = self.state.hovering.take();
         if hovering != self.state.hovered {
@@ -206,6 +211,7 @@ fn middle(ui: &mut egui::Ui, context: &mut Context<'_>) {
                 Tab::Compare => panels::compare::ui(ui, context),
                 Tab::Tensors => panels::tensors::ui(ui, context),
                 Tab::Layers => panels::layers::ui(ui, context),
+                Tab::Samples => panels::samples::ui(ui, context),
             }
         });
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
-use crate::workbench::{Command, ExperimentId, Role, files};
+use crate::workbench::{ClassSource, Command, ExperimentId, Role, files};
 
 /// rfd answers a missing dialog as if the user had cancelled, only faster than anybody could.
 const NOBODY_CANCELS_FASTER: Duration = Duration::from_millis(250);
@@ -16,8 +16,12 @@ pub enum Ask {
     Model,
     /// Samples.
     Data(Role),
+    /// A folder of samples.
+    Folder(Role),
     /// Labels of these samples.
     Labels(Role),
+    /// Class names in the order of the model's outputs.
+    Classes,
     /// Where to write an experiment's file, with a name to start from.
     Save(ExperimentId, String),
 }
@@ -27,7 +31,8 @@ impl Ask {
     pub fn command(&self, path: PathBuf) -> Command {
         match self {
             Ask::Model => Command::OpenModel(path),
-            Ask::Data(role) => Command::ChooseData(*role, path),
+            Ask::Data(role) | Ask::Folder(role) => Command::ChooseData(*role, path),
+            Ask::Classes => Command::SetClasses(ClassSource::File(path)),
             Ask::Labels(role) => Command::ChooseLabels(*role, path),
             Ask::Save(id, _) => Command::Save(*id, path),
         }
@@ -39,7 +44,10 @@ impl Ask {
             Ask::Model => "Model path",
             Ask::Data(Role::Calibration) => "Calibration data path",
             Ask::Data(Role::Evaluation) => "Evaluation data path",
+            Ask::Folder(Role::Calibration) => "Calibration folder path",
+            Ask::Folder(Role::Evaluation) => "Evaluation folder path",
             Ask::Labels(_) => "Labels path",
+            Ask::Classes => "Class names path",
             Ask::Save(..) => "Save as path",
         }
     }
@@ -48,7 +56,7 @@ impl Ask {
     pub fn verb(&self) -> &'static str {
         match self {
             Ask::Model => "Open",
-            Ask::Data(_) | Ask::Labels(_) => "Read",
+            Ask::Data(_) | Ask::Folder(_) | Ask::Labels(_) | Ask::Classes => "Read",
             Ask::Save(..) => "Save",
         }
     }
@@ -77,7 +85,9 @@ impl Typing {
                 .map_or_else(|| PathBuf::from(name), |f| f.join(name))
                 .display()
                 .to_string(),
-            Ask::Model | Ask::Data(_) | Ask::Labels(_) => String::new(),
+            Ask::Model | Ask::Data(_) | Ask::Folder(_) | Ask::Labels(_) | Ask::Classes => {
+                String::new()
+            }
         };
         Self {
             ask,
@@ -179,6 +189,12 @@ fn native(ask: &Ask, folder: Option<PathBuf>) -> Option<PathBuf> {
             .add_filter("All files", &["*"])
             .add_filter("Arrays and images", &["npy", "npz", "gz", "idx3-ubyte"])
             .pick_file(),
+        Ask::Folder(_) => dialog.set_title("Choose folder").pick_folder(),
+        Ask::Classes => dialog
+            .set_title("Choose class names")
+            .add_filter("All files", &["*"])
+            .add_filter("Names, one a line", &["txt", "csv"])
+            .pick_file(),
         Ask::Labels(_) => dialog
             .set_title("Choose labels")
             .add_filter("All files", &["*"])
@@ -192,7 +208,8 @@ fn native(ask: &Ask, folder: Option<PathBuf>) -> Option<PathBuf> {
     }
 }
 
-/// What a dropped file is for: a model by its ending, labels by their name, else the data that is missing.
+/// What a dropped file is for: a model by its ending, labels by their name (with an ending: folders have none), else the data that
+/// is missing.
 pub fn dropped(path: &Path, model_open: bool, calibration_chosen: bool) -> Command {
     let name = files::file_name(path).to_lowercase();
     let is_model = [".tflite", ".keras", ".h5", ".hdf5", ".lite"]
@@ -200,7 +217,7 @@ pub fn dropped(path: &Path, model_open: bool, calibration_chosen: bool) -> Comma
         .any(|end| name.ends_with(end));
     if is_model || !model_open {
         Command::OpenModel(path.to_owned())
-    } else if name.contains("label") || name.contains("idx1") {
+    } else if name.contains("idx1") || (name.contains("label") && path.extension().is_some()) {
         Command::ChooseLabels(Role::Evaluation, path.to_owned())
     } else if calibration_chosen {
         Command::ChooseData(Role::Evaluation, path.to_owned())
@@ -235,6 +252,10 @@ mod tests {
         assert_eq!(
             at("t10k-labels-idx1-ubyte.gz", true, true),
             Command::ChooseLabels(Role::Evaluation, "t10k-labels-idx1-ubyte.gz".into())
+        );
+        assert_eq!(
+            at("data/labelled flowers", true, true),
+            Command::ChooseData(Role::Evaluation, "data/labelled flowers".into())
         );
     }
 

@@ -44,10 +44,20 @@ pub struct State {
     pub hovered: Option<ExperimentId>,
     /// The experiment under the pointer in this frame; panels set it with [`Context::hover`].
     pub hovering: Option<ExperimentId>,
+    /// The shape fields of the model card.
+    pub entry: panels::side_entry::State,
     /// Of the Tensors tab.
     pub tensors: panels::tensors::State,
     /// Of the Layers tab.
     pub layers: panels::layers::State,
+    /// The data as the model sees it, while that is open.
+    pub data: Option<panels::data::State>,
+    /// Textures of the samples that are shown.
+    pub pictures: panels::data::RolePictures,
+    /// What the float model's answers say of the data.
+    pub suspicion: view::suspicion::Memo,
+    /// Of the Samples tab.
+    pub samples: panels::samples::State,
     /// The table of operators, while it is open.
     pub operators: Option<panels::operators::State>,
     /// Dialogs that panels asked for in this frame.
@@ -78,11 +88,13 @@ pub enum Tab {
     Tensors,
     /// The graph as a list of operators.
     Layers,
+    /// Where variants answer differently.
+    Samples,
 }
 
 impl Tab {
     /// All tabs in the order they show.
-    pub const ALL: [Tab; 3] = [Tab::Compare, Tab::Tensors, Tab::Layers];
+    pub const ALL: [Tab; 4] = [Tab::Compare, Tab::Tensors, Tab::Layers, Tab::Samples];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -90,6 +102,7 @@ impl Tab {
             Tab::Compare => "Compare",
             Tab::Tensors => "Tensors",
             Tab::Layers => "Layers",
+            Tab::Samples => "Samples",
         }
     }
 }
@@ -174,6 +187,7 @@ fn current_errors(bench: &Workbench) -> Vec<&str> {
     });
     [
         bench.model_error.as_deref(),
+        bench.entry_error.as_deref(),
         data(Role::Calibration),
         data(Role::Evaluation),
     ]

@@ -15,6 +15,7 @@ mod depthwise_f32;
 mod depthwise_int;
 pub mod elementwise;
 pub mod fixed_point;
+mod fixed_point_i16;
 mod gather;
 mod gemm;
 mod isa;

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use super::jobs::JobId;
-use super::{ExperimentId, Role};
+use super::litert::Engine;
+use super::{ClassSource, ExperimentId, Role};
+use crate::data::{Preprocess, Selection};
 use crate::quantize::{Io, Mode};
 
 /// One action of the user, carried out by [`Workbench::apply`](super::Workbench::apply).
@@ -13,7 +15,11 @@ pub enum Command {
     OpenModel(PathBuf),
     /// Open the built-in MNIST experiment: model, calibration data and test data.
     OpenDemo,
-    /// Take this file as calibration or evaluation data.
+    /// Work on this subgraph of the open file (as numbered in it); results of the one before wait for it to come back.
+    ChooseEntry(usize),
+    /// Give the main input of that name this shape; `None` for what the file declares.
+    SetInputShape(String, Option<Vec<usize>>),
+    /// Take this file or folder as calibration or evaluation data.
     ChooseData(Role, PathBuf),
     /// Take the labels of this file for the data of that role.
     ChooseLabels(Role, PathBuf),
@@ -21,8 +27,16 @@ pub enum Command {
     UseRandomValues,
     /// Use no data for that role.
     ClearData(Role),
-    /// How many of the samples to use, from the first; `None` for all.
+    /// How many of the samples to use, chosen as before (from the first where all were used); `None` for all.
     SetSamples(Role, Option<usize>),
+    /// Which of the samples to use.
+    SetSelection(Role, Selection),
+    /// How files of folders become inputs, for both roles; `None` for what the model says, or the default.
+    SetPreprocess(Option<Preprocess>),
+    /// Which class of a folder is which output of the model.
+    SetClasses(ClassSource),
+    /// Make pictures of these samples of the evaluation data, as the model sees them.
+    ShowSamples(Vec<usize>),
     /// Switch a mode on or off.
     SetMode(Mode, bool),
     /// Switch one input/output type of a mode on or off; each gives a file of its own.
@@ -31,6 +45,10 @@ pub enum Command {
     SetStrict(bool),
     /// Threads that latency is measured with and jobs may use.
     SetThreads(usize),
+    /// Choose the engine that figures come from.
+    SetEngine(Engine),
+    /// Look for LiteRT there: its library, its folder or a Python environment; `None` for the usual places.
+    SetLitertPlace(Option<PathBuf>),
     /// Run every chosen experiment that has no result yet for this model, recipe and data.
     Run,
     /// Stop this job, running or queued; finished results stay.

@@ -3,11 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::jobs::JobId;
-use crate::data::Dataset;
+use crate::data::{self, Dataset, FileKind, GuessedFrom, Preprocess, Preview, Selection, Skipped};
+use crate::error::Result;
 
 /// What data is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// The representative dataset.
     Calibration,
@@ -16,11 +20,12 @@ pub enum Role {
 }
 
 /// Where data comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Source {
     /// Embedded in the program.
     Demo,
-    /// A file, and labels where the user pointed at them (else they are looked for beside it).
+    /// A file or a folder, and labels where the user pointed at them (else they are looked for beside it, or in the folder).
     File {
         /// The samples.
         path: PathBuf,
@@ -31,13 +36,28 @@ pub enum Source {
     Synthetic,
 }
 
+/// Which class of a folder is which output of the model.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClassSource {
+    /// By the labels that the model carries where they fit, else by the names' order.
+    #[default]
+    Auto,
+    /// By the names' order: alphabetical, numerical where all are numbers.
+    Sorted,
+    /// By the labels that the model carries, an error if there are none or they do not fit.
+    Model,
+    /// By the names in this file, one a line.
+    File(PathBuf),
+}
+
 /// Data of one role.
 #[derive(Debug, Clone, Default)]
 pub struct DataChoice {
     /// What the user chose; `None` for nothing.
     pub source: Option<Source>,
-    /// Samples to use, from the first; `None` for all.
-    pub samples: Option<usize>,
+    /// Which of its samples to use.
+    pub selection: Selection,
     /// The samples as last read; stays until new ones are read.
     pub loaded: Option<Loaded>,
     /// The job that reads them.
@@ -49,10 +69,19 @@ pub struct DataChoice {
 }
 
 impl DataChoice {
+    /// Whether the user chose the same as there, whatever was read of it.
+    pub(super) fn is_same_choice(&self, other: &Self) -> bool {
+        self.source == other.source && self.selection == other.selection
+    }
+
     /// Samples that a run would use.
     pub fn used(&self) -> usize {
-        let all = self.loaded.as_ref().map_or(0, |l| l.dataset.len());
-        self.samples.map_or(all, |n| n.min(all))
+        self.loaded.as_ref().map_or(0, |l| l.dataset.len())
+    }
+
+    /// Samples there are, before the choice.
+    pub fn total(&self) -> usize {
+        self.loaded.as_ref().map_or(0, |l| l.total)
     }
 }
 
@@ -61,10 +90,88 @@ impl DataChoice {
 pub struct Loaded {
     /// Its name, for the window and for reports.
     pub name: String,
-    /// All its samples.
+    /// The chosen samples.
     pub dataset: Arc<dyn Dataset>,
+    /// Which samples were chosen.
+    pub selection: Selection,
+    /// Samples there are, before the choice; of a folder, files.
+    pub total: usize,
     /// Whether the values are random.
     pub synthetic: bool,
+    /// What the files of a folder are; `None` for data that is one file.
+    pub folder: Option<FileKind>,
+    /// Names of the classes by index of the model's output; empty where they are not known.
+    pub classes: Vec<String>,
+    /// How the classes of a folder got their indices, such as `in alphabetical order`; empty without classes.
+    pub class_order: String,
+    /// Files that cannot be read and were left out, with the reason.
+    pub skipped: Vec<Skipped>,
+    /// How files became inputs; `None` for data that is in the model's shape already.
+    pub preprocess: Option<Preprocess>,
+    /// Who said so.
+    pub preprocess_from: GuessedFrom,
+    /// A few samples as the model will see them.
+    pub preview: Preview,
+    /// What looks wrong but is no error, one sentence each.
+    pub warnings: Vec<String>,
+    /// All samples where choosing among them costs no reading; `None` for a folder.
+    pub(super) whole: Option<Arc<dyn Dataset>>,
+}
+
+impl Loaded {
+    /// Chooses other samples at once; `false` where the data must be read again for that.
+    pub(super) fn select(&mut self, selection: Selection) -> Result<bool> {
+        let Some(whole) = &self.whole else {
+            return Ok(false);
+        };
+        self.dataset = data::select(whole.clone(), &selection)?;
+        self.selection = selection;
+        Ok(true)
+    }
+
+    /// What results and sessions keep of it.
+    pub fn record(&self) -> DataRecord {
+        DataRecord {
+            name: self.name.clone(),
+            samples: self.dataset.len(),
+            total: self.total,
+            selection: self.selection,
+            synthetic: self.synthetic,
+            preprocess: self.preprocess.clone(),
+            preprocess_from: self.preprocess_from.clone(),
+            classes: self.classes.clone(),
+            class_order: self.class_order.clone(),
+            skipped: self.skipped.len(),
+            warnings: self.warnings.clone(),
+        }
+    }
+}
+
+/// What figures were measured on: stands in results and sessions, so that they can be had again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DataRecord {
+    /// Its name.
+    pub name: String,
+    /// Samples used.
+    pub samples: usize,
+    /// Samples there are.
+    pub total: usize,
+    /// Which of them were used.
+    pub selection: Selection,
+    /// Whether the values are random, so that the figures say nothing of accuracy.
+    pub synthetic: bool,
+    /// How files became inputs.
+    pub preprocess: Option<Preprocess>,
+    /// Who said so.
+    pub preprocess_from: GuessedFrom,
+    /// Names of the classes by index of the model's output.
+    pub classes: Vec<String>,
+    /// How they got their indices.
+    pub class_order: String,
+    /// Files left out because they cannot be read.
+    pub skipped: usize,
+    /// What looked wrong.
+    pub warnings: Vec<String>,
 }
 
 impl std::fmt::Debug for Loaded {

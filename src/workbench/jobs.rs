@@ -20,14 +20,20 @@ pub struct JobId(pub u64);
 pub enum JobKind {
     /// Reading the model of this name.
     OpenModel(String),
+    /// Entering the open model of this name elsewhere, or at other shapes.
+    Entry(String),
     /// Reading the data of this name.
     OpenData(String),
     /// One experiment: quantize, write, read back, evaluate, measure.
     Experiment(ExperimentId),
+    /// Making pictures of samples; not worth showing.
+    Pictures,
     /// Writing a file.
     Save(String),
     /// Reading or writing the list of recent files; not worth showing.
     Recent,
+    /// Looking for LiteRT's library; not worth showing.
+    FindLitert,
 }
 
 /// What a job is doing now. The order is the order of an experiment.
@@ -289,10 +295,13 @@ impl<E: Send + 'static> Jobs<E> {
         };
         let name = match &job.kind {
             JobKind::OpenModel(_) => "open model",
+            JobKind::Entry(_) => "enter model",
             JobKind::OpenData(_) => "open data",
             JobKind::Experiment(_) => "experiment",
             JobKind::Save(_) => "save",
+            JobKind::Pictures => "pictures",
             JobKind::Recent => "recent files",
+            JobKind::FindLitert => "find LiteRT",
         };
         if let Err(e) = std::thread::Builder::new().name(name.into()).spawn(body) {
             let message = format!("The system gave no thread for this job: {e}");

@@ -2,28 +2,35 @@
 
 mod command;
 mod dataset;
+mod entry;
 mod experiment;
 pub mod files;
 pub mod jobs;
+pub mod litert;
 mod model;
+mod open_data;
 mod operators;
 mod recent;
 mod run;
 pub mod steps;
+mod walk;
 mod work;
 
 use std::path::PathBuf;
 
 pub use command::Command;
-pub use dataset::{DataChoice, Loaded, Role, Source};
+pub use dataset::{ClassSource, DataChoice, DataRecord, Loaded, Role, Source};
+pub use entry::{Entry, EntryCard, OpenInput, entries, parse_shape};
 pub use experiment::{
     Experiment, ExperimentId, Finding, QuantizedFile, RunKey, State, experiment_name,
 };
 pub use model::{ModelCard, ModelFormat, OpenModel, PortCard, shape_text};
 pub use operators::{OperatorRow, operator_table};
 
+use crate::data::{Preprocess, Preview, Selection};
 use crate::quantize::{Io, Mode};
 use jobs::{JobId, Jobs, Wake};
+use litert::{Engine, Setup};
 
 /// The whole state that the window shows. Panels read it; only [`Workbench::apply`] and [`Workbench::poll`] change it, and
 /// neither ever waits.
@@ -34,16 +41,34 @@ pub struct Workbench {
     pub model_pending: Option<JobId>,
     /// Why the last model could not be opened.
     pub model_error: Option<String>,
+    /// The job that prepares another entry or other input shapes of the open model.
+    pub entry_pending: Option<JobId>,
+    /// Why the last entry or shape could not be taken.
+    pub entry_error: Option<String>,
     /// The representative dataset.
     pub calibration: DataChoice,
     /// What accuracy is measured on.
     pub evaluation: DataChoice,
+    /// Pictures of evaluation samples that were asked for.
+    pub pictures: SamplePictures,
+    /// How files of folders become inputs; `None` for what the model says, or the default.
+    pub preprocess: Option<Preprocess>,
+    /// Which class of a folder is which output of the model.
+    pub classes: ClassSource,
     /// One per mode, in the order of [`Mode::ALL`].
     pub modes: Vec<ModeChoice>,
     /// Whether an operator that would stay float is an error.
     pub strict: bool,
     /// Threads that latency is measured with and jobs may use.
     pub threads: usize,
+    /// Which engine figures come from.
+    pub engine: Engine,
+    /// Where the user wants LiteRT to be looked for; `None` for the usual places.
+    pub litert_place: Option<PathBuf>,
+    /// What LiteRT's process runs instead of this program (tests, whose own program is another).
+    pub litert_program: Option<PathBuf>,
+    /// LiteRT as last looked for, or one sentence that says how to get it; `None` before anybody asked.
+    pub litert: Option<Result<Setup, String>>,
     /// How long each experiment's latency is measured, seconds.
     pub latency_seconds: f64,
     /// Experiments in the order of their modes; the first float32 one is the baseline.
@@ -56,6 +81,11 @@ pub struct Workbench {
     pub recent_file: Option<PathBuf>,
     jobs: Jobs<Event>,
     model_version: u64,
+    /// Whether the shapes of `model.entry` came from samples rather than from the user.
+    shape_from_data: bool,
+    /// Entries of the open file that were worked on before.
+    asides: Vec<entry::Aside>,
+    next_model: u64,
     next_experiment: u64,
     next_notice: u64,
     shared: work::Shared,
@@ -70,6 +100,19 @@ pub struct ModeChoice {
     pub chosen: bool,
     /// Which input/output types, one file each; never empty.
     pub ios: Vec<Io>,
+}
+
+/// Pictures of evaluation samples, made on a job.
+#[derive(Debug, Default)]
+pub struct SamplePictures {
+    /// Which samples were asked for, of which version of the evaluation data.
+    pub wanted: (u64, Vec<usize>),
+    /// What came of it; of earlier samples while a job runs.
+    pub shown: Preview,
+    /// Counts what `shown` was.
+    pub version: u64,
+    /// The job that makes them.
+    pub pending: Option<JobId>,
 }
 
 /// A message for the user.
@@ -88,14 +131,22 @@ pub struct Notice {
 pub enum Event {
     /// A model was read.
     Model(Box<OpenModel>),
+    /// Another entry of the open model, or another shape of its inputs, is ready.
+    Entry(Box<OpenModel>),
+    /// The samples say what shape the input of that name has.
+    SampleShape(String, Vec<usize>),
     /// Data was read.
-    Data(Role, Loaded),
+    Data(Role, Box<Loaded>),
+    /// Pictures of samples were made.
+    Pictures(Preview),
     /// Part of an experiment.
     Finding(ExperimentId, Finding),
     /// A file was written.
     Saved(PathBuf),
     /// The list of recent files was read.
     Recent(Vec<PathBuf>),
+    /// LiteRT was looked for.
+    Litert(Result<Setup, String>),
 }
 
 impl Workbench {
@@ -113,14 +164,23 @@ impl Workbench {
             model: None,
             model_pending: None,
             model_error: None,
+            entry_pending: None,
+            entry_error: None,
             calibration: DataChoice {
-                samples: Some(100),
+                selection: Selection::First { samples: 100 },
                 ..DataChoice::default()
             },
             evaluation: DataChoice::default(),
+            pictures: SamplePictures::default(),
+            preprocess: None,
+            classes: ClassSource::default(),
             modes,
             strict: false,
             threads: 1,
+            engine: Engine::Zeropoint,
+            litert_place: None,
+            litert_program: None,
+            litert: None,
             latency_seconds: 0.4,
             experiments: vec![],
             notices: vec![],
@@ -128,6 +188,9 @@ impl Workbench {
             recent_file: None,
             jobs: Jobs::new(wake),
             model_version: 0,
+            shape_from_data: false,
+            asides: vec![],
+            next_model: 1,
             next_experiment: 1,
             next_notice: 1,
             shared: work::Shared::default(),
@@ -137,6 +200,11 @@ impl Workbench {
     /// Jobs that run, wait or are over.
     pub fn jobs(&self) -> &Jobs<Event> {
         &self.jobs
+    }
+
+    /// Counts openings of models and of their entries: another number, another graph.
+    pub fn model_version(&self) -> u64 {
+        self.model_version
     }
 
     /// The experiment of that number.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::{Entry, EntryCard};
 use crate::error::Result;
 use crate::graph::{DType, Graph, Tensor};
 use crate::{keras, tflite};
@@ -22,8 +23,16 @@ pub struct OpenModel {
     /// It as `.tflite`: the file itself, or what a Keras file becomes.
     pub bytes: Bytes,
     /// What is in `bytes`.
+    pub file: Arc<Graph>,
+    /// The part of it that is worked on, as its main subgraph and at the chosen input shapes.
     pub graph: Arc<Graph>,
-    /// The same in short.
+    /// The parts that can be picked; at least one.
+    pub entries: Arc<[EntryCard]>,
+    /// Which one is.
+    pub entry: Entry,
+    /// Why it cannot run at these shapes although inputs have open axes; see [`OpenModel::check_shapes`].
+    pub shape_obstacle: Option<String>,
+    /// `graph` in short.
     pub card: ModelCard,
 }
 

@@ -3,13 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::entry::Entry;
 use super::experiment::{Experiment, ExperimentId, Finding, RunKey, State};
 use super::jobs::{Ended, JobId, JobKind, Stage, Update};
+use super::litert::{self, Setup};
+use super::steps::DataRequest;
 use super::work::{Versions, Work};
 use super::{
     Command, DataChoice, Event, Notice, OpenModel, Role, Source, Workbench, files, recent, steps,
 };
-use crate::data;
+use crate::data::{self, Selection};
+use crate::error::Result;
 use crate::quantize::{Io, Mode, Recipe};
 
 impl Workbench {
@@ -18,17 +22,34 @@ impl Workbench {
         match command {
             Command::OpenModel(path) => self.open(Some(path)),
             Command::OpenDemo => self.open(None),
+            Command::ChooseEntry(subgraph) => self.enter(Entry {
+                subgraph,
+                shapes: vec![],
+            }),
+            Command::SetInputShape(name, shape) => {
+                self.shape_from_data = false;
+                self.set_input_shape(name, shape);
+            }
             Command::ChooseData(role, path) => {
-                self.choose(role, Some(Source::File { path, labels: None }))
+                self.choose_resolving(role, Some(Source::File { path, labels: None }))
             }
             Command::ChooseLabels(role, path) => self.choose_labels(role, path),
             Command::UseRandomValues => self.choose(Role::Calibration, Some(Source::Synthetic)),
             Command::ClearData(role) => self.choose(role, None),
             Command::SetSamples(role, samples) => {
-                let choice = self.choice_mut(role);
-                choice.samples = samples.map(|n| n.max(1));
-                choice.version += 1;
+                let samples = samples.map(|n| n.max(1));
+                self.select(role, self.choice(role).selection.with_samples(samples));
             }
+            Command::SetSelection(role, selection) => self.select(role, selection),
+            Command::SetPreprocess(preprocess) => {
+                self.preprocess = preprocess;
+                self.read_again();
+            }
+            Command::SetClasses(classes) => {
+                self.classes = classes;
+                self.read_again();
+            }
+            Command::ShowSamples(samples) => self.show_samples(samples),
             Command::SetMode(mode, chosen) => {
                 self.modes
                     .iter_mut()
@@ -38,6 +59,16 @@ impl Workbench {
             Command::SetIo(mode, io, on) => self.set_io(mode, io, on),
             Command::SetStrict(strict) => self.strict = strict,
             Command::SetThreads(threads) => self.threads = threads.max(1),
+            Command::SetEngine(engine) => {
+                self.engine = engine;
+                if engine.asks_litert() {
+                    self.look_for_litert();
+                }
+            }
+            Command::SetLitertPlace(place) => {
+                self.litert_place = place;
+                self.look_for_litert();
+            }
             Command::Run => self.run(),
             Command::Cancel(id) => self.jobs.cancel(id),
             Command::CancelAll => self.jobs.cancel_all(),
@@ -67,10 +98,15 @@ impl Workbench {
     fn take_in(&mut self, id: JobId, event: Event) {
         match event {
             Event::Model(model) if self.model_pending == Some(id) => self.model_opened(*model),
+            Event::Entry(model) if self.entry_pending == Some(id) => self.entered(*model),
+            Event::SampleShape(name, shape) => {
+                self.shape_from_data = true;
+                self.set_input_shape(name, Some(shape));
+            }
             Event::Data(role, loaded) => {
                 let choice = self.choice_mut(role);
                 if choice.pending == Some(id) {
-                    choice.loaded = Some(loaded);
+                    choice.loaded = Some(*loaded);
                     choice.error = None;
                     choice.version += 1;
                 }
@@ -87,18 +123,25 @@ impl Workbench {
                 match finding {
                     Finding::File(file) => {
                         (e.evaluation, e.tensors, e.latency) = (None, None, None);
+                        e.litert = None;
                         e.file = Some(file);
                         e.stale = false;
                     }
                     Finding::Evaluation(evaluation) => e.evaluation = Some(evaluation),
                     Finding::Tensors(tensors) => e.tensors = Some(tensors),
                     Finding::Latency(latency) => e.latency = Some(latency),
+                    Finding::Litert(litert) => e.litert = Some(litert),
                 }
             }
             Event::Saved(path) => self.notice(false, format!("Saved {}", path.display())),
             Event::Recent(files) => self.recent = files,
-            // A model that somebody asked for before the one that is awaited now.
-            Event::Model(_) => {}
+            Event::Litert(found) => self.litert = Some(found),
+            Event::Pictures(preview) if self.pictures.pending == Some(id) => {
+                self.pictures.shown = preview;
+                self.pictures.version += 1;
+            }
+            // What somebody asked for before that which is awaited now.
+            Event::Model(_) | Event::Entry(_) | Event::Pictures(_) => {}
         }
     }
 
@@ -110,7 +153,13 @@ impl Workbench {
                     self.model_error = Some(message);
                 }
             }
-            JobKind::OpenModel(_) => {}
+            JobKind::Entry(_) if self.entry_pending == Some(id) => {
+                self.entry_pending = None;
+                if let Ended::Failed(message) = ended {
+                    self.entry_error = Some(message);
+                }
+            }
+            JobKind::OpenModel(_) | JobKind::Entry(_) => {}
             JobKind::OpenData(_) => {
                 for role in [Role::Calibration, Role::Evaluation] {
                     let choice = self.choice_mut(role);
@@ -140,7 +189,12 @@ impl Workbench {
                     self.notice(true, message);
                 }
             }
-            JobKind::Recent => {}
+            JobKind::Pictures => {
+                if self.pictures.pending == Some(id) {
+                    self.pictures.pending = None;
+                }
+            }
+            JobKind::Recent | JobKind::FindLitert => {}
         }
     }
 
@@ -150,14 +204,14 @@ impl Workbench {
         self.notices.push(Notice { id, is_error, text });
     }
 
-    fn choice(&self, role: Role) -> &DataChoice {
+    pub(super) fn choice(&self, role: Role) -> &DataChoice {
         match role {
             Role::Calibration => &self.calibration,
             Role::Evaluation => &self.evaluation,
         }
     }
 
-    fn choice_mut(&mut self, role: Role) -> &mut DataChoice {
+    pub(super) fn choice_mut(&mut self, role: Role) -> &mut DataChoice {
         match role {
             Role::Calibration => &mut self.calibration,
             Role::Evaluation => &mut self.evaluation,
@@ -175,10 +229,11 @@ impl Workbench {
             .map_or_else(|| "MNIST digits".to_owned(), files::file_name);
         let id = self.jobs.start(JobKind::OpenModel(name), move |job| {
             job.stage(Stage::File)?;
-            let model = match &path {
+            let mut model = match &path {
                 Some(path) => steps::open_model(path)?,
                 None => steps::open_demo()?,
             };
+            model.check_shapes();
             job.send(Event::Model(Box::new(model)));
             Ok(())
         });
@@ -198,7 +253,10 @@ impl Workbench {
         // The job that brought the model is over but for its last message.
         self.jobs.cancel_all_but(self.model_pending);
         self.model = Some(model);
-        self.model_version += 1;
+        self.entry_pending = None;
+        self.entry_error = None;
+        self.asides.clear();
+        self.new_model_version();
         self.experiments.clear();
         for role in [Role::Calibration, Role::Evaluation] {
             let source = match self.choice(role).source.clone() {
@@ -206,8 +264,13 @@ impl Workbench {
                 Some(Source::Demo) if was_demo => None,
                 other => other,
             };
-            self.choose(role, source);
+            self.choose_resolving(role, source);
         }
+    }
+
+    pub(super) fn new_model_version(&mut self) {
+        self.model_version = self.next_model;
+        self.next_model += 1;
     }
 
     fn choose_labels(&mut self, role: Role, labels: PathBuf) {
@@ -223,7 +286,17 @@ impl Workbench {
         }
     }
 
-    fn choose(&mut self, role: Role, source: Option<Source>) {
+    /// Reads the data of that role from there.
+    pub(super) fn choose(&mut self, role: Role, source: Option<Source>) {
+        self.read_data(role, source, false);
+    }
+
+    /// The same; a single input whose axes the file leaves open, and that nobody gave a shape, takes that of the samples.
+    fn choose_resolving(&mut self, role: Role, source: Option<Source>) {
+        self.read_data(role, source, true);
+    }
+
+    fn read_data(&mut self, role: Role, source: Option<Source>, resolve: bool) {
         if let Some(earlier) = self.choice_mut(role).pending.take() {
             self.jobs.cancel(earlier);
         }
@@ -235,22 +308,102 @@ impl Workbench {
             choice.loaded = None;
             return;
         };
+        self.choice_mut(role).loaded = None;
+        self.read(role, source, resolve);
+    }
+
+    /// Reads data anew as a job; what was read before stays until then.
+    fn read(&mut self, role: Role, source: Source, resolve: bool) {
         // Without a model nothing says what shape the samples must have; they are read when one is open.
         let Some(model) = &self.model else { return };
-        let specs = data::input_specs(&model.graph, 0);
+        let open = match &model.open_inputs()[..] {
+            [open] if resolve && (!open.given || self.shape_from_data) => {
+                Some((open.name.clone(), open.shape.clone()))
+            }
+            _ => None,
+        };
+        let model = model.graph.clone();
+        let (preprocess, classes) = (self.preprocess.clone(), self.classes.clone());
+        let selection = self.choice(role).selection;
         let name = match &source {
             Source::Demo => "MNIST digits".to_owned(),
             Source::File { path, .. } => files::file_name(path),
             Source::Synthetic => "random values".to_owned(),
         };
-        self.choice_mut(role).loaded = None;
         let id = self.jobs.start(JobKind::OpenData(name), move |job| {
             job.stage(Stage::File)?;
-            let loaded = steps::open_data(&source, role, &specs)?;
-            job.send(Event::Data(role, loaded));
+            if let (Some((input, declared)), Source::File { path, .. }) = (open, &source)
+                && let Some(shape) = steps::sample_shape(path)
+                && shape.len() == declared.len()
+                && shape != declared
+            {
+                // The data is read again for the model at that shape.
+                job.send(Event::SampleShape(input, shape));
+                return Ok(());
+            }
+            let request = DataRequest {
+                source: &source,
+                role,
+                model: &model,
+                selection,
+                preprocess: preprocess.as_ref(),
+                classes: &classes,
+            };
+            let loaded = steps::open_data(&request, job.progress())?;
+            job.send(Event::Data(role, Box::new(loaded)));
             Ok(())
         });
-        self.choice_mut(role).pending = Some(id);
+        if let Some(earlier) = self.choice_mut(role).pending.replace(id) {
+            self.jobs.cancel(earlier);
+        }
+    }
+
+    /// Uses other samples: at once where that costs no reading.
+    fn select(&mut self, role: Role, selection: Selection) {
+        let choice = self.choice_mut(role);
+        choice.selection = selection;
+        choice.version += 1;
+        choice.error = None;
+        let done = choice.loaded.as_mut().map(|l| l.select(selection));
+        match (done, choice.source.clone()) {
+            (Some(Ok(true)), _) if choice.pending.is_none() => {}
+            (Some(Err(e)), _) => choice.error = Some(e.to_string()),
+            (_, Some(source)) => self.read(role, source, false),
+            (_, None) => {}
+        }
+    }
+
+    /// Makes pictures of these samples as a job, in place of those that were asked for before.
+    fn show_samples(&mut self, samples: Vec<usize>) {
+        if let Some(earlier) = self.pictures.pending.take() {
+            self.jobs.cancel(earlier);
+        }
+        self.pictures.wanted = (self.evaluation.version, samples.clone());
+        let (Some(model), Some(loaded)) = (&self.model, &self.evaluation.loaded) else {
+            return;
+        };
+        let specs = data::input_specs(&model.graph, 0);
+        let (dataset, preprocess) = (loaded.dataset.clone(), loaded.preprocess.clone());
+        let id = self.jobs.start(JobKind::Pictures, move |job| {
+            let there: Vec<usize> = samples.into_iter().filter(|&i| i < dataset.len()).collect();
+            let made = data::preview_of(dataset.as_ref(), &specs, preprocess.as_ref(), &there)?;
+            job.send(Event::Pictures(made));
+            Ok(())
+        });
+        self.pictures.pending = Some(id);
+    }
+
+    /// Reads folders again, whose samples depend on how they are read.
+    fn read_again(&mut self) {
+        for role in [Role::Calibration, Role::Evaluation] {
+            let choice = self.choice_mut(role);
+            let Some(source @ Source::File { .. }) = choice.source.clone() else {
+                continue;
+            };
+            choice.version += 1;
+            choice.error = None;
+            self.read(role, source, false);
+        }
     }
 
     fn set_io(&mut self, mode: Mode, io: Io, on: bool) {
@@ -298,6 +451,7 @@ impl Workbench {
             },
             evaluation: self.evaluation.version,
             threads: self.threads,
+            engine: self.engine,
         }
     }
 
@@ -323,6 +477,10 @@ impl Workbench {
             Some("Open a model first".into())
         } else if wanted.is_empty() {
             Some("Choose at least one mode".into())
+        } else if let Some(open) = self.wanted_shape() {
+            Some(format!("Type the shape of input {open} first"))
+        } else if self.entry_pending.is_some() {
+            Some("Preparing the model".into())
         } else if self.calibration.pending.is_some() || self.evaluation.pending.is_some() {
             Some("Reading the data".into())
         } else if needs_data && self.calibration.loaded.is_none() {
@@ -360,7 +518,13 @@ impl Workbench {
             let job = self
                 .jobs
                 .enqueue(JobKind::Experiment(id), move |job| work.run(job));
+            let random = self
+                .calibration
+                .loaded
+                .as_ref()
+                .is_some_and(|l| l.synthetic);
             let e = &mut self.experiments[at];
+            e.random = random && recipe.mode.needs_calibration();
             e.stale = e.file.is_some();
             (e.key, e.state, e.reused) = (key, State::Pending(job), false);
         }
@@ -382,9 +546,11 @@ impl Workbench {
             state: State::Cancelled,
             reused: false,
             stale: false,
+            random: false,
             file: None,
             evaluation: None,
             latency: None,
+            litert: None,
             tensors: None,
         };
         self.experiments.insert(at, empty);
@@ -392,13 +558,7 @@ impl Workbench {
     }
 
     fn work(&self, id: ExperimentId, model: Arc<OpenModel>, key: &RunKey) -> Work {
-        // `used` is at most what there is, so taking cannot fail but for an empty dataset, which no reader hands out.
-        let part = |choice: &DataChoice| {
-            choice
-                .loaded
-                .as_ref()
-                .and_then(|l| data::take(l.dataset.clone(), choice.used()).ok())
-        };
+        let part = |choice: &DataChoice| choice.loaded.as_ref().map(|l| l.dataset.clone());
         Work {
             id,
             model,
@@ -411,8 +571,31 @@ impl Workbench {
             }),
             shared: self.shared.clone(),
             threads: self.threads,
+            engine: key.engine,
+            litert: Box::new(self.litert_finder()),
             latency_seconds: self.latency_seconds,
         }
+    }
+
+    /// Finds LiteRT where the user wants it; touches files, so for jobs only.
+    fn litert_finder(&self) -> impl Fn() -> Result<Setup> + Send + use<> {
+        let (place, program) = (self.litert_place.clone(), self.litert_program.clone());
+        move || {
+            let found = litert::find(place.as_deref())?;
+            Ok(match program.clone() {
+                Some(program) => Setup { program, ..found },
+                None => found,
+            })
+        }
+    }
+
+    /// Says in `litert` whether it is there, and if not, how to get it.
+    fn look_for_litert(&mut self) {
+        let find = self.litert_finder();
+        self.jobs.start(JobKind::FindLitert, move |job| {
+            job.send(Event::Litert(find().map_err(|e| e.to_string())));
+            Ok(())
+        });
     }
 
     fn delete(&mut self, id: ExperimentId) {

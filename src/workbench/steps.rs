@@ -6,30 +6,44 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::dataset::{Loaded, Source};
+use super::Entry;
 use super::experiment::QuantizedFile;
+use super::files;
 use super::model::{ModelCard, ModelFormat, OpenModel};
-use super::{Role, files};
 use crate::calibrate::Calibration;
-use crate::data::{self, InputSpec};
+use crate::data;
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::progress::Progress;
 use crate::quantize::{self, Recipe};
 use crate::tflite;
 
-/// Reads a model from its bytes, whatever its format.
+pub use super::open_data::{DataRequest, open_data};
+
+/// Reads a model from its bytes, whatever its format, and enters it where its file says.
 pub fn read_model(name: &str, path: Option<&Path>, bytes: Bytes) -> Result<OpenModel> {
     let (format, graph, bytes) = ModelFormat::read(bytes).map_err(|e| e.at(name))?;
-    let card = ModelCard::of(&graph, bytes.len());
-    Ok(OpenModel {
+    let entry = Entry {
+        subgraph: graph.default_entry(),
+        ..Entry::default()
+    };
+    let file = Arc::new(graph);
+    let as_read = OpenModel {
         name: name.to_owned(),
         path: path.map(Path::to_owned),
         format,
+        card: ModelCard::of(&file, bytes.len()),
         bytes,
-        graph: Arc::new(graph),
-        card,
-    })
+        graph: file.clone(),
+        entries: super::entries(&file).into(),
+        file,
+        entry: Entry::default(),
+        shape_obstacle: None,
+    };
+    match entry == as_read.entry {
+        true => Ok(as_read),
+        false => as_read.enter(entry),
+    }
 }
 
 /// Opens a model file.
@@ -42,69 +56,22 @@ pub fn open_demo() -> Result<OpenModel> {
     read_model("MNIST digits", None, data::demo::demo().model.bytes)
 }
 
-/// Reads data and checks that it fits the model's inputs.
-pub fn open_data(source: &Source, role: Role, specs: &[InputSpec]) -> Result<Loaded> {
-    match source {
-        Source::Demo => {
-            let demo = data::demo::demo();
-            let (samples, labels) = match role {
-                Role::Calibration => (demo.calibration, demo.calibration_labels),
-                Role::Evaluation => (demo.test, demo.test_labels),
-            };
-            let dataset = data::open(
-                samples.name,
-                samples.bytes,
-                Some((labels.name.to_owned(), labels.bytes)),
-                specs,
-            )?;
-            Ok(Loaded {
-                name: samples.name.to_owned(),
-                dataset,
-                synthetic: false,
-            })
-        }
-        Source::File { path, labels } => {
-            let name = files::file_name(path);
-            let samples = files::read(path)?;
-            let labels = match labels {
-                Some(file) => Some((files::file_name(file), files::read(file)?)),
-                None => labels_beside(path, &name)?,
-            };
-            let dataset = data::open(&name, samples, labels, specs)?;
-            Ok(Loaded {
-                name,
-                dataset,
-                synthetic: false,
-            })
-        }
-        Source::Synthetic => {
-            let dataset = data::synthetic(specs, 100, 0)?;
-            Ok(Loaded {
-                name: dataset.name().to_owned(),
-                dataset,
-                synthetic: true,
-            })
-        }
-    }
-}
-
 /// Reads images to train on, with the labels that lie beside them.
 #[cfg(feature = "train")]
 pub fn labelled_images(path: &Path) -> Result<data::LabelledImages> {
     let name = files::file_name(path);
     let images = files::read(path)?;
-    data::LabelledImages::read(&name, images, labels_beside(path, &name)?)
+    let labels = super::open_data::labels_beside(path, &name)?;
+    data::LabelledImages::read(&name, images, labels)
 }
 
-/// Labels that lie beside the data under one of the usual names.
-fn labels_beside(path: &Path, name: &str) -> Result<Option<(String, Bytes)>> {
-    for candidate in data::label_candidates(name) {
-        let file = path.with_file_name(&candidate);
-        if file.is_file() {
-            return Ok(Some((candidate, files::read(&file)?)));
-        }
-    }
-    Ok(None)
+/// The shape of one sample in an `.npy` file as a batch of 1; `None` for anything else.
+pub fn sample_shape(path: &Path) -> Option<Vec<usize>> {
+    path.extension().filter(|e| e.eq_ignore_ascii_case("npy"))?;
+    let value = data::read_npy(&files::file_name(path), files::read(path).ok()?).ok()?;
+    let mut shape = value.shape;
+    *shape.first_mut()? = 1;
+    Some(shape)
 }
 
 /// Plans, quantizes, writes and reads back: what is measured later is what was written.

@@ -39,9 +39,13 @@ CLIPS = [ACT.NONE, ACT.RELU, ACT.RELU6, ACT.RELU_N1_TO_1]
 
 
 class T:
-    """A tensor of a case: data for constants, feed for inputs, neither for outputs."""
+    """A tensor of a case: data for constants, feed for inputs, neither for outputs; variable for state.
 
-    def __init__(self, dtype, shape, data=None, feed=None, scale=None, zero=0, axis=0):
+    Among the inputs, one that is hidden is an intermediate tensor of the node.
+    """
+
+    def __init__(self, dtype, shape, data=None, feed=None, scale=None, zero=0, axis=0, variable=False, hidden=False):
+        self.variable, self.hidden = variable, hidden
         self.dtype, self.shape, self.data, self.feed = dtype, tuple(shape), data, feed
         self.scale, self.zero, self.axis = scale, zero, axis
 
@@ -65,6 +69,7 @@ def build(op, version, options_type, options, inputs, output):
     for i, t in enumerate(tensors):
         x = s.TensorT()
         x.name, x.shape, x.type, x.hasRank = f"t{i}", list(t.shape), TYPES[t.dtype], True
+        x.isVariable = t.variable
         if t.data is not None:
             b = s.BufferT()
             b.data = np.frombuffer(np.ascontiguousarray(t.data).tobytes(), np.uint8)
@@ -79,11 +84,12 @@ def build(op, version, options_type, options, inputs, output):
             q.quantizedDimension = t.axis
             x.quantization = q
         sub.tensors.append(x)
-    ids, at = [], 0
+    ids, hidden, at = [], [], 0
     for t in inputs:
-        ids.append(-1 if t is None else at)
+        (hidden if t is not None and t.hidden else ids).append(-1 if t is None else at)
         at += t is not None
     node = s.OperatorT()
+    node.intermediates = hidden or None
     outs = list(range(len(tensors) - len(outputs), len(tensors)))
     node.inputs, node.outputs = ids, outs
     node.builtinOptionsType, node.builtinOptions = options_type, options

@@ -86,6 +86,15 @@ fn open_run_and_look_at_every_tab() {
     window.get_by_label_contains("Scale per channel: 10 channels");
     harness::screenshot(&mut window, "tensors");
 
+    window.get_by_label("Samples").click();
+    window.run();
+    window.get_by_label("Confusion matrix");
+    step_until(&mut window, "the pictures are made", PATIENCE, |w| {
+        w.state().bench.jobs().is_idle()
+    });
+    window.run();
+    harness::screenshot(&mut window, "samples");
+
     window.set_size(egui::vec2(1024.0, 640.0));
     window.run();
     harness::picture(&mut window);

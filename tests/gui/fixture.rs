@@ -7,8 +7,10 @@ use zeropoint::graph::{
     Activation, Conv2d, DType, FullyConnected, Graph, Node, Op, Padding, Subgraph, Tensor,
 };
 use zeropoint::quantize::{Io, Mode, NodePlan, QuantPlan, Reason, Recipe, TensorPlan};
+use zeropoint::workbench::litert::Engine;
 use zeropoint::workbench::{
-    Experiment, ExperimentId, ModelCard, ModelFormat, OpenModel, QuantizedFile, RunKey, State,
+    Entry, Experiment, ExperimentId, ModelCard, ModelFormat, OpenModel, QuantizedFile, RunKey,
+    State,
 };
 
 /// An experiment that is done and has these tensors.
@@ -25,13 +27,16 @@ pub fn experiment(id: u64, mode: Mode, tensors: Vec<TensorReport>) -> Experiment
             calibration: 1,
             evaluation: 1,
             threads: 1,
+            engine: Engine::Zeropoint,
         },
         state: State::Done,
         reused: false,
         stale: false,
+        random: false,
         file: None,
         evaluation: None,
         latency: None,
+        litert: None,
         tensors: Some(Arc::new(tensors)),
     }
 }
@@ -90,7 +95,11 @@ pub fn model() -> OpenModel {
         format: ModelFormat::TfLite,
         bytes: vec![].into(),
         card: ModelCard::of(&graph, 0),
+        file: graph.clone(),
         graph,
+        entries: Arc::new([]),
+        entry: Entry::default(),
+        shape_obstacle: None,
     }
 }
 

@@ -23,14 +23,14 @@ fn asset(name: &str) -> PathBuf {
 }
 
 /// A fresh place for files of one test.
-fn folder(test: &str) -> PathBuf {
+pub fn folder(test: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("zeropoint-{test}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("the system has a folder for temporary files");
     folder
 }
 
 /// The demo with few samples, read and ready to run, in a window that never opens a native dialog.
-fn demo(mut window: Window) -> Window {
+pub fn demo(mut window: Window) -> Window {
     window.state_mut().dialogs.typed_only = true;
     window.run();
     window.get_by_label("Try the MNIST demo").click();
@@ -46,7 +46,7 @@ fn demo(mut window: Window) -> Window {
     window
 }
 
-fn idle(window: &mut Window) {
+pub fn idle(window: &mut Window) {
     step_until(window, "the jobs end", PATIENCE, |w| {
         w.state().bench.jobs().is_idle()
     });
@@ -54,7 +54,7 @@ fn idle(window: &mut Window) {
 }
 
 /// Replaces the text of a field.
-fn type_into(window: &mut Window, field: &str, text: &str) {
+pub fn type_into(window: &mut Window, field: &str, text: &str) {
     let find = |w: &Window| w.get_by_role_and_label(Role::TextInput, field).click();
     find(window);
     window.run();
@@ -123,29 +123,31 @@ impl egui::DroppedFile for Dropped {
     }
 }
 
+/// Drops a file or folder onto the window.
+pub fn drop_in(window: &mut Window, path: &Path) {
+    let file = Arc::new(Dropped(path.to_owned()));
+    window.input_mut().dropped_files.push(file);
+    window.step();
+}
+
 #[test]
 fn files_are_opened_by_dropping_them() {
     let mut window = dark();
     window.run();
-    let drop_in = |window: &mut Window, name: &str| {
-        let file = Arc::new(Dropped(asset(name)));
-        window.input_mut().dropped_files.push(file);
-        window.step();
-    };
-    drop_in(&mut window, "mnist_float.tflite");
+    drop_in(&mut window, &asset("mnist_float.tflite"));
     step_until(&mut window, "the model opens", PATIENCE, |w| {
         w.state().bench.model.is_some()
     });
     window.run();
     assert!(window.query_all_by_label("mnist_float.tflite").count() > 0);
     window.get_by_label("No calibration data");
-    drop_in(&mut window, "train-1000-images-idx3-ubyte.gz");
+    drop_in(&mut window, &asset("train-1000-images-idx3-ubyte.gz"));
     step_until(&mut window, "the data is read", PATIENCE, |w| {
         w.state().bench.calibration.loaded.is_some()
     });
     window.run();
     window.get_by_label("of 1,000 samples");
-    drop_in(&mut window, "t10k-images-idx3-ubyte.gz");
+    drop_in(&mut window, &asset("t10k-images-idx3-ubyte.gz"));
     step_until(&mut window, "the data is read", PATIENCE, |w| {
         w.state().bench.evaluation.loaded.is_some()
     });
@@ -321,6 +323,7 @@ fn the_keyboard_reaches_tabs_and_the_side_panel() {
     for (key, tab) in [
         (Key::Num2, Tab::Tensors),
         (Key::Num3, Tab::Layers),
+        (Key::Num4, Tab::Samples),
         (Key::Num1, Tab::Compare),
     ] {
         window.key_press_modifiers(Modifiers::COMMAND, key);

@@ -5,7 +5,7 @@ use egui::Ui;
 use super::super::{Ask, Context, fonts};
 use crate::gui::view::compare::Comparison;
 use crate::gui::widgets::{Banner, Button, banner, card, path_field, text};
-use crate::workbench::Command;
+use crate::workbench::{Command, Role};
 
 /// Shows what there is to say above the tab's content.
 pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
@@ -18,6 +18,17 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
         }
     }
     failures(ui, context);
+    if let Some(words) = context.state.suspicion.words().map(str::to_owned)
+        && !context.is_closed(&words)
+    {
+        match banner(ui, false, &words, &["Preview…"]) {
+            Some(Banner::Action(_)) => {
+                context.state.data = Some(super::data::State::of(Role::Evaluation));
+            }
+            Some(Banner::Close) => context.close_error(&words),
+            None => {}
+        }
+    }
     typed_path(ui, context, |ask| matches!(ask, Ask::Save(..)));
 }
 

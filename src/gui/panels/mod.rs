@@ -2,12 +2,15 @@
 
 pub mod bars;
 pub mod compare;
+pub mod data;
 pub mod jobs;
 pub mod layers;
 pub mod messages;
 pub mod operators;
+pub mod samples;
 pub mod side;
 mod side_data;
+pub mod side_entry;
 mod side_model;
 mod side_modes;
 pub mod start;
@@ -40,7 +43,7 @@ pub fn drop_hint(ctx: &egui::Context, context: &Context<'_>) {
         StrokeKind::Inside,
     );
     let words = if context.bench.model.is_some() {
-        "Drop a model, data or labels"
+        "Drop a model, data, a folder or labels"
     } else {
         "Drop a model here"
     };

@@ -1,16 +1,22 @@
 //! The data section: what calibrates, what evaluates, and how many samples of each.
 
-use egui::{Align, DragValue, Frame, Layout, Ui, vec2};
+use egui::{
+    Align, DragValue, Frame, Layout, Rect, Sense, Ui, WidgetInfo, accesskit::Role as Say, vec2,
+};
 
 use super::super::{Ask, Context, fonts};
+use super::data;
 use super::messages::typed_path;
 use super::side::{caution, menu, section};
 use crate::gui::icons::Icon;
-use crate::gui::theme::ROUND_CARD;
+use crate::gui::theme::{ROUND, ROUND_CARD};
+use crate::gui::view::data::{choice, range_words, role_name};
 use crate::gui::view::format;
-use crate::gui::view::side::{DataLines, data_lines};
-use crate::gui::widgets::{Banner, Button, banner, hline, menu_item, text, word};
-use crate::workbench::{Command, Role};
+use crate::gui::view::side::{DataLines, data_cautions, data_lines};
+use crate::gui::widgets::{
+    Banner, Button, banner, focus_ring, hline, icon_button, menu_item, text, word,
+};
+use crate::workbench::{Command, Role, Source};
 
 const CALIBRATION: &str = "Calibration: running sample data through the float model to learn the range of each activation. \
      The samples (the representative dataset) should look like what the model will meet, about 100 are enough to start";
@@ -20,11 +26,13 @@ const EVALUATION: &str = "Evaluation: every variant answers these samples; label
 pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
     let theme = context.theme;
     section(ui, "Data", |_| {});
+    let dialog = context.state.data.is_some();
     for role in [Role::Calibration, Role::Evaluation] {
         typed_path(
             ui,
             context,
-            |ask| matches!(ask, Ask::Data(r) | Ask::Labels(r) if *r == role),
+            // With the dialog open, it asks there.
+            |ask| matches!(ask, Ask::Data(r) | Ask::Folder(r) | Ask::Labels(r) if *r == role && !dialog),
         );
     }
     Frame::new()
@@ -65,6 +73,13 @@ fn block(ui: &mut Ui, context: &mut Context<'_>, role: Role) {
             };
             let button = ui.add(Button::bare("Choose…")).accessible_name(name);
             menu(&button, |ui| choose_menu(ui, context, role, &lines));
+            if lines.total > 0 {
+                let name = format!("Preview {} data", role_name(role));
+                let hint = "What the model will see of it, and how files become that";
+                if icon_button(ui, Icon::Image, &name, hint).clicked() {
+                    context.state.data = Some(data::State::of(role));
+                }
+            }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 let ink = if lines.chosen {
                     theme.text
@@ -97,6 +112,7 @@ fn block(ui: &mut Ui, context: &mut Context<'_>, role: Role) {
             Role::Evaluation => vec!["Choose…"],
         };
         match banner(ui, true, message, &action) {
+            Some(Banner::Action(0)) if is_folder(context, role) => context.ask(Ask::Folder(role)),
             Some(Banner::Action(0)) => context.ask(Ask::Data(role)),
             Some(Banner::Action(_)) => context.push(Command::UseRandomValues),
             Some(Banner::Close) => context.close_error(message),
@@ -128,16 +144,28 @@ fn details(ui: &mut Ui, context: &mut Context<'_>, role: Role, lines: &DataLines
                 .update_while_editing(false)
                 .custom_formatter(|n, _| format::count(n as usize))
                 .custom_parser(|typed| typed.replace([',', ' '], "").parse().ok());
-            let response = ui
-                .add(field)
-                .accessible_name(name)
-                .on_hover_text(format!("{name}, from the first; drag or click to type"));
+            let response = ui.add(field).accessible_name(name).on_hover_text(format!(
+                "{name}; drag or click to type, choose others under Preview"
+            ));
             if response.changed() && used != lines.used {
-                let samples = (used < lines.total || role == Role::Calibration).then_some(used);
+                let keeps = role == Role::Calibration || lines.keeps_number;
+                let samples = (used < lines.total || keeps).then_some(used);
                 context.push(Command::SetSamples(role, samples));
             }
             text(ui, &lines.rest, fonts::small(), theme.text2);
         });
+    }
+    strip(ui, context, role);
+    for words in data_cautions(context.bench, role) {
+        caution(ui, context, &words);
+    }
+    if let Some(words) = context
+        .state
+        .suspicion
+        .words()
+        .filter(|_| role == Role::Evaluation)
+    {
+        caution(ui, context, words);
     }
     if let Some(words) = lines.note {
         text(ui, words, fonts::small(), theme.text3);
@@ -151,9 +179,66 @@ fn details(ui: &mut Ui, context: &mut Context<'_>, role: Role, lines: &DataLines
     }
 }
 
+/// Whether the data of that role is, or was to be, a folder.
+fn is_folder(context: &Context<'_>, role: Role) -> bool {
+    match &choice(context.bench, role).source {
+        Some(Source::File { path, .. }) => path.extension().is_none(),
+        Some(Source::Demo | Source::Synthetic) | None => false,
+    }
+}
+
+/// The first samples of a folder as the model will see them, and their values; a click shows more.
+fn strip(ui: &mut Ui, context: &mut Context<'_>, role: Role) {
+    const GAP: f32 = 6.0;
+    let theme = context.theme;
+    let Some(loaded) = choice(context.bench, role)
+        .loaded
+        .as_ref()
+        .filter(|l| l.folder.is_some())
+    else {
+        return;
+    };
+    let shown = 4;
+    let width = (ui.available_width() - 6.0).min(216.0);
+    let side = ((width - GAP * (shown as f32 - 1.0)) / shown as f32).floor();
+    let (rect, response) = ui.allocate_exact_size(vec2(width, side), Sense::click());
+    let name = format!("Preview of {} samples", role_name(role));
+    response.widget_info(|| WidgetInfo::labeled(Say::Button, ui.is_enabled(), &name));
+    let pictures = context.state.pictures.show(ui.ctx(), context.bench, role);
+    for (i, sample) in loaded.preview.samples.iter().take(shown).enumerate() {
+        let corner = rect.min + vec2(i as f32 * (side + GAP), 0.0);
+        let place = Rect::from_min_size(corner, vec2(side, side));
+        pictures.paint(ui.painter(), place, i, &sample.picture, theme);
+    }
+    focus_ring(ui, &response, ROUND);
+    if response
+        .on_hover_text("Show more, and how files become this")
+        .clicked()
+    {
+        context.state.data = Some(data::State::of(role));
+    }
+    let values = format!("Values {}", range_words(&loaded.preview.values));
+    text(ui, values, fonts::small(), theme.text2);
+    let skipped = match loaded.skipped.len() {
+        0 => return,
+        1 => "1 file cannot be read and is left out".to_owned(),
+        n => format!("{} files cannot be read and are left out", format::count(n)),
+    };
+    let list: Vec<String> = loaded
+        .skipped
+        .iter()
+        .take(20)
+        .map(|s| format!("{}: {}", s.file, s.reason))
+        .collect();
+    text(ui, skipped, fonts::small(), theme.text2).on_hover_text(list.join("\n"));
+}
+
 fn choose_menu(ui: &mut Ui, context: &mut Context<'_>, role: Role, lines: &DataLines) {
     if menu_item(ui, "Choose file…").clicked() {
         context.ask(Ask::Data(role));
+    }
+    if menu_item(ui, "Choose folder…").clicked() {
+        context.ask(Ask::Folder(role));
     }
     if menu_item(ui, "Type a path").clicked() {
         context.type_path(Ask::Data(role));

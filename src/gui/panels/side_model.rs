@@ -6,6 +6,7 @@ use super::super::actions::Action;
 use super::super::{Ask, Context, fonts};
 use super::messages::typed_path;
 use super::side::{labelled, menu, section};
+use super::side_entry;
 use crate::gui::icons::Icon;
 use crate::gui::view::{format, side};
 use crate::gui::widgets::{Banner, Button, banner, card, chip, menu_item, text};
@@ -64,6 +65,7 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
                 response.on_hover_text(side::operator_list(model));
             }
         }
+        side_entry::ui(ui, context);
     });
 }
 

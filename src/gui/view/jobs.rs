@@ -2,8 +2,8 @@
 
 use super::format;
 use super::look::Look;
+use crate::workbench::Workbench;
 use crate::workbench::jobs::{Ended, FinishedJob, JobId, JobKind, JobView, Stage};
-use crate::workbench::{Workbench, experiment_name};
 
 /// A job that runs or waits.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +53,7 @@ pub fn verb(stage: Stage, kind: &JobKind) -> &'static str {
     match (stage, kind) {
         (Stage::Waiting, _) => "Waiting",
         (Stage::File, JobKind::Save(_)) => "Saving",
+        (Stage::File, JobKind::Entry(_)) => "Preparing",
         (Stage::File, _) => "Reading",
         (Stage::Calibrating, _) => "Calibrating",
         (Stage::Quantizing, _) => "Quantizing",
@@ -80,14 +81,24 @@ pub fn counts(job: &JobView) -> String {
 fn subject(bench: &Workbench, kind: &JobKind) -> (Option<Look>, String) {
     match kind {
         JobKind::Experiment(id) => match bench.experiment(*id) {
-            Some(e) => (Some(Look::of(e)), experiment_name(e.mode(), e.io())),
+            Some(e) => (Some(Look::of(e)), e.name()),
             None => (None, "deleted experiment".into()),
         },
-        JobKind::OpenModel(name) | JobKind::OpenData(name) | JobKind::Save(name) => {
-            (None, name.clone())
-        }
-        JobKind::Recent => (None, "recent files".into()),
+        JobKind::OpenModel(name)
+        | JobKind::Entry(name)
+        | JobKind::OpenData(name)
+        | JobKind::Save(name) => (None, name.clone()),
+        JobKind::Recent | JobKind::Pictures => (None, "pictures".into()),
+        JobKind::FindLitert => (None, "LiteRT".into()),
     }
+}
+
+/// Whether a job is worth a line.
+fn is_shown(kind: &JobKind) -> bool {
+    !matches!(
+        kind,
+        JobKind::Recent | JobKind::Pictures | JobKind::FindLitert
+    )
 }
 
 /// Everything the strip shows.
@@ -96,13 +107,13 @@ pub fn strip(bench: &Workbench) -> JobsStrip {
     let active: Vec<JobLine> = jobs
         .active()
         .into_iter()
-        .filter(|j| j.kind != JobKind::Recent)
+        .filter(|j| is_shown(&j.kind))
         .map(|j| line(bench, &j))
         .collect();
     let shown: Vec<&FinishedJob> = jobs
         .finished()
         .iter()
-        .filter(|j| j.kind != JobKind::Recent)
+        .filter(|j| is_shown(&j.kind))
         .collect();
     let past = shown.iter().rev().map(|j| past(bench, j)).collect();
     let experiments = |j: &&&FinishedJob| matches!(j.kind, JobKind::Experiment(_));

@@ -59,13 +59,18 @@ impl Look {
     }
 }
 
-/// The words of an experiment: its mode, and what sets it apart (`int8 I/O`; empty where the mode has one I/O only).
+/// The words of an experiment: its mode, and what sets it apart (`int8 I/O`; empty where the mode has one I/O only), random
+/// calibration values first.
 pub fn words(experiment: &Experiment) -> (&'static str, String) {
     let mode = experiment.mode();
     let detail = if mode == Mode::Float32 {
         String::new()
     } else {
         format!("{} I/O", experiment.io().name())
+    };
+    let detail = match experiment.random {
+        true => format!("random values, {detail}"),
+        false => detail,
     };
     (mode.name(), detail)
 }

@@ -3,11 +3,15 @@
 pub mod axis;
 pub mod bars;
 pub mod compare;
+pub mod data;
+pub mod entry;
 pub mod figures;
 pub mod format;
 pub mod jobs;
 pub mod layers;
 pub mod look;
+pub mod samples;
 pub mod side;
+pub mod suspicion;
 pub mod tensors;
 pub mod tradeoff;

@@ -1,6 +1,7 @@
 //! The side panel in words: the model card, the data, the modes, and what Run will do.
 
 use super::format;
+use crate::data::Selection;
 use crate::quantize::{Io, Mode};
 use crate::workbench::{OpenModel, Role, Source, Workbench, files};
 
@@ -72,10 +73,12 @@ pub struct DataLines {
     pub verb: &'static str,
     /// `of 60,000 samples`, after the number; empty while nothing is read.
     pub rest: String,
-    /// Samples that a run uses.
+    /// Samples that a run uses, of each class where they are chosen so.
     pub used: usize,
     /// Samples there are.
     pub total: usize,
+    /// Whether the number keeps its meaning when it reaches `total`: chosen at random, or of each class.
+    pub keeps_number: bool,
     /// What else is good to know, such as that labels were found.
     pub note: Option<&'static str>,
     /// A caution, such as that labels are missing.
@@ -84,6 +87,18 @@ pub struct DataLines {
     pub error: Option<String>,
     /// Whether labels of their own can be chosen (data from a file).
     pub takes_labels: bool,
+}
+
+/// What looks wrong with the data of that role, at most two sentences, for the side panel.
+pub fn data_cautions(bench: &Workbench, role: Role) -> Vec<String> {
+    let Some(loaded) = &super::data::choice(bench, role).loaded else {
+        return vec![];
+    };
+    let mut all = super::data::cautions(loaded, super::data::input_pixels(bench));
+    // That they are random is said where they are chosen.
+    all.retain(|_| !loaded.synthetic);
+    all.truncate(2);
+    all
 }
 
 /// The dataset of that role.
@@ -102,16 +117,24 @@ pub fn data_lines(bench: &Workbench, role: Role) -> DataLines {
             Role::Evaluation => "No evaluation data".into(),
         },
     };
-    let total = choice.loaded.as_ref().map_or(0, |l| l.dataset.len());
+    let total = choice.total();
     let labelled = choice
         .loaded
         .as_ref()
         .is_some_and(|l| l.dataset.labels().is_some());
-    // The noun gives way to long figures.
-    let rest = match total {
-        0 => String::new(),
-        1..10_000 => format!("of {} samples", format::count(total)),
-        _ => format!("of {}", format::count(total)),
+    // The noun gives way to long figures and to how they are chosen.
+    let rest = match (total, choice.selection) {
+        (0, _) => String::new(),
+        (_, Selection::PerClass { .. }) => "of each class".to_owned(),
+        (_, Selection::Random { .. }) => format!("of {}, random", format::count(total)),
+        (1..10_000, Selection::All | Selection::First { .. }) => {
+            format!("of {} samples", format::count(total))
+        }
+        (_, Selection::All | Selection::First { .. }) => format!("of {}", format::count(total)),
+    };
+    let used = match choice.selection {
+        Selection::PerClass { samples } => samples,
+        Selection::All | Selection::First { .. } | Selection::Random { .. } => choice.used(),
     };
     let caution = match role {
         Role::Calibration if choice.source.is_none() => {
@@ -129,7 +152,8 @@ pub fn data_lines(bench: &Workbench, role: Role) -> DataLines {
         Role::Calibration | Role::Evaluation => None,
     };
     DataLines {
-        title: format::elide(&full, 21),
+        // The button that shows the samples takes some of the room.
+        title: format::elide(&full, if total > 0 { 18 } else { 21 }),
         full,
         chosen: choice.source.is_some(),
         reading: choice.pending.is_some(),
@@ -138,8 +162,12 @@ pub fn data_lines(bench: &Workbench, role: Role) -> DataLines {
             Role::Evaluation => "Evaluate on",
         },
         rest,
-        used: choice.used(),
+        used,
         total,
+        keeps_number: matches!(
+            choice.selection,
+            Selection::Random { .. } | Selection::PerClass { .. }
+        ),
         note: (role == Role::Evaluation && labelled)
             .then_some("Labels found, accuracy is measured"),
         caution,

@@ -5,8 +5,10 @@ mod button;
 mod card;
 mod card_at;
 pub mod channel_plot;
+mod dropdown;
 pub mod error_plot;
 mod path_field;
+pub mod picture;
 pub mod plot;
 pub mod tensor_plots;
 mod toggle;
@@ -15,6 +17,7 @@ pub use banner::{Banner, banner};
 pub use button::{Button, Kind, icon_button, menu_item};
 pub use card::{at, card, chip, heading, hline, progress_bar, text, text_wrapped, word};
 pub use card_at::card_at;
+pub use dropdown::{dropdown, text_field};
 pub use path_field::path_field;
 pub use toggle::{checkbox, checkbox_row, segment};
 

@@ -15,6 +15,7 @@ pub mod conv3d;
 pub mod fully_connected;
 pub mod layout;
 pub mod lookup;
+pub mod lstm_integer;
 pub mod mean;
 pub mod normalize;
 pub mod pool;
