@@ -50,6 +50,8 @@ mod report;
 mod tflite_damage;
 mod tflite_files;
 mod tflite_validate;
+#[cfg(feature = "train")]
+mod train;
 mod workbench_commands;
 mod workbench_entry;
 mod workbench_jobs;
