@@ -1,11 +1,12 @@
 //! Calibration by minimum and maximum, in one streaming pass.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::feed::{Feed, batch_size};
 use super::{Calibration, Range};
 use crate::data::Dataset;
-use crate::engine::{Observer, Options, Slice, View};
+use crate::engine::{Observer, Options, Part, Slice, View};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Op, TensorId};
 use crate::progress::Progress;
@@ -39,8 +40,7 @@ pub fn calibrate_by(
     }
     let samples = data.len();
     let report = |done| progress.report(done, samples);
-    let ranges = ranges(graph, data, samples, (threads, rows), progress, report)?;
-    Ok(Calibration { samples, ranges })
+    observe(graph, data, samples, (threads, rows), progress, report)
 }
 
 /// The ranges of [`Calibration`] over the first `samples` samples, with `threads` threads and `rows` samples a run, calling `report`
@@ -49,10 +49,22 @@ pub fn ranges(
     graph: &Arc<Graph>,
     data: &dyn Dataset,
     samples: usize,
+    work: (usize, usize),
+    progress: &Progress,
+    report: impl FnMut(usize) -> Result<()>,
+) -> Result<Vec<Option<Range>>> {
+    observe(graph, data, samples, work, progress, report).map(|c| c.ranges)
+}
+
+/// [`ranges`] with what recurrent operators compute on the way.
+fn observe(
+    graph: &Arc<Graph>,
+    data: &dyn Dataset,
+    samples: usize,
     (threads, rows): (usize, usize),
     progress: &Progress,
     mut report: impl FnMut(usize) -> Result<()>,
-) -> Result<Vec<Option<Range>>> {
+) -> Result<Calibration> {
     report(0)?;
     let options = Options {
         threads,
@@ -63,6 +75,7 @@ pub fn ranges(
     let tensors = &graph.main().tensors;
     let mut extremes = Extremes {
         ranges: vec![None; tensors.len()],
+        parts: BTreeMap::new(),
         bad: None,
     };
     for range in feed.batches(samples) {
@@ -79,7 +92,11 @@ pub fn ranges(
         }
     }
     report(samples)?;
-    Ok(extremes.ranges)
+    Ok(Calibration {
+        samples,
+        ranges: extremes.ranges,
+        parts: extremes.parts,
+    })
 }
 
 /// What to say of a model that an operator without a kernel keeps from running; `None` if it has none.
@@ -99,6 +116,7 @@ fn unknown(graph: &Graph) -> Option<Error> {
 /// Keeps the extremes of what it sees.
 struct Extremes {
     ranges: Vec<Option<Range>>,
+    parts: BTreeMap<(usize, Part), Range>,
     /// The first tensor that was not finite.
     bad: Option<TensorId>,
 }
@@ -121,6 +139,12 @@ impl Observer for Extremes {
         let range = slot.get_or_insert(seen);
         range.min = range.min.min(seen.min);
         range.max = range.max.max(seen.max);
+    }
+
+    fn part(&mut self, node: usize, part: Part, min: f32, max: f32) {
+        let range = self.parts.entry((node, part)).or_insert(Range { min, max });
+        range.min = range.min.min(min);
+        range.max = range.max.max(max);
     }
 }
 

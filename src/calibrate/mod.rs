@@ -3,6 +3,10 @@
 mod feed;
 mod minmax;
 
+use std::collections::BTreeMap;
+
+pub use crate::engine::Part;
+
 pub use feed::{Feed, batch_size, quantize};
 pub use minmax::{calibrate, calibrate_by, ranges};
 
@@ -22,4 +26,6 @@ pub struct Calibration {
     pub samples: usize,
     /// Per tensor of the main subgraph; `None` for constants, integers and what was never computed.
     pub ranges: Vec<Option<Range>>,
+    /// By node of the main subgraph, what recurrent operators compute on the way to their outputs.
+    pub parts: BTreeMap<(usize, Part), Range>,
 }

@@ -12,6 +12,7 @@ mod limits;
 mod params;
 mod plan;
 mod recipe;
+mod recurrent;
 mod rules;
 mod simplify;
 mod static_plan;
@@ -20,6 +21,6 @@ mod warnings;
 mod weights_plan;
 
 pub use apply::apply;
-pub use plan::{NodePlan, QuantPlan, Reason, ShapeFold, TensorPlan, UsePlan, plan};
+pub use plan::{NodePlan, PartPlan, QuantPlan, Reason, ShapeFold, TensorPlan, UsePlan, plan};
 pub use recipe::{Io, Mode, Recipe};
 pub use support::{Support, support};

@@ -119,6 +119,7 @@ pub fn file(model: &OpenModel, dtype: DType) -> Arc<QuantizedFile> {
             NodePlan::Float(why),
         ],
         uses: vec![],
+        parts: vec![],
         shapes: vec![],
         warnings: vec![],
     };
