@@ -44,6 +44,7 @@ mod quantize_islands;
 mod quantize_models;
 mod quantize_operators;
 mod quantize_random;
+mod quantize_recurrent;
 mod quantize_static;
 mod quantize_weights;
 mod report;
