@@ -3,7 +3,7 @@
 mod feed;
 mod minmax;
 
-pub use feed::{Feed, batch_size, quantize};
+pub use feed::{Batches, Feed, batch_size, quantize};
 pub use minmax::{calibrate, calibrate_by, ranges};
 
 /// Range that one tensor took over all calibration samples.

@@ -30,7 +30,7 @@ pub use folder::{
     ClassNames, ClassOrder, Entry, FileKind, FolderData, FolderRequest, Listing, MAX_FILES,
     ReadFile, Skipped, open_folder,
 };
-pub use guess::GuessedFrom;
+pub use guess::{GuessedFrom, guess, range_warnings};
 pub use labels::label_candidates;
 pub use npy_value::{read_npy, write_npy};
 pub use open::{is_sound, open, open_sound};

@@ -6,17 +6,34 @@ use super::{Slice, View};
 use crate::error::Result;
 use crate::graph::{DType, Data, Value};
 
-/// Bytes aligned for every element type.
-#[derive(Debug, Clone, Default)]
+/// Bytes that begin a cache line, so that vectors of any type are read and written within one.
+#[derive(Debug, Default)]
 pub(super) struct Buffer {
+    /// More than asked for, by what may lie in front of the first line.
     words: Vec<u64>,
     bytes: usize,
 }
 
+impl Clone for Buffer {
+    /// The same bytes; they may lie elsewhere within the words.
+    fn clone(&self) -> Self {
+        let words = vec![0; self.words.len()];
+        let mut copy = Self {
+            words,
+            bytes: self.bytes,
+        };
+        copy.bytes_mut().copy_from_slice(self.bytes());
+        copy
+    }
+}
+
+/// Words of a cache line.
+const LINE: usize = 8;
+
 impl Buffer {
     /// `bytes` zeros; fails if the machine has no room for them.
     pub fn zeros(bytes: usize) -> Result<Self> {
-        let count = bytes.div_ceil(8);
+        let count = words_of(bytes);
         let mut probe = Vec::<u64>::new();
         if std::hint::black_box(&mut probe)
             .try_reserve_exact(count)
@@ -39,7 +56,7 @@ impl Buffer {
 
     /// Becomes a copy of `data`, in the memory it has if that suffices.
     pub fn become_copy_of(&mut self, data: &[u8]) -> Result<()> {
-        let count = data.len().div_ceil(8);
+        let count = words_of(data.len());
         if count > self.words.capacity() {
             *self = Self::zeros(data.len())?;
         }
@@ -50,11 +67,27 @@ impl Buffer {
     }
 
     pub fn bytes(&self) -> &[u8] {
-        &cast_slice(&self.words)[..self.bytes]
+        let first = self.first();
+        &cast_slice(&self.words[first..])[..self.bytes]
     }
 
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut cast_slice_mut(&mut self.words)[..self.bytes]
+        let first = self.first();
+        &mut cast_slice_mut(&mut self.words[first..])[..self.bytes]
+    }
+
+    /// The word that begins a cache line.
+    fn first(&self) -> usize {
+        let spare = self.words.len() - self.bytes.div_ceil(8);
+        self.words.as_ptr().align_offset(8 * LINE).min(spare)
+    }
+}
+
+/// Words that hold `bytes` wherever the first cache line begins.
+fn words_of(bytes: usize) -> usize {
+    match bytes {
+        0 => 0,
+        _ => bytes.div_ceil(8).saturating_add(LINE - 1),
     }
 }
 

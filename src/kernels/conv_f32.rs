@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Conv2dShape;
-use super::gather::Geometry;
+use super::gather::{Gather, Geometry};
 use super::gemm::{PackedWeights, panel_rows, split, tile_rows, worth};
 use super::isa::{Isa, Proven};
 use super::scratch::Scratch;
@@ -147,15 +147,17 @@ impl ConvF32 {
                     &input[here.start * k..here.end * k]
                 } else {
                     let panel = &mut panel[..here.len() * k];
-                    geometry.gather(
-                        g,
-                        here.clone(),
+                    let gather = Gather {
+                        geometry,
+                        group: g,
+                        rows: here.clone(),
                         input,
-                        |_| 0.0,
-                        |from, to| to.copy_from_slice(from),
-                        panel,
-                        k,
-                    );
+                        pad: |_| 0.0,
+                        value: |x| x,
+                        panel: &mut *panel,
+                        row_len: k,
+                    };
+                    simd::vectorized(self.isa, gather);
                     panel
                 };
                 let (out_column, columns) = match geometry.groups {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Conv2dShape;
-use super::gather::Geometry;
+use super::gather::{Gather, Geometry};
 use super::gemm::{
     PANEL, PackedWeights, TILE_COLS, TILE_ROWS, Tile, block_panels, check_bias, panel_rows, split,
     tile_rows, worth,
@@ -185,15 +185,17 @@ impl ConvI16 {
                 } else {
                     let panel: &mut [i16] = bytemuck::cast_slice_mut(panel);
                     let panel = &mut panel[..here.len() * lda];
-                    geometry.gather(
-                        g,
-                        here.clone(),
+                    let gather = Gather {
+                        geometry,
+                        group: g,
+                        rows: here.clone(),
                         input,
-                        |_| 0,
-                        |from, to| to.copy_from_slice(from),
-                        panel,
-                        lda,
-                    );
+                        pad: |_| 0,
+                        value: |x| x,
+                        panel: &mut *panel,
+                        row_len: lda,
+                    };
+                    simd::vectorized(self.isa, gather);
                     panel
                 };
                 let (at, columns) = if geometry.groups == 1 {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Conv2dShape;
-use super::gather::Geometry;
+use super::gather::{Gather, Geometry};
 use super::gemm::{
     PANEL, PackedWeights, Tile, block_panels, check_bias, panel_rows, split, tile_rows, worth,
 };
@@ -70,7 +70,8 @@ impl ConvI8 {
                 });
                 match &factors {
                     Factors::Fixed(f) => {
-                        Finish::Fixed(Fixed::new(&f[g * n..(g + 1) * n], bias, bounds))
+                        let f = &f[g * n..(g + 1) * n];
+                        Finish::Fixed(Fixed::new(f, bias, group.most.iter().copied(), bounds))
                     }
                     Factors::Real(f) => Finish::Real(Real::new(
                         &f[g * n..(g + 1) * n],
@@ -159,6 +160,8 @@ pub(crate) struct ByteGroup {
     weights: Weights,
     /// Sum of the weights of each column.
     pub sums: Vec<i32>,
+    /// Greatest magnitude of each column's product.
+    most: Vec<i64>,
 }
 
 #[derive(Debug, Clone)]
@@ -193,6 +196,10 @@ impl ByteProduct {
                 sums: weights
                     .chunks(k)
                     .map(|w| w.iter().fold(0i32, |s, &w| s.wrapping_add(w.into())))
+                    .collect(),
+                most: weights
+                    .chunks(k)
+                    .map(|w| w.iter().map(|w| 255 * i64::from(w.unsigned_abs())).sum())
                     .collect(),
                 weights: if simd::has_byte_dot(isa) {
                     Weights::Bytes(PackedWeights::new(isa, n, k, 4, |c, i| weights[c * k + i]))
@@ -304,20 +311,13 @@ impl ByteProduct {
         ldc: usize,
         finish: impl Fn(Sink<T>),
     ) {
-        let geometry = &self.geometry;
         let mut tile = Tile::new();
         match &self.groups[g].weights {
             Weights::Bytes(weights) => {
                 let lda = weights.padded_k();
                 let panel: &mut [u8] = &mut bytemuck::cast_slice_mut(lane)[..rows.len() * lda];
                 let biased = |v: i8| v as u8 ^ 0x80;
-                let copy = |from: &[i8], to: &mut [u8]| {
-                    for (to, &from) in to.iter_mut().zip(from) {
-                        *to = biased(from);
-                    }
-                };
-                let pad = |batch| biased(pad(batch));
-                geometry.gather(g, rows.clone(), input, pad, copy, panel, lda);
+                self.gather(g, &rows, input, |b| biased(pad(b)), biased, panel, lda);
                 for block in weights.blocks(columns.clone()) {
                     let step = tile_rows(self.isa, block.panels);
                     for row in (0..rows.len()).step_by(step) {
@@ -347,13 +347,7 @@ impl ByteProduct {
             Weights::Pairs(weights) => {
                 let lda = weights.padded_k();
                 let panel: &mut [i16] = &mut bytemuck::cast_slice_mut(lane)[..rows.len() * lda];
-                let copy = |from: &[i8], to: &mut [i16]| {
-                    for (to, &from) in to.iter_mut().zip(from) {
-                        *to = from.into();
-                    }
-                };
-                let pad = |batch| i16::from(pad(batch));
-                geometry.gather(g, rows.clone(), input, pad, copy, panel, lda);
+                self.gather(g, &rows, input, |b| pad(b).into(), i16::from, panel, lda);
                 for block in weights.blocks(columns.clone()) {
                     let step = tile_rows(self.isa, block.panels);
                     for row in (0..rows.len()).step_by(step) {
@@ -381,5 +375,29 @@ impl ByteProduct {
                 }
             }
         }
+    }
+
+    #[allow(clippy::too_many_arguments)] // the fields of `Gather`
+    fn gather<U: Copy>(
+        &self,
+        group: usize,
+        rows: &Range<usize>,
+        input: &[i8],
+        pad: impl Fn(usize) -> U,
+        value: impl Fn(i8) -> U,
+        panel: &mut [U],
+        row_len: usize,
+    ) {
+        let gather = Gather {
+            geometry: &self.geometry,
+            group,
+            rows: rows.clone(),
+            input,
+            pad,
+            value,
+            panel,
+            row_len,
+        };
+        simd::vectorized(self.isa, gather);
     }
 }

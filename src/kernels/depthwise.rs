@@ -88,6 +88,11 @@ impl Windows {
         self.taps.len()
     }
 
+    /// Elements from a tap of a pixel to the same tap of the next.
+    pub fn step(&self) -> usize {
+        self.shape.stride_w * self.shape.out_c
+    }
+
     /// Output pixels of all batches.
     pub fn pixels(&self) -> usize {
         self.shape.batches * self.shape.out_h * self.shape.out_w
@@ -258,6 +263,53 @@ pub(crate) fn tiles(
         windows.offsets(here.clone(), offsets);
         for c in (0..channels).step_by(TILE_COLS) {
             tile(here.clone(), c..(c + TILE_COLS).min(channels), offsets);
+        }
+    }
+}
+
+/// Parts `pixels` into runs of neighbours whose windows meet the ends of the image alike, and calls `run(pixels, offsets)` with
+/// where the taps of the first of them begin; those of each further pixel begin [`Windows::step`] later, but for [`OUTSIDE`].
+pub(crate) fn runs(
+    windows: &Windows,
+    pixels: Range<usize>,
+    offsets: &mut [usize],
+    mut run: impl FnMut(Range<usize>, &[usize]),
+) {
+    let s = &windows.shape;
+    let offsets = &mut offsets[..windows.taps()];
+    // Output columns whose windows lie between the left and right ends of the image.
+    let first = s.pad_left.div_ceil(s.stride_w);
+    let reach = (s.k_w - 1) * s.dilation_w + 1;
+    let end = (s.in_w + s.pad_left).checked_sub(reach);
+    let end = end.map_or(0, |x| x / s.stride_w + 1);
+    let mut at = pixels.start;
+    while at < pixels.end {
+        let x = at % s.out_w;
+        let len = if (first..end).contains(&x) {
+            (end.min(s.out_w) - x).min(pixels.end - at)
+        } else {
+            1
+        };
+        windows.offsets(at..at + 1, offsets);
+        run(at..at + len, offsets);
+        at += len;
+    }
+}
+
+/// Parts `pixels` into blocks of a few lines, and each by `channels` of them: what a block reads stays in the second-level cache,
+/// and a few channels of it with their weights in the first. Calls `part(pixels, channels)`.
+pub(crate) fn blocks(
+    windows: &Windows,
+    pixels: Range<usize>,
+    channels: usize,
+    mut part: impl FnMut(Range<usize>, Range<usize>),
+) {
+    const LINES: usize = 8;
+    let all = windows.shape.out_c;
+    for first in pixels.clone().step_by(LINES * windows.shape.out_w) {
+        let here = first..(first + LINES * windows.shape.out_w).min(pixels.end);
+        for c in (0..all).step_by(channels) {
+            part(here.clone(), c..(c + channels).min(all));
         }
     }
 }

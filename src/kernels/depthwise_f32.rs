@@ -1,15 +1,18 @@
 //! Float depthwise convolution, packed.
 
 use super::Conv2dShape;
-use super::depthwise::{Taps, Windows, as_offsets, offset_bytes, tiles};
-use super::gemm::{TILE_COLS, TILE_ROWS, check_bias, split, worth};
+use super::depthwise::{Windows, as_offsets, blocks, offset_bytes, runs};
+use super::gemm::{TILE_ROWS, check_bias, split, worth};
 use super::isa::{Isa, Proven};
 use super::scratch::Scratch;
-use super::simd::{self, FloatTaps, Vectorized};
+use super::simd::{self, FloatWeights, Run};
 use crate::error::Result;
 
 /// Multiply–adds that are worth a thread.
 const GRAIN: usize = 200_000;
+
+/// Channels whose weights and lines of input stay in the first-level cache together.
+const CHANNELS: usize = 64;
 
 /// DEPTHWISE_CONV_2D in float32, prepared.
 #[derive(Debug, Clone)]
@@ -20,31 +23,6 @@ pub struct DepthwiseF32 {
     bias: Vec<f32>,
     pad: Vec<f32>,
     clamp: (f32, f32),
-}
-
-/// Adds the bias and clamps, row by row.
-struct Finish<'a> {
-    sums: &'a [f32],
-    bias: &'a [f32],
-    clamp: (f32, f32),
-    out: &'a mut [f32],
-    stride: usize,
-}
-
-impl Vectorized for Finish<'_> {
-    #[inline(always)]
-    fn run(self) {
-        let n = self.bias.len();
-        for (sums, out) in self
-            .sums
-            .chunks(TILE_COLS)
-            .zip(self.out.chunks_mut(self.stride))
-        {
-            for ((out, sum), bias) in out[..n].iter_mut().zip(&sums[..n]).zip(self.bias) {
-                *out = super::portable::clamp(sum + bias, self.clamp.0, self.clamp.1);
-            }
-        }
-    }
 }
 
 impl DepthwiseF32 {
@@ -108,6 +86,11 @@ impl DepthwiseF32 {
         let shared = &mut bytemuck::cast_slice_mut(shared)[..repeated];
         let input = windows.repeat(input, shared);
         let stride = windows.shape.out_c;
+        let weights = FloatWeights {
+            weights: &self.weights,
+            bias: &self.bias,
+            clamp: self.clamp,
+        };
         split(
             windows.pixels(),
             stride,
@@ -117,55 +100,22 @@ impl DepthwiseF32 {
             lanes,
             output,
             |pixels, _, out, lane| {
-                let mut sums = [0f32; TILE_ROWS * TILE_COLS];
                 let begin = pixels.start;
-                tiles(
-                    windows,
-                    pixels,
-                    as_offsets(lane),
-                    |pixels, channels, offsets| {
-                        let rows = pixels.len();
-                        let out = &mut out[(pixels.start - begin) * stride + channels.start..];
-                        let taps = FloatTaps {
+                blocks(windows, pixels, CHANNELS, |pixels, channels| {
+                    runs(windows, pixels, as_offsets(lane), |pixels, offsets| {
+                        let out = &mut out[(pixels.start - begin) * stride..];
+                        let run = Run {
                             input,
                             pad: &self.pad,
-                            weights: &self.weights,
-                            bias: &self.bias,
-                            clamp: self.clamp,
-                            taps: windows.taps(),
-                            stride,
-                            channels: channels.clone(),
                             offsets,
-                        };
-                        let done = simd::float_taps(self.isa, &taps, out);
-                        let channels = channels.start + done..channels.end;
-                        if channels.is_empty() {
-                            return;
-                        }
-                        let out = &mut out[done..];
-                        let taps = Taps {
-                            input,
-                            pad: &self.pad,
-                            weights: &self.weights,
-                            stride,
+                            step: windows.step(),
+                            pixels: pixels.len(),
                             channels: channels.clone(),
-                            offsets,
-                            taps: windows.taps(),
-                            run: 0..windows.taps(),
-                            sums: &mut sums[..],
-                        };
-                        simd::vectorized(self.isa, taps);
-                        let len = (rows - 1) * stride + channels.len();
-                        let finish = Finish {
-                            sums: &sums,
-                            bias: &self.bias[channels],
-                            clamp: self.clamp,
-                            out: &mut out[..len],
                             stride,
                         };
-                        simd::vectorized(self.isa, finish);
-                    },
-                );
+                        simd::float_run(self.isa, &run, &weights, out);
+                    });
+                });
             },
         );
         Ok(())

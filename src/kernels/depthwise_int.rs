@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::Conv2dShape;
-use super::depthwise::{Taps, Windows, as_offsets, offset_bytes, tiles};
+use super::depthwise::{Taps, Windows, as_offsets, offset_bytes, runs, tiles};
+use super::fixed_point::Multiplier;
 use super::gemm::{TILE_ROWS, Tile, check_bias, split, worth};
 use super::isa::{Isa, Proven};
 use super::portable;
@@ -11,7 +12,7 @@ use super::reference::conv::{Hybrid, Quantized};
 use super::rescale::{Bounds, Factors, Fixed, Real, Wide, whole_panels};
 use super::row_quantize::quantize_row;
 use super::scratch::Scratch;
-use super::simd::{self, HybridPart, IntTaps, Tap};
+use super::simd::{self, HybridPart, IntTaps, Run, Tap};
 use crate::error::Result;
 
 /// Multiply–adds that are worth a thread.
@@ -112,6 +113,66 @@ pub struct DepthwiseI8 {
     common: Common,
     pad: Vec<i8>,
     finish: Finish<Fixed>,
+    /// Instead of the above, where the instruction set has products of bytes and no sum comes near the ends of int32.
+    quads: Option<Quads>,
+}
+
+/// Weights and parameters of [`simd::byte_run`].
+#[derive(Debug, Clone)]
+struct Quads {
+    weights: Vec<i8>,
+    fixed: Fixed,
+}
+
+impl Quads {
+    fn new(
+        common: &Common,
+        weights: &[i8],
+        factors: &Factors,
+        bias: Option<&[i32]>,
+        zero_point: i32,
+        bounds: Bounds,
+    ) -> Option<Self> {
+        let Factors::Fixed(factors) = factors else {
+            return None;
+        };
+        if !simd::has_byte_dot(common.isa) {
+            return None;
+        }
+        let channels = common.windows.shape.out_c;
+        let order = || (0..channels.next_multiple_of(simd::QUAD_CHANNELS)).map(simd::quad_channel);
+        let none = Multiplier {
+            mantissa: 0,
+            shift: 0,
+        };
+        let factors: Vec<Multiplier> = order()
+            .map(|c| factors.get(c).copied().unwrap_or(none))
+            .collect();
+        let most = most(weights, channels);
+        let bias = order().map(|c| {
+            let sum = common.sums.get(c).copied().unwrap_or(0);
+            let bias = bias.and_then(|b| b.get(c).copied()).unwrap_or(0);
+            // The kernel adds 128 to every input.
+            bias.wrapping_sub((zero_point + 128).wrapping_mul(sum))
+        });
+        let most = order().map(|c| most.get(c).copied().unwrap_or(0));
+        let fixed = Fixed::new(&factors, bias, most, bounds);
+        fixed.roomy.then(|| Self {
+            weights: simd::pack_quads(weights, channels),
+            fixed,
+        })
+    }
+}
+
+/// Greatest magnitude of the sum of each channel.
+fn most(weights: &[i8], channels: usize) -> Vec<i64> {
+    let mut most = vec![0; channels];
+    for row in weights.chunks(channels) {
+        for (most, w) in most.iter_mut().zip(row) {
+            *most += 255 * i64::from(w.unsigned_abs());
+        }
+    }
+    most
 }
 
 #[derive(Debug, Clone)]
@@ -142,18 +203,24 @@ impl DepthwiseI8 {
                 q.input_zero_point
             );
         };
+        let factors = Factors::new(q.rescale, shape.out_c, 30)?;
+        let quads = Quads::new(&common, weights, &factors, bias, zero_point.into(), bounds);
         let bias = common.sums.iter().enumerate().map(|(c, &sum)| {
             bias.map_or(0, |b| b[c])
                 .wrapping_sub(q.input_zero_point.wrapping_mul(sum))
         });
-        let finish = match Factors::new(q.rescale, shape.out_c, 30)? {
-            Factors::Fixed(f) => Finish::Fixed(Fixed::new(&f, bias, bounds)),
+        let finish = match factors {
+            Factors::Fixed(f) => {
+                let most = most(weights, shape.out_c).into_iter();
+                Finish::Fixed(Fixed::new(&f, bias, most, bounds))
+            }
             Factors::Real(f) => Finish::Real(Real::new(&f, bias.map(i64::from), bounds)),
         };
         Ok(Self {
             common,
             pad: vec![zero_point; shape.out_c],
             finish,
+            quads,
         })
     }
 
@@ -204,8 +271,25 @@ impl DepthwiseI8 {
             lanes,
             output,
             |pixels, _, out, lane| {
-                let mut tile = Tile::new();
                 let begin = pixels.start;
+                if let Some(quads) = &self.quads {
+                    let p = quads.fixed.from(0);
+                    runs(windows, pixels, as_offsets(lane), |pixels, offsets| {
+                        let run = Run {
+                            input,
+                            pad: &self.pad,
+                            offsets,
+                            step: windows.step(),
+                            pixels: pixels.len(),
+                            channels: 0..stride,
+                            stride,
+                        };
+                        let out = &mut out[(pixels.start - begin) * stride..];
+                        simd::byte_run(*isa, &run, &quads.weights, &p, out);
+                    });
+                    return;
+                }
+                let mut tile = Tile::new();
                 tiles(
                     windows,
                     pixels,

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Conv2dShape;
+use super::simd::Vectorized;
 use crate::error::Result;
 
 /// A convolution's geometry with its groups, checked.
@@ -118,76 +119,232 @@ impl Geometry {
             && s.in_w == s.out_w
             && self.groups == 1
     }
+}
 
-    /// Fills `panel`, rows `row_len` apart, with the inputs of the output pixels `rows` for a group, each `copy`'d from the input
-    /// run by run; outside of the input is `pad(batch)`. Values of a row beyond k are left as they are.
-    #[allow(clippy::too_many_arguments)] // source, destination and the two ways to fill it
-    pub fn gather<T: Copy, U: Copy>(
+/// Fills `panel`, rows `row_len` apart, with the inputs of the output pixels `rows` for a group, each turned by `value`; outside
+/// of the input is `pad(batch)`. What a row holds beyond k is undefined.
+pub(crate) struct Gather<'a, T, U, P, V> {
+    pub geometry: &'a Geometry,
+    pub group: usize,
+    pub rows: Range<usize>,
+    pub input: &'a [T],
+    pub pad: P,
+    pub value: V,
+    pub panel: &'a mut [U],
+    pub row_len: usize,
+}
+
+impl<T, U, P, V> Vectorized for Gather<'_, T, U, P, V>
+where
+    T: Copy,
+    U: Copy,
+    P: Fn(usize) -> U,
+    V: Fn(T) -> U,
+{
+    #[inline(always)]
+    fn run(self) {
+        let Self {
+            geometry,
+            rows,
+            input,
+            panel,
+            row_len,
+            value,
+            ..
+        } = self;
+        let s = &geometry.shape;
+        let c = geometry.group_in;
+        if geometry.is_plain() && row_len == c {
+            let from = &input[rows.start * c..rows.end * c];
+            panel
+                .iter_mut()
+                .zip(from)
+                .for_each(|(to, &x)| *to = value(x));
+            return;
+        }
+        // Output columns whose windows lie inside of the image.
+        let first_inside = s.pad_left.div_ceil(s.stride_w);
+        let reach = (s.k_w - 1) * s.dilation_w + 1;
+        let last_inside = (s.in_w + s.pad_left).checked_sub(reach);
+        let end_inside = last_inside.map_or(0, |x| x / s.stride_w + 1);
+        let mut at = rows.start;
+        while at < rows.end {
+            let (x, line) = (at % s.out_w, at / s.out_w);
+            let end = (x + rows.end - at).min(s.out_w);
+            let to = (at - rows.start) * row_len;
+            let here = Line {
+                geometry,
+                group: self.group,
+                batch: line / s.out_h,
+                top: (line % s.out_h * s.stride_h) as isize - s.pad_top as isize,
+                row_len,
+            };
+            let a = first_inside.clamp(x, end);
+            let b = end_inside.clamp(a, end);
+            let pad = (self.pad)(here.batch);
+            here.border(x..a, input, pad, &value, &mut panel[to..]);
+            here.inside(
+                a..b,
+                input,
+                pad,
+                &value,
+                &mut panel[to + (a - x) * row_len..],
+            );
+            here.border(
+                b..end,
+                input,
+                pad,
+                &value,
+                &mut panel[to + (b - x) * row_len..],
+            );
+            at += end - x;
+        }
+    }
+}
+
+/// Output pixels of one line of the image.
+struct Line<'a> {
+    geometry: &'a Geometry,
+    group: usize,
+    batch: usize,
+    /// Line of the input where the windows begin.
+    top: isize,
+    row_len: usize,
+}
+
+impl Line<'_> {
+    /// Where row `k_y` of the windows lies in the input; `None` outside of the image.
+    #[inline(always)]
+    fn input_line(&self, k_y: usize) -> Option<usize> {
+        let s = &self.geometry.shape;
+        let y = self.top + (k_y * s.dilation_h) as isize;
+        let inside = y >= 0 && y < s.in_h as isize;
+        inside.then(|| {
+            (self.batch * s.in_h + y as usize) * s.in_w * s.in_c
+                + self.group * self.geometry.group_in
+        })
+    }
+
+    /// The pixels `x`, whose windows may reach over the left and right ends of the image.
+    #[inline(always)]
+    fn border<T: Copy, U: Copy>(
         &self,
-        group: usize,
-        rows: Range<usize>,
+        x: Range<usize>,
         input: &[T],
-        pad: impl Fn(usize) -> U,
-        copy: impl Fn(&[T], &mut [U]),
+        pad: U,
+        value: &impl Fn(T) -> U,
         panel: &mut [U],
-        row_len: usize,
     ) {
-        let s = &self.shape;
-        let c = self.group_in;
-        let mut out_x = rows.start % s.out_w;
-        let mut out_y = rows.start / s.out_w % s.out_h;
-        let mut batch = rows.start / s.out_w / s.out_h;
-        // A whole filter row is one run of the input where neither dilation nor groups part it.
-        let joined = s.dilation_w == 1 && self.groups == 1;
-        for row in panel.chunks_mut(row_len).take(rows.len()) {
-            let pad = pad(batch);
-            let left = (out_x * s.stride_w) as isize - s.pad_left as isize;
-            let top = (out_y * s.stride_h) as isize - s.pad_top as isize;
-            for (k_y, row) in row.chunks_mut(s.k_w * c).take(s.k_h).enumerate() {
-                let y = top + (k_y * s.dilation_h) as isize;
-                if y < 0 || y >= s.in_h as isize {
-                    row.fill(pad);
-                    continue;
-                }
-                let line = (batch * s.in_h + y as usize) * s.in_w * s.in_c;
-                let line = &input[line..line + s.in_w * s.in_c];
-                if joined {
-                    let before = (-left).clamp(0, s.k_w as isize) as usize;
-                    let end =
-                        (s.in_w as isize - left).clamp(before as isize, s.k_w as isize) as usize;
-                    if before > 0 {
-                        row[..before * c].fill(pad);
-                    }
-                    if end > before {
-                        let from = (left + before as isize) as usize * c;
-                        copy(
-                            &line[from..from + (end - before) * c],
-                            &mut row[before * c..end * c],
-                        );
-                    }
-                    if end < s.k_w {
-                        row[end * c..s.k_w * c].fill(pad);
-                    }
-                } else {
-                    for (k_x, row) in row.chunks_mut(c).enumerate() {
-                        let x = left + (k_x * s.dilation_w) as isize;
-                        if x < 0 || x >= s.in_w as isize {
-                            row.fill(pad);
-                        } else {
-                            let from = x as usize * s.in_c + group * c;
-                            copy(&line[from..from + c], row);
+        let s = &self.geometry.shape;
+        let c = self.geometry.group_in;
+        for (row, x) in x.enumerate() {
+            for k_y in 0..s.k_h {
+                let line = self.input_line(k_y);
+                for k_x in 0..s.k_w {
+                    let at = row * self.row_len + (k_y * s.k_w + k_x) * c;
+                    let to = &mut panel[at..at + c];
+                    let x = (x * s.stride_w + k_x * s.dilation_w).checked_sub(s.pad_left);
+                    match (line, x.filter(|&x| x < s.in_w)) {
+                        (Some(line), Some(x)) => {
+                            let from = &input[line + x * s.in_c..][..c];
+                            to.iter_mut().zip(from).for_each(|(to, &x)| *to = value(x));
                         }
+                        _ => to.fill(pad),
                     }
                 }
             }
-            out_x += 1;
-            if out_x == s.out_w {
-                out_x = 0;
-                out_y += 1;
-                if out_y == s.out_h {
-                    out_y = 0;
-                    batch += 1;
+        }
+    }
+
+    /// The pixels `x`, whose windows lie between the left and right ends of the image.
+    #[inline(always)]
+    fn inside<T: Copy, U: Copy>(
+        &self,
+        x: Range<usize>,
+        input: &[T],
+        pad: U,
+        value: &impl Fn(T) -> U,
+        panel: &mut [U],
+    ) {
+        if x.is_empty() {
+            return;
+        }
+        let s = &self.geometry.shape;
+        let c = self.geometry.group_in;
+        // A whole filter row is one run of the input where neither dilation nor groups part it.
+        let joined = s.dilation_w == 1 && self.geometry.groups == 1;
+        let (runs, run) = if joined { (1, s.k_w * c) } else { (s.k_w, c) };
+        let left = x.start * s.stride_w - s.pad_left;
+        for k_y in 0..s.k_h {
+            let line = self.input_line(k_y);
+            for k_x in 0..runs {
+                let at = (k_y * s.k_w + k_x) * c;
+                let Some(line) = line else {
+                    let rows = panel[at..].chunks_mut(self.row_len).take(x.len());
+                    rows.for_each(|row| row[..run].fill(pad));
+                    continue;
+                };
+                let copy = Runs {
+                    from: &input[line + (left + k_x * s.dilation_w) * s.in_c..],
+                    from_step: s.stride_w * s.in_c,
+                    to: &mut panel[at..],
+                    to_step: self.row_len,
+                    count: x.len(),
+                    run,
+                };
+                // Fixed lengths need no loop.
+                match run {
+                    1 => copy.fixed::<1, _>(value),
+                    2 => copy.fixed::<2, _>(value),
+                    3 => copy.fixed::<3, _>(value),
+                    4 => copy.fixed::<4, _>(value),
+                    5 => copy.fixed::<5, _>(value),
+                    6 => copy.fixed::<6, _>(value),
+                    7 => copy.fixed::<7, _>(value),
+                    8 => copy.fixed::<8, _>(value),
+                    9 => copy.fixed::<9, _>(value),
+                    12 => copy.fixed::<12, _>(value),
+                    15 => copy.fixed::<15, _>(value),
+                    16 => copy.fixed::<16, _>(value),
+                    21 => copy.fixed::<21, _>(value),
+                    _ => copy.any(value),
                 }
+            }
+        }
+    }
+}
+
+/// `count` runs of `run` values, `from_step` apart here and `to_step` there.
+struct Runs<'a, T, U> {
+    from: &'a [T],
+    from_step: usize,
+    to: &'a mut [U],
+    to_step: usize,
+    count: usize,
+    run: usize,
+}
+
+impl<T: Copy, U: Copy> Runs<'_, T, U> {
+    #[inline(always)]
+    fn any(self, value: impl Fn(T) -> U) {
+        for i in 0..self.count {
+            let from = &self.from[i * self.from_step..][..self.run];
+            let to = &mut self.to[i * self.to_step..][..self.run];
+            to.iter_mut().zip(from).for_each(|(to, &x)| *to = value(x));
+        }
+    }
+
+    #[inline(always)]
+    fn fixed<const N: usize, V: Fn(T) -> U>(self, value: V) {
+        for i in 0..self.count {
+            let from: &[T; N] = self.from[i * self.from_step..][..N]
+                .first_chunk()
+                .expect("N values");
+            let to: &mut [U; N] = self.to[i * self.to_step..][..N]
+                .first_chunk_mut()
+                .expect("N values");
+            for j in 0..N {
+                to[j] = value(from[j]);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::gemm::{PANEL, TILE_COLS, Tile};
 use super::rescale::{FixedPart, Real, WidePart, rescale, rescale_wide, round_i32};
-use super::simd::{F32Tile, HybridPart};
+use super::simd::{F32Tile, FloatWeights, HybridPart, Run};
 
 /// Columns computed at once: few enough that 4 rows of accumulators fit 16 registers of 128 bits.
 const HALF: usize = 8;
@@ -99,6 +99,38 @@ fn rows_f32<const R: usize>(
             }
         }
         out[(row + r) * t.ldc + first..][..columns].copy_from_slice(&acc[..columns]);
+    }
+}
+
+/// Outputs of a run of pixels of a float depthwise convolution.
+pub(crate) fn float_run(run: &Run<f32>, w: &FloatWeights, out: &mut [f32]) {
+    let mut c = run.channels.start;
+    while c + PANEL <= run.channels.end {
+        float_channels::<PANEL>(run, w, c, out);
+        c += PANEL;
+    }
+    while c < run.channels.end {
+        float_channels::<1>(run, w, c, out);
+        c += 1;
+    }
+}
+
+/// `N` channels from `c` on of every pixel.
+fn float_channels<const N: usize>(run: &Run<f32>, w: &FloatWeights, c: usize, out: &mut [f32]) {
+    let bias: &[f32; N] = w.bias[c..].first_chunk().expect("a bias per channel");
+    for (pixel, out) in out.chunks_mut(run.stride).take(run.pixels).enumerate() {
+        let mut acc = *bias;
+        for (n, weights) in w.weights.chunks(run.stride).enumerate() {
+            let (from, step) = run.tap(n);
+            let x: &[f32; N] = from[pixel * step + c..].first_chunk().expect("a tap");
+            let weights: &[f32; N] = weights[c..].first_chunk().expect("weights of a tap");
+            for j in 0..N {
+                acc[j] += x[j] * weights[j];
+            }
+        }
+        for (out, acc) in out[c..c + N].iter_mut().zip(acc) {
+            *out = clamp(acc, w.clamp.0, w.clamp.1);
+        }
     }
 }
 

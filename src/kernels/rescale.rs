@@ -100,6 +100,9 @@ pub(crate) struct Fixed {
     pub left: Vec<i32>,
     pub right: Vec<i32>,
     pub bounds: Bounds,
+    /// Whether no sum can come near the ends of int32 while it is rescaled: twice its left shift fits, and so does what the
+    /// right shift adds for rounding.
+    pub roomy: bool,
 }
 
 /// [`Fixed`] of the columns of one block; whole panels.
@@ -110,17 +113,31 @@ pub(crate) struct FixedPart<'a> {
     pub left: &'a [i32],
     pub right: &'a [i32],
     pub bounds: Bounds,
+    pub roomy: bool,
 }
 
 impl Fixed {
-    pub fn new(factors: &[Multiplier], bias: impl Iterator<Item = i32>, bounds: Bounds) -> Self {
+    /// One of each per column; `most` is the greatest magnitude that a sum can have before the bias.
+    pub fn new(
+        factors: &[Multiplier],
+        bias: impl Iterator<Item = i32>,
+        most: impl Iterator<Item = i64>,
+        bounds: Bounds,
+    ) -> Self {
         let f = factors.iter();
+        let bias: Vec<i32> = whole_panels(bias, 0);
+        let roomy = f.clone().zip(&bias).zip(most).all(|((m, bias), most)| {
+            let most = most.saturating_add(i64::from(*bias).abs());
+            // Beyond 30 a shift would be longer than the integer.
+            (-30..=30).contains(&m.shift) && most < 1 << (30 - m.shift.max(0))
+        });
         Self {
-            bias: whole_panels(bias, 0),
+            bias,
             multiplier: whole_panels(f.clone().map(|m| m.mantissa), 0),
             left: whole_panels(f.clone().map(|m| m.shift.max(0)), 0),
             right: whole_panels(f.map(|m| (-m.shift).max(0)), 0),
             bounds,
+            roomy,
         }
     }
 
@@ -132,6 +149,7 @@ impl Fixed {
             left: &self.left[first..],
             right: &self.right[first..],
             bounds: self.bounds,
+            roomy: self.roomy,
         }
     }
 }
@@ -220,6 +238,18 @@ pub(crate) fn rescale(x: i32, multiplier: i32, left: i32, right: i32) -> i32 {
     (high >> right) + i32::from((high & mask) > threshold)
 }
 
+/// [`rescale`] where `Fixed::roomy` holds, in the fewer steps that vector code takes there.
+#[inline]
+#[cfg(test)]
+fn rescale_roomy(x: i32, multiplier: i32, left: i32, right: i32) -> i32 {
+    let twice = x << (left + 1);
+    let high = ((i64::from(twice) * i64::from(multiplier) + (1 << 31)) >> 32) as i32;
+    let half = (1 << right) >> 1;
+    // Halves away from zero; without a right shift nothing is left to round.
+    let negative = if half == 0 { 0 } else { high >> 31 };
+    (high + half + negative) >> right
+}
+
 /// ((x · multiplier) + round) >> shift, the low 32 bits of it.
 #[inline]
 pub(crate) fn rescale_wide(x: i64, multiplier: i64, round: i64, shift: i64) -> i32 {
@@ -273,6 +303,10 @@ mod tests {
                 for x in values.into_iter().flat_map(|v| [v, v ^ 0x2A5]) {
                     let got = rescale(x, mantissa, shift.max(0), (-shift).max(0));
                     assert_eq!(got, m.apply(x), "{x} by {m:?}");
+                    if shift.abs() <= 30 && i64::from(x).abs() < 1 << (30 - shift.max(0)) {
+                        let got = rescale_roomy(x, mantissa, shift.max(0), (-shift).max(0));
+                        assert_eq!(got, m.apply(x), "{x} by {m:?}, roomy");
+                    }
                     if m.fits_i64() {
                         let shift = i64::from(15 - shift);
                         let got =

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::jobs::JobId;
+use super::litert::Engine;
 use super::{ClassSource, ExperimentId, Role};
 use crate::data::{Preprocess, Selection};
 use crate::quantize::{Io, Mode};
@@ -46,6 +47,10 @@ pub enum Command {
     SetStrict(bool),
     /// Threads that latency is measured with and jobs may use.
     SetThreads(usize),
+    /// Choose the engine that figures come from.
+    SetEngine(Engine),
+    /// Look for LiteRT there: its library, its folder or a Python environment; `None` for the usual places.
+    SetLitertPlace(Option<PathBuf>),
     /// Run every chosen experiment that has no result yet for this model, recipe and data.
     Run,
     /// Stop this job, running or queued; finished results stay.

@@ -6,6 +6,7 @@ mod entry;
 mod experiment;
 pub mod files;
 pub mod jobs;
+pub mod litert;
 mod model;
 mod open_axes;
 mod open_data;
@@ -30,6 +31,7 @@ pub use operators::{OperatorRow, operator_table};
 use crate::data::{Preprocess, Preview, Selection};
 use crate::quantize::{Io, Mode};
 use jobs::{JobId, Jobs, Wake};
+use litert::{Engine, Setup};
 
 /// The whole state that the window shows. Panels read it; only [`Workbench::apply`] and [`Workbench::poll`] change it, and
 /// neither ever waits.
@@ -62,6 +64,14 @@ pub struct Workbench {
     pub strict: bool,
     /// Threads that latency is measured with and jobs may use.
     pub threads: usize,
+    /// Which engine figures come from.
+    pub engine: Engine,
+    /// Where the user wants LiteRT to be looked for; `None` for the usual places.
+    pub litert_place: Option<PathBuf>,
+    /// What LiteRT's process runs instead of this program (tests, whose own program is another).
+    pub litert_program: Option<PathBuf>,
+    /// LiteRT as last looked for, or one sentence that says how to get it; `None` before anybody asked.
+    pub litert: Option<Result<Setup, String>>,
     /// How long each experiment's latency is measured, seconds.
     pub latency_seconds: f64,
     /// Experiments in the order of their modes; the first float32 one is the baseline.
@@ -138,6 +148,8 @@ pub enum Event {
     Saved(PathBuf),
     /// The list of recent files was read.
     Recent(Vec<PathBuf>),
+    /// LiteRT was looked for.
+    Litert(Result<Setup, String>),
 }
 
 impl Workbench {
@@ -169,6 +181,10 @@ impl Workbench {
             modes,
             strict: false,
             threads: 1,
+            engine: Engine::Zeropoint,
+            litert_place: None,
+            litert_program: None,
+            litert: None,
             latency_seconds: 0.4,
             experiments: vec![],
             notices: vec![],

@@ -7,13 +7,14 @@ use bytes::Bytes;
 use super::dataset::{ClassSource, Loaded, Role, Source};
 use super::{files, walk};
 use crate::data::{
-    self, ClassNames, ClassOrder, FolderRequest, GuessedFrom, InputSpec, Listing, Preprocess,
-    Selection, TableRequest,
+    self, ClassNames, ClassOrder, FileKind, FolderRequest, GuessedFrom, InputSpec, Listing,
+    Preprocess, Selection, TableRequest,
 };
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::invalid;
 use crate::progress::Progress;
+use crate::tflite;
 
 /// Random samples that stand in where there is no data.
 const SYNTHETIC_SAMPLES: usize = 100;
@@ -109,9 +110,22 @@ fn loaded(
     specs: &[InputSpec],
 ) -> Result<Loaded> {
     let dataset = data::select(whole.clone(), &request.selection)?;
+    let preview = data::preview(dataset.as_ref(), specs, None)?;
+    let asked = data::guess(
+        request.model,
+        tflite::metadata(request.model).normalization.as_ref(),
+    );
+    let mut warnings = data::range_warnings(&asked, None, channels(specs), preview.values);
+    if let (Some(chosen), Source::File { .. }) = (request.preprocess, request.source) {
+        warnings.push(format!(
+            "The preprocessing {} is for folders of images; {name} is taken as it is",
+            chosen.scale_name()
+        ));
+    }
     Ok(Loaded {
         name: name.to_owned(),
-        preview: data::preview(dataset.as_ref(), specs, None)?,
+        warnings,
+        preview,
         dataset,
         selection: request.selection,
         total: whole.len(),
@@ -122,7 +136,6 @@ fn loaded(
         skipped: vec![],
         preprocess: None,
         preprocess_from: GuessedFrom::Nobody,
-        warnings: vec![],
         whole: Some(whole),
     })
 }
@@ -182,10 +195,20 @@ fn preprocess(request: &DataRequest<'_>) -> (Preprocess, GuessedFrom) {
 
 /// Which class is which output.
 fn class_order(request: &DataRequest<'_>) -> Result<ClassOrder> {
+    let carried = tflite::metadata(request.model)
+        .labels
+        .map(|(file, bytes)| ClassNames::read(&format!("the model's {file}"), &bytes));
     Ok(match request.classes {
-        ClassSource::Auto => ClassOrder::Auto(None),
+        ClassSource::Auto => ClassOrder::Auto(carried.and_then(Result::ok)),
         ClassSource::Sorted => ClassOrder::Sorted,
-        ClassSource::Model => return invalid!("The model carries no class names"),
+        ClassSource::Model => match carried {
+            Some(names) => ClassOrder::Names(names?),
+            None => {
+                return invalid!(
+                    "The model carries no class names; give them in a file, one a line"
+                );
+            }
+        },
         ClassSource::File(file) => {
             let (name, bytes) = named(file)?;
             ClassOrder::Names(ClassNames::read(&name, &bytes)?)
@@ -202,7 +225,12 @@ fn folder(
 ) -> Result<Loaded> {
     let name = files::file_name(path);
     let listing = walk::list(path, progress)?;
-    let (preprocess, preprocess_from) = preprocess(request);
+    let metadata = tflite::metadata(request.model);
+    let asked = data::guess(request.model, metadata.normalization.as_ref());
+    let (preprocess, preprocess_from) = match request.preprocess {
+        Some(chosen) => (chosen.clone(), GuessedFrom::User),
+        None => asked.clone(),
+    };
     let labels = match labels {
         Some(file) => Some(named(file)?),
         None => labels_within(path, &listing)?,
@@ -222,8 +250,14 @@ fn folder(
         },
         progress,
     )?;
+    let preview = data::preview(found.dataset.as_ref(), specs, Some(&preprocess))?;
+    let mut warnings = found.warnings;
+    if found.kind == FileKind::Image {
+        let odd = data::range_warnings(&asked, Some(&preprocess), channels(specs), preview.values);
+        warnings.extend(odd);
+    }
     Ok(Loaded {
-        preview: data::preview(found.dataset.as_ref(), specs, Some(&preprocess))?,
+        preview,
         name,
         dataset: found.dataset,
         selection: request.selection,
@@ -235,9 +269,17 @@ fn folder(
         skipped: found.skipped,
         preprocess: Some(preprocess),
         preprocess_from,
-        warnings: found.warnings,
+        warnings,
         whole: None,
     })
+}
+
+/// Channels of the first input where it takes images; 1 for anything else.
+fn channels(specs: &[InputSpec]) -> usize {
+    match specs.first().map(InputSpec::sample_shape) {
+        Some([3, _, _] | [_, _, 3]) => 3,
+        _ => 1,
+    }
 }
 
 /// Name and bytes of a file.

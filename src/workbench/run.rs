@@ -6,12 +6,14 @@ use std::sync::Arc;
 use super::entry::Entry;
 use super::experiment::{Experiment, ExperimentId, Finding, RunKey, State};
 use super::jobs::{Ended, JobId, JobKind, Stage, Update};
+use super::litert::{self, Setup};
 use super::steps::DataRequest;
 use super::work::{Versions, Work};
 use super::{
     Command, DataChoice, Event, Notice, OpenModel, Role, Source, Workbench, files, recent, steps,
 };
 use crate::data::{self, Selection};
+use crate::error::Result;
 use crate::quantize::{Io, Mode, Recipe};
 
 impl Workbench {
@@ -61,6 +63,16 @@ impl Workbench {
             Command::SetIo(mode, io, on) => self.set_io(mode, io, on),
             Command::SetStrict(strict) => self.strict = strict,
             Command::SetThreads(threads) => self.threads = threads.max(1),
+            Command::SetEngine(engine) => {
+                self.engine = engine;
+                if engine.asks_litert() {
+                    self.look_for_litert();
+                }
+            }
+            Command::SetLitertPlace(place) => {
+                self.litert_place = place;
+                self.look_for_litert();
+            }
             Command::Run => self.run(),
             Command::Cancel(id) => self.jobs.cancel(id),
             Command::CancelAll => self.jobs.cancel_all(),
@@ -115,16 +127,19 @@ impl Workbench {
                 match finding {
                     Finding::File(file) => {
                         (e.evaluation, e.tensors, e.latency) = (None, None, None);
+                        e.litert = None;
                         e.file = Some(file);
                         e.stale = false;
                     }
                     Finding::Evaluation(evaluation) => e.evaluation = Some(evaluation),
                     Finding::Tensors(tensors) => e.tensors = Some(tensors),
                     Finding::Latency(latency) => e.latency = Some(latency),
+                    Finding::Litert(litert) => e.litert = Some(litert),
                 }
             }
             Event::Saved(path) => self.notice(false, format!("Saved {}", path.display())),
             Event::Recent(files) => self.recent = files,
+            Event::Litert(found) => self.litert = Some(found),
             Event::Pictures(preview) if self.pictures.pending == Some(id) => {
                 self.pictures.shown = preview;
                 self.pictures.version += 1;
@@ -183,7 +198,7 @@ impl Workbench {
                     self.pictures.pending = None;
                 }
             }
-            JobKind::Recent => {}
+            JobKind::Recent | JobKind::FindLitert => {}
         }
     }
 
@@ -439,6 +454,7 @@ impl Workbench {
             },
             evaluation: self.evaluation.version,
             threads: self.threads,
+            engine: self.engine,
         }
     }
 
@@ -537,6 +553,7 @@ impl Workbench {
             file: None,
             evaluation: None,
             latency: None,
+            litert: None,
             tensors: None,
         };
         self.experiments.insert(at, empty);
@@ -557,8 +574,31 @@ impl Workbench {
             }),
             shared: self.shared.clone(),
             threads: self.threads,
+            engine: key.engine,
+            litert: Box::new(self.litert_finder()),
             latency_seconds: self.latency_seconds,
         }
+    }
+
+    /// Finds LiteRT where the user wants it; touches files, so for jobs only.
+    fn litert_finder(&self) -> impl Fn() -> Result<Setup> + Send + use<> {
+        let (place, program) = (self.litert_place.clone(), self.litert_program.clone());
+        move || {
+            let found = litert::find(place.as_deref())?;
+            Ok(match program.clone() {
+                Some(program) => Setup { program, ..found },
+                None => found,
+            })
+        }
+    }
+
+    /// Says in `litert` whether it is there, and if not, how to get it.
+    fn look_for_litert(&mut self) {
+        let find = self.litert_finder();
+        self.jobs.start(JobKind::FindLitert, move |job| {
+            job.send(Event::Litert(find().map_err(|e| e.to_string())));
+            Ok(())
+        });
     }
 
     fn delete(&mut self, id: ExperimentId) {

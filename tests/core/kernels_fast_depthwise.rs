@@ -7,7 +7,7 @@ use zeropoint::kernels::{
     Conv2dShape, DepthwiseF32, DepthwiseHybrid, DepthwiseI8, DepthwiseI16, Isa, Scratch,
 };
 
-use super::kernels_fast::{FILLS, Fill, Random, Wrong, factors, fill, shape};
+use super::kernels_fast::{FILLS, Fill, Random, Wrong, factors, fill, shape, sums};
 
 fn shapes() -> Vec<Conv2dShape> {
     let mut all = vec![];
@@ -85,10 +85,11 @@ fn integer_depthwise() {
                 Fill::Largest => vec![-128; weights],
                 _ => random.i8s(weights),
             };
+            let (most, peak) = sums(i);
             let bias: Vec<i32> = (0..s.out_c)
-                .map(|_| random.below(6000) as i32 - 3000)
+                .map(|_| random.below(2 * most as usize) as i32 - most)
                 .collect();
-            let rescale = factors(&mut random, s.out_c, s.k_h * s.k_w, 60.0, i % 5 == 0);
+            let rescale = factors(&mut random, s.out_c, s.k_h * s.k_w, peak, i % 5 == 0);
             let given = i % 3 > 0;
             let mut q = Quantized {
                 input_zero_point: [0, -128, 127, 3][i % 4],

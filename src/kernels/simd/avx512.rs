@@ -9,7 +9,7 @@ use std::arch::x86_64::*;
 
 use super::{F32Tile, HybridPart, Vectorized};
 use crate::kernels::gemm::{PANEL, TILE_COLS, TILE_ROWS, Tile};
-use crate::kernels::rescale::{FixedPart, WidePart};
+use crate::kernels::rescale::{Bounds, FixedPart, WidePart};
 
 /// Calls `$f::<rows, panels>` for the values that micro-kernels exist for.
 macro_rules! by_size {
@@ -81,7 +81,13 @@ pub(super) fn requant_i8(
     columns: usize,
 ) {
     // SAFETY: a `Proven` AVX-512 led here.
-    unsafe { requant_i8_avx512(tile, rows, p, out, ldc, columns) }
+    unsafe {
+        if p.roomy {
+            requant_i8_roomy(tile, rows, p, out, ldc, columns);
+        } else {
+            requant_i8_avx512(tile, rows, p, out, ldc, columns);
+        }
+    }
 }
 
 pub(super) fn requant_i16(
@@ -353,6 +359,168 @@ fn requant_i8_avx512(
                 );
             }
         }
+    }
+}
+
+/// [`requant_i8_avx512`] where `Fixed::roomy` holds: four panels of a row, or four rows of a panel, are packed to bytes together.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+fn requant_i8_roomy(
+    tile: &Tile,
+    rows: usize,
+    q: &FixedPart,
+    out: &mut [i8],
+    ldc: usize,
+    columns: usize,
+) {
+    assert!((1..=TILE_ROWS).contains(&rows) && columns <= TILE_COLS);
+    assert!(out.len() >= (rows - 1) * ldc + columns);
+    let bounds = RoomyBounds::new(q.bounds);
+    let to = out.as_mut_ptr();
+    if columns > 3 * PANEL {
+        let (a, b) = (RoomyPanel::new(q, 0), RoomyPanel::new(q, PANEL));
+        let (c, d) = (RoomyPanel::new(q, 2 * PANEL), RoomyPanel::new(q, 3 * PANEL));
+        let lanes = u64::MAX >> (TILE_COLS - columns);
+        for r in 0..rows {
+            let (ab, cd) = (
+                [a.rescaled(tile, r), b.rescaled(tile, r)],
+                [c.rescaled(tile, r), d.rescaled(tile, r)],
+            );
+            let y = [ab[0], ab[1], cd[0], cd[1]];
+            // SAFETY: masked lanes beyond `columns` are not written, the others lie within `out`.
+            unsafe { _mm512_mask_storeu_epi8(to.wrapping_add(r * ldc), lanes, bounds.pack(y)) };
+        }
+        return;
+    }
+    for p in 0..columns.div_ceil(PANEL) {
+        let panel = RoomyPanel::new(q, p * PANEL);
+        let lanes = lanes(columns, p);
+        let to = to.wrapping_add(p * PANEL);
+        let mut r = 0;
+        while r + 4 <= rows {
+            // No `map`: a closure is not compiled into it with these instructions.
+            let (ab, cd) = (
+                [panel.rescaled(tile, r), panel.rescaled(tile, r + 1)],
+                [panel.rescaled(tile, r + 2), panel.rescaled(tile, r + 3)],
+            );
+            let y = [ab[0], ab[1], cd[0], cd[1]];
+            let bytes = bounds.pack(y);
+            let quarters = [
+                _mm512_castsi512_si128(bytes),
+                _mm512_extracti32x4_epi32::<1>(bytes),
+                _mm512_extracti32x4_epi32::<2>(bytes),
+                _mm512_extracti32x4_epi32::<3>(bytes),
+            ];
+            for i in 0..4 {
+                // SAFETY: as above.
+                unsafe { _mm_mask_storeu_epi8(to.wrapping_add((r + i) * ldc), lanes, quarters[i]) };
+            }
+            r += 4;
+        }
+        for r in r..rows {
+            let bytes = bounds.pack([panel.rescaled(tile, r); 4]);
+            let bytes = _mm512_castsi512_si128(bytes);
+            // SAFETY: as above.
+            unsafe { _mm_mask_storeu_epi8(to.wrapping_add(r * ldc), lanes, bytes) };
+        }
+    }
+}
+
+/// What packing 32-bit results to bytes needs.
+#[derive(Clone, Copy)]
+pub(super) struct RoomyBounds {
+    zero_point: __m512i,
+    low: __m512i,
+    high: __m512i,
+    order: __m512i,
+}
+
+impl RoomyBounds {
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    pub(super) fn new(b: Bounds) -> Self {
+        Self {
+            zero_point: _mm512_set1_epi16(b.zero_point as i16),
+            low: _mm512_set1_epi8((b.low + b.zero_point) as i8),
+            high: _mm512_set1_epi8((b.high + b.zero_point) as i8),
+            order: _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),
+        }
+    }
+
+    /// The values of four vectors, one vector after the other, plus the zero point and clamped.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    fn pack(self, vectors: [__m512i; 4]) -> __m512i {
+        _mm512_permutexvar_epi32(self.order, self.pack_in_turn(vectors))
+    }
+
+    /// The same with four values of each vector in turn. Saturation keeps the order of values, so that clamping after it gives
+    /// what clamping before it would.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    pub(super) fn pack_in_turn(self, [a, b, c, d]: [__m512i; 4]) -> __m512i {
+        let ab = _mm512_adds_epi16(_mm512_packs_epi32(a, b), self.zero_point);
+        let cd = _mm512_adds_epi16(_mm512_packs_epi32(c, d), self.zero_point);
+        let bytes = _mm512_packs_epi16(ab, cd);
+        _mm512_min_epi8(_mm512_max_epi8(bytes, self.low), self.high)
+    }
+}
+
+/// What rescaling a panel needs where `Fixed::roomy` holds.
+#[derive(Clone, Copy)]
+pub(super) struct RoomyPanel {
+    first: usize,
+    bias: __m512i,
+    multiplier: __m512i,
+    odd: __m512i,
+    left: __m512i,
+    right: __m512i,
+    half: __m512i,
+    rounds: u16,
+}
+
+impl RoomyPanel {
+    /// The panel that begins with column `first`.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    pub(super) fn new(q: &FixedPart, first: usize) -> Self {
+        let one = _mm512_set1_epi32(1);
+        let multiplier = load(&q.multiplier[first..]);
+        let right = load(&q.right[first..]);
+        let half = _mm512_srli_epi32::<1>(_mm512_sllv_epi32(one, right));
+        Self {
+            first,
+            bias: load(&q.bias[first..]),
+            multiplier,
+            odd: _mm512_srli_epi64::<32>(multiplier),
+            left: _mm512_add_epi32(load(&q.left[first..]), one),
+            right,
+            half,
+            rounds: _mm512_test_epi32_mask(half, half),
+        }
+    }
+
+    /// [`RoomyPanel::rescale`] of a row of the tile.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    fn rescaled(&self, tile: &Tile, row: usize) -> __m512i {
+        self.rescale(load(&tile.0[row * TILE_COLS + self.first..]))
+    }
+
+    /// `rescale::rescale_roomy` of sums plus their bias.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    pub(super) fn rescale(&self, sums: __m512i) -> __m512i {
+        let nudge = _mm512_set1_epi64(1 << 31);
+        let x = _mm512_add_epi32(sums, self.bias);
+        let x = _mm512_sllv_epi32(x, self.left);
+        let even = _mm512_add_epi64(_mm512_mul_epi32(x, self.multiplier), nudge);
+        let x = _mm512_srli_epi64::<32>(x);
+        let odd = _mm512_add_epi64(_mm512_mul_epi32(x, self.odd), nudge);
+        let (even, odd) = (_mm512_castsi512_ps(even), _mm512_castsi512_ps(odd));
+        let high = _mm512_castps_si512(_mm512_mask_movehdup_ps(odd, 0x5555, even));
+        let negative = _mm512_maskz_srai_epi32::<31>(self.rounds, high);
+        let sum = _mm512_add_epi32(_mm512_add_epi32(high, self.half), negative);
+        _mm512_srav_epi32(sum, self.right)
     }
 }
 

@@ -7,27 +7,10 @@
 
 use std::arch::x86_64::*;
 
-use super::{FloatTaps, IntTaps, Tap};
+use super::{FloatWeights, IntTaps, Run, Tap};
 use crate::kernels::depthwise::OUTSIDE;
 use crate::kernels::gemm::TILE_COLS;
-
-/// Calls `$f::<n>` for 1 to 8.
-macro_rules! by_groups {
-    ($n:expr, $f:ident($($arg:expr),*)) => {
-        match $n {
-            0 => {}
-            1 => $f::<1>($($arg),*),
-            2 => $f::<2>($($arg),*),
-            3 => $f::<3>($($arg),*),
-            4 => $f::<4>($($arg),*),
-            5 => $f::<5>($($arg),*),
-            6 => $f::<6>($($arg),*),
-            7 => $f::<7>($($arg),*),
-            8 => $f::<8>($($arg),*),
-            n => unreachable!("no depthwise kernel of {n} groups"),
-        }
-    };
-}
+use crate::kernels::portable;
 
 /// Whole groups of 16 channels only.
 pub(super) fn int_taps<T: Tap>(t: &IntTaps<T>, sums: &mut [i32]) {
@@ -44,10 +27,12 @@ pub(super) fn int_taps<T: Tap>(t: &IntTaps<T>, sums: &mut [i32]) {
     }
 }
 
-/// Whole groups of 8 channels only.
-pub(super) fn float_taps(t: &FloatTaps, out: &mut [f32]) {
+pub(super) fn float_run(run: &Run<f32>, w: &FloatWeights, out: &mut [f32]) {
     // SAFETY: a `Proven` AVX2 led here.
-    unsafe { by_groups!(t.channels.len() / 8, float_taps_here(t, out)) }
+    unsafe { float_run_here(run, w, out) }
+    let mut rest = run.clone();
+    rest.channels.start += rest.channels.len() / 8 * 8;
+    portable::float_run(&rest, w, out);
 }
 
 /// A tap's channels from `first` on, `len` of them.
@@ -125,39 +110,50 @@ fn int_taps_here<T: Tap, const P: usize>(t: &IntTaps<T>, sums: &mut [i32]) {
     }
 }
 
-/// `P` groups of 8 channels.
+/// Whole groups of 8 channels only.
 #[target_feature(enable = "avx2,fma")]
-fn float_taps_here<const P: usize>(t: &FloatTaps, out: &mut [f32]) {
+fn float_run_here(run: &Run<f32>, w: &FloatWeights, out: &mut [f32]) {
+    for first in (0..run.pixels).step_by(4) {
+        let out = &mut out[first * run.stride..];
+        match (run.pixels - first).min(4) {
+            1 => float_pixels::<1>(run, first, w, out),
+            2 => float_pixels::<2>(run, first, w, out),
+            3 => float_pixels::<3>(run, first, w, out),
+            _ => float_pixels::<4>(run, first, w, out),
+        }
+    }
+}
+
+/// `R` pixels from `first` on, 8 channels at a time.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn float_pixels<const R: usize>(run: &Run<f32>, first: usize, w: &FloatWeights, out: &mut [f32]) {
     const GROUP: usize = 8;
-    let (first, len) = (t.channels.start, P * GROUP);
-    let (low, high) = (_mm256_set1_ps(t.clamp.0), _mm256_set1_ps(t.clamp.1));
-    let bias = t.bias[first..][..len].as_ptr();
-    assert!(t.weights.len() >= (t.taps - 1) * t.stride + first + len);
-    let weights = t.weights[first..].as_ptr();
-    for (pixel, offsets) in t.offsets.chunks(t.taps).enumerate() {
-        let mut acc = [_mm256_setzero_ps(); P];
-        for (n, &offset) in offsets.iter().enumerate() {
-            let a = tap(t.input, t.pad, offset, first, len).as_ptr();
-            for p in 0..P {
-                // SAFETY: `tap` found `len` readable values, the assertion above as many weights.
-                let (a, w) = unsafe {
-                    (
-                        _mm256_loadu_ps(a.add(p * GROUP)),
-                        _mm256_loadu_ps(weights.add(n * t.stride + p * GROUP)),
-                    )
-                };
-                acc[p] = _mm256_fmadd_ps(a, w, acc[p]);
+    let (stride, begin) = (run.stride, run.channels.start);
+    let end = begin + run.channels.len() / GROUP * GROUP;
+    assert!(end <= stride && w.bias.len() >= end && w.weights.len() >= run.offsets.len() * stride);
+    assert!(first + R <= run.pixels && out.len() >= (R - 1) * stride + end);
+    let (low, high) = (_mm256_set1_ps(w.clamp.0), _mm256_set1_ps(w.clamp.1));
+    for c in (begin..end).step_by(GROUP) {
+        // SAFETY: the assertion.
+        let mut acc = [unsafe { _mm256_loadu_ps(w.bias.as_ptr().add(c)) }; R];
+        for n in 0..run.offsets.len() {
+            let (from, step) = run.tap(n);
+            let mut from = from.as_ptr().wrapping_add(first * step + c);
+            // SAFETY: the assertion.
+            let weights = unsafe { _mm256_loadu_ps(w.weights.as_ptr().add(n * stride + c)) };
+            for acc in &mut acc {
+                // SAFETY: `tap` gives all channels of every pixel.
+                let x = unsafe { _mm256_loadu_ps(from) };
+                from = from.wrapping_add(step);
+                *acc = _mm256_fmadd_ps(x, weights, *acc);
             }
         }
-        let out = out[pixel * t.stride..][..len].as_mut_ptr();
-        for p in 0..P {
-            // SAFETY: bias and output have `len` values.
-            unsafe {
-                let v = _mm256_add_ps(acc[p], _mm256_loadu_ps(bias.add(p * GROUP)));
-                // The second operand is returned for NaN.
-                let v = _mm256_min_ps(high, _mm256_max_ps(low, v));
-                _mm256_storeu_ps(out.add(p * GROUP), v);
-            }
+        for (r, acc) in acc.into_iter().enumerate() {
+            // The second operand is returned for NaN.
+            let v = _mm256_min_ps(high, _mm256_max_ps(low, acc));
+            // SAFETY: the assertion.
+            unsafe { _mm256_storeu_ps(out.as_mut_ptr().add(r * stride + c), v) };
         }
     }
 }

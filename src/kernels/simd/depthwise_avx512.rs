@@ -7,27 +7,14 @@
 
 use std::arch::x86_64::*;
 
-use super::avx512::dpwssd;
-use super::{FloatTaps, IntTaps, Tap};
+use super::avx512::{RoomyBounds, RoomyPanel, dpwssd};
+use super::{FloatWeights, IntTaps, QUAD_CHANNELS, Run, Tap};
 use crate::kernels::depthwise::OUTSIDE;
 use crate::kernels::gemm::TILE_COLS;
+use crate::kernels::rescale::FixedPart;
 
-/// Calls `$f::<panels, tail>` for 1 to 4 panels.
-macro_rules! by_panels {
-    ($panels:expr, $tail:expr, $f:ident($($arg:expr),*)) => {
-        match ($panels, $tail) {
-            (1, false) => $f::<1, false>($($arg),*),
-            (2, false) => $f::<2, false>($($arg),*),
-            (3, false) => $f::<3, false>($($arg),*),
-            (4, false) => $f::<4, false>($($arg),*),
-            (1, true) => $f::<1, true>($($arg),*),
-            (2, true) => $f::<2, true>($($arg),*),
-            (3, true) => $f::<3, true>($($arg),*),
-            (4, true) => $f::<4, true>($($arg),*),
-            (panels, _) => unreachable!("no depthwise kernel of {panels} panels"),
-        }
-    };
-}
+/// Pixels that a call computes together, so that they share the weights.
+const TOGETHER: usize = 8;
 
 pub(super) fn int_taps<T: Tap>(t: &IntTaps<T>, sums: &mut [i32]) {
     let n = t.channels.len();
@@ -43,16 +30,14 @@ pub(super) fn int_taps<T: Tap>(t: &IntTaps<T>, sums: &mut [i32]) {
     }
 }
 
-pub(super) fn float_taps(t: &FloatTaps, out: &mut [f32]) {
-    let n = t.channels.len();
+pub(super) fn float_run(run: &Run<f32>, w: &FloatWeights, out: &mut [f32]) {
     // SAFETY: a `Proven` AVX-512 led here.
-    unsafe {
-        by_panels!(
-            n.div_ceil(16),
-            !n.is_multiple_of(16),
-            float_taps_here(t, out)
-        )
-    }
+    unsafe { float_run_here(run, w, out) }
+}
+
+pub(super) fn byte_run(run: &Run<i8>, weights: &[i8], p: &FixedPart, out: &mut [i8]) {
+    // SAFETY: a `Proven` AVX-512 led here.
+    unsafe { byte_run_here(run, weights, p, out) }
 }
 
 /// A tap's channels from `first` on, `len` of them.
@@ -136,47 +121,139 @@ fn int_taps_here<T: Tap, const P: usize, const TAIL: bool>(t: &IntTaps<T>, sums:
     }
 }
 
-/// `P` groups of 16 channels, the last of them short if `TAIL`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-fn float_taps_here<const P: usize, const TAIL: bool>(t: &FloatTaps, out: &mut [f32]) {
+fn float_run_here(run: &Run<f32>, w: &FloatWeights, out: &mut [f32]) {
+    for first in (0..run.pixels).step_by(TOGETHER) {
+        let out = &mut out[first * run.stride..];
+        match (run.pixels - first).min(TOGETHER) {
+            1 => float_pixels::<1>(run, first, w, out),
+            2 => float_pixels::<2>(run, first, w, out),
+            3 => float_pixels::<3>(run, first, w, out),
+            4 => float_pixels::<4>(run, first, w, out),
+            5 => float_pixels::<5>(run, first, w, out),
+            6 => float_pixels::<6>(run, first, w, out),
+            7 => float_pixels::<7>(run, first, w, out),
+            _ => float_pixels::<8>(run, first, w, out),
+        }
+    }
+}
+
+/// `R` pixels from `first` on, 16 channels at a time.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+fn float_pixels<const R: usize>(run: &Run<f32>, first: usize, w: &FloatWeights, out: &mut [f32]) {
     const GROUP: usize = 16;
-    let (first, len) = (t.channels.start, t.channels.len());
-    assert!(len <= P * GROUP && len > (P - 1) * GROUP && (TAIL || len == P * GROUP));
-    let lanes = u16::MAX >> (P * GROUP - len);
-    let (low, high) = (_mm512_set1_ps(t.clamp.0), _mm512_set1_ps(t.clamp.1));
-    let bias = t.bias[first..][..len].as_ptr();
-    assert!(t.weights.len() >= (t.taps - 1) * t.stride + first + len);
-    let weights = t.weights[first..].as_ptr();
-    for (pixel, offsets) in t.offsets.chunks(t.taps).enumerate() {
-        let mut acc = [_mm512_setzero_ps(); P];
-        for (n, &offset) in offsets.iter().enumerate() {
-            let a = tap(t.input, t.pad, offset, first, len).as_ptr();
-            for p in 0..P {
-                // SAFETY: `tap` found `len` readable values, the assertion above as many weights; lanes beyond are masked.
-                let (a, w) = unsafe {
-                    let (a, w) = (a.add(p * GROUP), weights.add(n * t.stride + p * GROUP));
-                    if TAIL && p + 1 == P {
-                        (
-                            _mm512_maskz_loadu_ps(lanes, a),
-                            _mm512_maskz_loadu_ps(lanes, w),
-                        )
-                    } else {
-                        (_mm512_loadu_ps(a), _mm512_loadu_ps(w))
-                    }
-                };
-                acc[p] = _mm512_fmadd_ps(a, w, acc[p]);
+    let (stride, end) = (run.stride, run.channels.end);
+    assert!(end <= stride && w.bias.len() >= end && w.weights.len() >= run.offsets.len() * stride);
+    assert!(first + R <= run.pixels && out.len() >= (R - 1) * stride + end);
+    let (low, high) = (_mm512_set1_ps(w.clamp.0), _mm512_set1_ps(w.clamp.1));
+    for c in run.channels.clone().step_by(GROUP) {
+        let lanes = u16::MAX >> (GROUP - (end - c).min(GROUP));
+        // SAFETY: the assertion; lanes beyond the channels are not read.
+        let bias = unsafe { _mm512_maskz_loadu_ps(lanes, w.bias.as_ptr().add(c)) };
+        let mut acc = [bias; R];
+        for n in 0..run.offsets.len() {
+            let (from, step) = run.tap(n);
+            let mut from = from.as_ptr().wrapping_add(first * step + c);
+            // SAFETY: the assertion; lanes beyond the channels are not read.
+            let weights =
+                unsafe { _mm512_maskz_loadu_ps(lanes, w.weights.as_ptr().add(n * stride + c)) };
+            for acc in &mut acc {
+                // SAFETY: `tap` gives all channels of every pixel; lanes beyond them are not read.
+                let x = unsafe { _mm512_maskz_loadu_ps(lanes, from) };
+                from = from.wrapping_add(step);
+                *acc = _mm512_fmadd_ps(x, weights, *acc);
             }
         }
-        let out = out[pixel * t.stride..][..len].as_mut_ptr();
-        for p in 0..P {
-            let lanes = if p + 1 == P { lanes } else { u16::MAX };
-            // SAFETY: bias and output have `len` values; lanes beyond are masked.
+        for (r, acc) in acc.into_iter().enumerate() {
+            // The second operand is returned for NaN.
+            let v = _mm512_min_ps(high, _mm512_max_ps(low, acc));
+            // SAFETY: the assertion; lanes beyond the channels are not written.
+            unsafe { _mm512_mask_storeu_ps(out.as_mut_ptr().add(r * stride + c), lanes, v) };
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+fn byte_run_here(run: &Run<i8>, weights: &[i8], p: &FixedPart, out: &mut [i8]) {
+    for first in (0..run.pixels).step_by(4) {
+        let out = &mut out[first * run.stride..];
+        match (run.pixels - first).min(4) {
+            1 => byte_pixels::<1>(run, first, weights, p, out),
+            2 => byte_pixels::<2>(run, first, weights, p, out),
+            3 => byte_pixels::<3>(run, first, weights, p, out),
+            _ => byte_pixels::<4>(run, first, weights, p, out),
+        }
+    }
+}
+
+/// `R` pixels from `first` on, 64 channels at a time, four taps by one `vpdpbusd`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+fn byte_pixels<const R: usize>(
+    run: &Run<i8>,
+    first: usize,
+    weights: &[i8],
+    p: &FixedPart,
+    out: &mut [i8],
+) {
+    let (taps, stride, end) = (run.offsets.len(), run.stride, run.channels.end);
+    let quads = taps.div_ceil(4);
+    assert!(run.channels.start.is_multiple_of(QUAD_CHANNELS) && end <= stride);
+    assert!(first + R <= run.pixels && out.len() >= (R - 1) * stride + end);
+    let bounds = RoomyBounds::new(p.bounds);
+    let flip = _mm512_set1_epi8(-128);
+    for c in run.channels.clone().step_by(QUAD_CHANNELS) {
+        let lanes = u64::MAX >> (QUAD_CHANNELS - (end - c).min(QUAD_CHANNELS));
+        let weights = &weights[c * quads * 4..][..quads * 4 * QUAD_CHANNELS];
+        let mut acc = [[_mm512_setzero_si512(); 4]; R];
+        for quad in 0..quads {
+            let mut w = [_mm512_setzero_si512(); 4];
+            for (i, w) in w.iter_mut().enumerate() {
+                // SAFETY: 256 weights a quad, cut above.
+                *w =
+                    unsafe { _mm512_loadu_si512(weights.as_ptr().add((quad * 4 + i) * 64).cast()) };
+            }
+            // Beyond the last tap the weights are 0, whatever is read.
+            let tap = |i: usize| run.tap((quad * 4 + i).min(taps - 1));
+            let at =
+                |(from, step): (&[i8], usize)| (from.as_ptr().wrapping_add(first * step + c), step);
+            let (mut a_at, mut b_at) = (at(tap(0)), at(tap(1)));
+            let (mut c_at, mut d_at) = (at(tap(2)), at(tap(3)));
+            for acc in &mut acc {
+                // SAFETY: `tap` gives all channels of every pixel; lanes beyond them are not read.
+                let (a, b, c_, d) = unsafe {
+                    (
+                        _mm512_maskz_loadu_epi8(lanes, a_at.0),
+                        _mm512_maskz_loadu_epi8(lanes, b_at.0),
+                        _mm512_maskz_loadu_epi8(lanes, c_at.0),
+                        _mm512_maskz_loadu_epi8(lanes, d_at.0),
+                    )
+                };
+                for (from, step) in [&mut a_at, &mut b_at, &mut c_at, &mut d_at] {
+                    *from = from.wrapping_add(*step);
+                }
+                let (a, b) = (_mm512_xor_si512(a, flip), _mm512_xor_si512(b, flip));
+                let (c_, d) = (_mm512_xor_si512(c_, flip), _mm512_xor_si512(d, flip));
+                let (ab, cd) = (_mm512_unpacklo_epi8(a, b), _mm512_unpacklo_epi8(c_, d));
+                acc[0] = _mm512_dpbusd_epi32(acc[0], _mm512_unpacklo_epi16(ab, cd), w[0]);
+                acc[1] = _mm512_dpbusd_epi32(acc[1], _mm512_unpackhi_epi16(ab, cd), w[1]);
+                let (ab, cd) = (_mm512_unpackhi_epi8(a, b), _mm512_unpackhi_epi8(c_, d));
+                acc[2] = _mm512_dpbusd_epi32(acc[2], _mm512_unpacklo_epi16(ab, cd), w[2]);
+                acc[3] = _mm512_dpbusd_epi32(acc[3], _mm512_unpackhi_epi16(ab, cd), w[3]);
+            }
+        }
+        for i in 0..4 {
+            let panel = RoomyPanel::new(p, c + i * 16);
+            for acc in &mut acc {
+                acc[i] = panel.rescale(acc[i]);
+            }
+        }
+        for (r, acc) in acc.into_iter().enumerate() {
+            // SAFETY: the assertion; lanes beyond the channels are not written.
             unsafe {
-                let bias = _mm512_maskz_loadu_ps(lanes, bias.add(p * GROUP));
-                let v = _mm512_add_ps(acc[p], bias);
-                // The second operand is returned for NaN.
-                let v = _mm512_min_ps(high, _mm512_max_ps(low, v));
-                _mm512_mask_storeu_ps(out.add(p * GROUP), lanes, v);
+                let to = out.as_mut_ptr().add(r * stride + c);
+                _mm512_mask_storeu_epi8(to, lanes, bounds.pack_in_turn(acc));
             }
         }
     }

@@ -13,6 +13,7 @@ mod sse2;
 
 use std::ops::Range;
 
+use super::depthwise::OUTSIDE;
 use super::gemm::Tile;
 use super::isa::{Isa, Proven};
 use super::portable;
@@ -260,35 +261,102 @@ pub(crate) fn int_taps<T: Tap>(isa: Proven, t: &IntTaps<T>, tile: &mut Tile) -> 
     }
 }
 
-/// One call of a float depthwise kernel: a few pixels, and channels of one tile.
-pub(crate) struct FloatTaps<'a> {
-    pub input: &'a [f32],
-    pub pad: &'a [f32],
+/// Neighbouring output pixels of a depthwise convolution, as [`runs`](super::depthwise::runs) parts them.
+#[derive(Clone)]
+pub(crate) struct Run<'a, T> {
+    pub input: &'a [T],
+    /// Stands for taps outside of the image; one value per channel.
+    pub pad: &'a [T],
+    /// Where the taps of the first pixel begin.
+    pub offsets: &'a [usize],
+    /// From a tap of a pixel to the same of the next.
+    pub step: usize,
+    pub pixels: usize,
+    /// The channels to compute; a few at a time stay in the first-level cache with their weights from line to line.
+    pub channels: Range<usize>,
+    /// All channels.
+    pub stride: usize,
+}
+
+impl<T> Run<'_, T> {
+    /// Where a tap of the first pixel begins, and how far the next pixel's is from it; the values up to the end of `channels`
+    /// of every pixel can be read there.
+    ///
+    /// # Panics
+    /// If they could not.
+    #[inline(always)]
+    pub fn tap(&self, n: usize) -> (&[T], usize) {
+        let (from, offset, step) = match self.offsets[n] {
+            OUTSIDE => (self.pad, 0, 0),
+            offset => (self.input, offset, self.step),
+        };
+        (
+            &from[offset..][..(self.pixels - 1) * step + self.channels.end],
+            step,
+        )
+    }
+}
+
+/// What a float depthwise kernel multiplies and adds.
+#[derive(Clone, Copy)]
+pub(crate) struct FloatWeights<'a> {
     /// One row of channels per tap.
     pub weights: &'a [f32],
     pub bias: &'a [f32],
     pub clamp: (f32, f32),
-    pub taps: usize,
-    /// Channels in all.
-    pub stride: usize,
-    pub channels: Range<usize>,
-    /// Of the taps of each pixel.
-    pub offsets: &'a [usize],
 }
 
-/// Outputs of a few pixels, `stride` apart; for how many of the channels, the rest is left to the caller.
-pub(crate) fn float_taps(isa: Proven, t: &FloatTaps, out: &mut [f32]) -> usize {
+/// Outputs of a run of pixels, one row of all channels each.
+pub(crate) fn float_run(isa: Proven, run: &Run<f32>, w: &FloatWeights, out: &mut [f32]) {
     match isa.isa() {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => {
-            depthwise_avx512::float_taps(t, out);
-            t.channels.len()
-        }
+        Isa::Avx512 => depthwise_avx512::float_run(run, w, out),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => {
-            depthwise_avx2::float_taps(t, out);
-            t.channels.len() / 8 * 8
+        Isa::Avx2 => depthwise_avx2::float_run(run, w, out),
+        _ => portable::float_run(run, w, out),
+    }
+}
+
+/// Channels that the byte depthwise kernel computes together.
+pub(crate) const QUAD_CHANNELS: usize = 64;
+
+/// The channel whose sum comes as number `i` from the byte depthwise kernel: unpacking leaves those of four registers in turn.
+pub(crate) fn quad_channel(i: usize) -> usize {
+    let (block, i) = (i / QUAD_CHANNELS, i % QUAD_CHANNELS);
+    let (register, lane, dword) = (i / 16, i / 4 % 4, i % 4);
+    block * QUAD_CHANNELS + lane * 16 + register * 4 + dword
+}
+
+/// Weights (one row of channels per tap) as [`byte_run`] multiplies them: by blocks of channels, then by four taps, in the
+/// order of [`quad_channel`], the four taps of a channel together.
+pub(crate) fn pack_quads(weights: &[i8], channels: usize) -> Vec<i8> {
+    let taps = weights.len() / channels.max(1);
+    let mut out = vec![];
+    for block in (0..channels.next_multiple_of(QUAD_CHANNELS)).step_by(QUAD_CHANNELS) {
+        for first in (0..taps).step_by(4) {
+            for i in block..block + QUAD_CHANNELS {
+                let channel = quad_channel(i);
+                out.extend((first..first + 4).map(|tap| {
+                    let real = channel < channels && tap < taps;
+                    if real {
+                        weights[tap * channels + channel]
+                    } else {
+                        0
+                    }
+                }));
+            }
         }
-        _ => 0,
+    }
+    out
+}
+
+/// Outputs of a run of pixels, one row of all channels each; the channels begin a multiple of [`QUAD_CHANNELS`], `weights` as [`pack_quads`] made them, the parameters of `p` (which is
+/// roomy) in the order of [`quad_channel`], for the sums of input bytes that are 128 greater.
+/// Only where [`has_byte_dot`]; elsewhere nothing is written.
+pub(crate) fn byte_run(isa: Proven, run: &Run<i8>, weights: &[i8], p: &FixedPart, out: &mut [i8]) {
+    match isa.isa() {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => depthwise_avx512::byte_run(run, weights, p, out),
+        _ => debug_assert!(false, "no byte products on {isa:?}"),
     }
 }
