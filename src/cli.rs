@@ -6,6 +6,7 @@ mod engine;
 mod inspect;
 mod measure;
 mod operators;
+mod report;
 mod transform;
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! Step 1: statistics of every activation over the representative dataset.
 
 mod feed;
+mod means;
 mod minmax;
 
 pub use feed::{Batches, Feed, batch_size, quantize};
@@ -22,4 +23,7 @@ pub struct Calibration {
     pub samples: usize,
     /// Per tensor of the main subgraph; `None` for constants, integers and what was never computed.
     pub ranges: Vec<Option<Range>>,
+    /// Per tensor of the main subgraph that an operator with weights reads: the mean of each channel (each entry of a row of
+    /// FULLY_CONNECTED), for [`crate::quantize::Recipe::bias_correction`]. Empty if means were not taken.
+    pub means: Vec<Option<Vec<f32>>>,
 }

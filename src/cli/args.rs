@@ -255,6 +255,9 @@ pub struct Compare {
     /// Type of inputs and outputs in modes that can have it, float32 in the others
     #[arg(long, value_enum, default_value_t = IoArg::Float32)]
     pub io: IoArg,
+    /// Settings of every mode as JSON; its own mode and input/output type are not used
+    #[arg(long, value_name = "RECIPE.json")]
+    pub recipe: Option<PathBuf>,
     /// Threads that latency is measured with
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = threads)]
     pub threads: usize,
@@ -273,6 +276,9 @@ pub struct Compare {
     /// Which engine
     #[command(flatten)]
     pub engine: EngineArgs,
+    /// File for a report, .html or .csv; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub report: Vec<PathBuf>,
     /// Which part of the model
     #[command(flatten)]
     pub entry: Entry,

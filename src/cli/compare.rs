@@ -7,33 +7,36 @@ use serde_json::{Value as Json, json};
 
 use super::engine::{Engines, latency_json, litert_lines};
 use super::measure::{Figures, LATENCY_SECONDS, measure_file};
-use super::transform::{all_cores, float_operators};
-use super::{DataArgument, Failure, args, print, write_json};
+use super::transform::{all_cores, float_operators, recipe_file};
+use super::{DataArgument, Failure, args, print, report, write_json};
 use crate::calibrate::{self, Calibration};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::evaluate::{self, Baseline};
+use crate::evaluate::{self, Baseline, TensorReport};
 use crate::progress::Progress;
 use crate::quantize::{Io, Mode, Recipe};
 use crate::workbench::litert::{Engine, Measure};
 use crate::workbench::{
-    Loaded, OpenModel, QuantizedFile, Role, Source, experiment_name, files, steps,
+    Loaded, OpenModel, QuantizedFile, Role, Source, TENSOR_SAMPLES, experiment_name, files, steps,
 };
 
 /// One finished experiment.
-struct Row {
-    recipe: Recipe,
-    file: QuantizedFile,
-    saved: Option<PathBuf>,
-    figures: Figures,
+pub(super) struct Row {
+    pub recipe: Recipe,
+    pub file: QuantizedFile,
+    pub saved: Option<PathBuf>,
+    pub figures: Figures,
+    /// For a report; empty without one.
+    pub tensors: Vec<TensorReport>,
     calibrate_seconds: f64,
-    warnings: Vec<String>,
+    pub warnings: Vec<String>,
     /// Whether its figures come from random values.
     synthetic: bool,
 }
 
 /// Carries out `compare`.
 pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
+    report::check(a)?;
     let engines = Engines::of(&a.engine)?;
     let demo = a.model.is_none();
     let shown = a.calibration.as_deref().or(a.data.as_deref());
@@ -104,7 +107,21 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
         });
         write_json(path, &figures)?;
     }
-    Ok(())
+    let used = |l: &'_ Option<Loaded>, samples: Option<usize>| {
+        l.clone().map(|l| (samples.unwrap_or(l.dataset.len()), l))
+    };
+    let learnt = used(
+        &calibration_data,
+        calibration_samples.as_ref().map(|c| c.len()),
+    );
+    let judged = used(&evaluation_data, None);
+    report::write(
+        a,
+        &model,
+        learnt.as_ref().map(|(n, l)| (l, *n)),
+        judged.as_ref().map(|(n, l)| (l, *n)),
+        &rows,
+    )
 }
 
 /// The modes that were asked for, or all that the given data allows.
@@ -153,6 +170,7 @@ fn experiments(
         None => None,
     };
     let io: Io = a.io.into();
+    let settings = recipe_file(a.recipe.as_deref())?;
     let mut rows = vec![];
     for &mode in modes {
         let io = if mode.ios().contains(&io) {
@@ -163,7 +181,7 @@ fn experiments(
         let recipe = Recipe {
             mode,
             io,
-            ..Recipe::default()
+            ..settings.clone()
         };
         let file = steps::convert(
             model,
@@ -181,6 +199,17 @@ fn experiments(
         };
         let compared = baseline.as_ref().filter(|_| mode != Mode::Float32);
         let figures = measured(a, engines, &file, judged, compared, cores, &progress)?;
+        let tensors = match judged {
+            Some(data) if !a.report.is_empty() && mode != Mode::Float32 => evaluate::tensors(
+                &model.graph,
+                &file.graph,
+                calibration.as_ref(),
+                data,
+                TENSOR_SAMPLES.min(data.len()),
+                &progress,
+            )?,
+            _ => vec![],
+        };
         let mut warnings: Vec<String> = float_operators(&model.graph, &file.plan)
             .iter()
             .map(|(i, op, why)| format!("Operator {i}, {op}, stays float: {why}"))
@@ -198,6 +227,7 @@ fn experiments(
             file,
             saved,
             figures,
+            tensors,
             calibrate_seconds,
             warnings,
             synthetic: false,
@@ -265,6 +295,7 @@ fn row_as_json(r: &Row, engines: &Engines) -> Json {
         "name": experiment_name(r.recipe.mode, r.recipe.io),
         "mode": r.recipe.mode.name(),
         "io": r.recipe.io.name(),
+        "recipe": r.recipe,
         "file": r.saved,
         "bytes": r.file.bytes.len(),
         "accuracy": e.and_then(|e| e.top1),

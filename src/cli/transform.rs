@@ -1,5 +1,6 @@
 //! `zeropoint convert`, `quantize` and `run`: a file in, files out.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -87,6 +88,7 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
             "bytes": file.bytes.len(), "float_bytes": model.bytes.len(),
             "calibrate_seconds": calibrate_seconds, "convert_seconds": file.convert_seconds,
             "float_operators": float.iter().map(|(i, op, why)| json!({"index": i, "op": op, "reason": why})).collect::<Vec<_>>(),
+            "recipe": recipe, "corrected_biases": file.plan.corrections.len(),
             "warnings": warnings, "synthetic": synthetic.is_some(),
             "calibration": loaded.map(|l| l.record().to_json()),
         }));
@@ -106,14 +108,7 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
 }
 
 fn recipe(a: &args::Quantize) -> Result<Recipe> {
-    let mut recipe = match &a.recipe {
-        Some(path) => {
-            let bytes = files::read(path)?;
-            let text = String::from_utf8_lossy(&bytes);
-            Recipe::from_json(&text).map_err(|e| e.at(files::file_name(path)))?
-        }
-        None => Recipe::default(),
-    };
+    let mut recipe = recipe_file(a.recipe.as_deref())?;
     if let Some(mode) = a.mode {
         recipe.mode = mode.into();
     }
@@ -122,6 +117,16 @@ fn recipe(a: &args::Quantize) -> Result<Recipe> {
     }
     recipe.strict |= a.strict;
     Ok(recipe)
+}
+
+/// The settings that a file holds; the defaults without one.
+pub(super) fn recipe_file(path: Option<&Path>) -> Result<Recipe> {
+    let Some(path) = path else {
+        return Ok(Recipe::default());
+    };
+    let bytes = files::read(path)?;
+    let text = String::from_utf8_lossy(&bytes);
+    Recipe::from_json(&text).map_err(|e| e.at(files::file_name(path)))
 }
 
 /// Operators that stay float although the mode would quantize them: index, name, reason.

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::bias_correction::{self, BiasCorrection};
 use super::constants::{half_constant, quantized_constant};
 use super::fold::unpacked;
 use super::plan::{NodePlan, QuantPlan, at_border, check_indices};
@@ -267,7 +268,12 @@ impl<'a> Build<'a> {
                 }
                 _ => {
                     let form = self.needed(i, slot, t);
-                    self.fetch(t, &form)?
+                    match (self.plan.correction_of(i, slot), &form) {
+                        (Some(c), Form::Quantized(dtype, q)) => {
+                            self.corrected_bias(c, (t, *dtype, q))?
+                        }
+                        _ => self.fetch(t, &form)?,
+                    }
                 }
             }));
         }
@@ -306,6 +312,23 @@ impl<'a> Build<'a> {
             ..node.clone()
         });
         Ok(())
+    }
+
+    /// The bias `t` of a node as `correction` has it: a constant of its own.
+    fn corrected_bias(
+        &mut self,
+        correction: &BiasCorrection,
+        bias: (TensorId, DType, &Quantization),
+    ) -> Result<TensorId> {
+        let (i, slot) = (correction.node, correction.weights);
+        let Some(t) = self.old.nodes.get(i).and_then(|n| n.input(slot)) else {
+            return crate::invalid!("Operator {i} has no weights; make the plan anew.");
+        };
+        let form = self.needed(i, slot, t);
+        let weights = self.fetch(t, &form)?;
+        let stored = &self.tensors[weights];
+        let tensor = bias_correction::corrected(self.old, correction, bias, stored, self.progress)?;
+        Ok(self.push(tensor))
     }
 
     /// The form in which node `i` reads the old tensor `t` as its input `slot`.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::bias_correction::BiasCorrection;
 use super::recipe::{Io, Mode, Recipe};
 use super::rules::Width;
 use super::{fold, simplify, static_plan, weights_plan};
@@ -23,6 +24,8 @@ pub struct QuantPlan {
     pub uses: Vec<UsePlan>,
     /// Shape arithmetic that becomes a constant, in the order of the nodes.
     pub shapes: Vec<ShapeFold>,
+    /// Biases that take the mean error of their weights back, in the order of the nodes.
+    pub corrections: Vec<BiasCorrection>,
     /// Sentences for the user: suspicious ranges, delegate limits, …
     pub warnings: Vec<String>,
 }
@@ -37,6 +40,13 @@ impl QuantPlan {
             .iter()
             .take_while(|u| u.node == node);
         own.into_iter().find(|u| u.input == input)
+    }
+
+    /// How the bias of node `node`, its input `input`, is corrected.
+    pub fn correction_of(&self, node: usize, input: usize) -> Option<&BiasCorrection> {
+        let found = self.corrections.binary_search_by_key(&node, |c| c.node);
+        let found = self.corrections.get(found.ok()?)?;
+        (found.input == input).then_some(found)
     }
 
     /// The shape that the RESHAPE `node` gets, if it is folded.
@@ -97,6 +107,8 @@ pub enum Reason {
     },
     /// A bias: scale = input scale × weight scale.
     Bias,
+    /// A bias as above, and the mean error of the rounded weights added to its values.
+    CorrectedBias,
     /// A constant operand, from its own values.
     Constant,
     /// An activation, from the calibrated range.
@@ -180,6 +192,7 @@ pub fn plan(
             Mode::Float32 => vec![],
             _ => simplify::shape_folds(main),
         },
+        corrections: vec![],
         warnings: vec![],
     };
     let width = match recipe.mode {

@@ -1,6 +1,7 @@
 //! The modes that compute on integers, int8 and int16x8: which operators can, and the parameters of all they touch.
 
 use super::activations::{self, Activation, real_outputs};
+use super::bias_correction;
 use super::fold::is_left_behind;
 use super::islands;
 use super::limits::{Refusal, Seen, refusal};
@@ -77,6 +78,9 @@ pub fn decide(main: &Subgraph, width: Width, calibration: &Calibration, plan: &m
         if let Some(rule) = rule {
             inputs_of(main, i, node, rule, width, &decided, &ranges, plan);
         }
+    }
+    if plan.recipe.bias_correction {
+        bias_correction::decide(main, &rules, calibration, plan);
     }
     if border {
         border_constants(main, width, &ranges, plan);

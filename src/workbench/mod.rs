@@ -5,6 +5,7 @@ mod dataset;
 mod entry;
 mod experiment;
 pub mod files;
+pub mod format;
 pub mod jobs;
 pub mod litert;
 mod model;
@@ -12,6 +13,7 @@ mod open_axes;
 mod open_data;
 mod operators;
 mod recent;
+pub mod report;
 mod run;
 pub mod steps;
 mod walk;
@@ -27,6 +29,7 @@ pub use experiment::{
 };
 pub use model::{ModelCard, ModelFormat, OpenModel, PortCard, shape_text};
 pub use operators::{OperatorRow, operator_table};
+pub use work::TENSOR_SAMPLES;
 
 use crate::data::{Preprocess, Preview, Selection};
 use crate::quantize::{Io, Mode};

@@ -129,6 +129,7 @@ pub fn file(model: &OpenModel, dtype: DType) -> Arc<QuantizedFile> {
         ],
         uses: vec![],
         shapes: vec![],
+        corrections: vec![],
         warnings: vec![],
     };
     Arc::new(QuantizedFile {

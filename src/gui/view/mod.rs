@@ -6,7 +6,6 @@ pub mod compare;
 pub mod data;
 pub mod entry;
 pub mod figures;
-pub mod format;
 pub mod jobs;
 pub mod layers;
 pub mod look;
@@ -15,3 +14,5 @@ pub mod side;
 pub mod suspicion;
 pub mod tensors;
 pub mod tradeoff;
+
+pub use crate::workbench::format;
