@@ -89,7 +89,14 @@ pub fn open_data(request: &DataRequest<'_>, progress: &Progress) -> Result<Loade
                 return sound(&name, samples, labels, request, &specs);
             }
             let whole = data::open(&name, samples, labels, &specs)?;
-            loaded(&name, whole, request, &specs)
+            let mut loaded = loaded(&name, whole, request, &specs)?;
+            if let Some(chosen) = request.preprocess {
+                loaded.warnings.push(format!(
+                    "The preprocessing {} is for folders of images; {name} is taken as it is",
+                    chosen.scale_name()
+                ));
+            }
+            Ok(loaded)
         }
         Source::Synthetic => {
             let whole = data::synthetic(&specs, SYNTHETIC_SAMPLES, 0)?;
@@ -111,17 +118,8 @@ fn loaded(
 ) -> Result<Loaded> {
     let dataset = data::select(whole.clone(), &request.selection)?;
     let preview = data::preview(dataset.as_ref(), specs, None)?;
-    let asked = data::guess(
-        request.model,
-        tflite::metadata(request.model).normalization.as_ref(),
-    );
-    let mut warnings = data::range_warnings(&asked, None, channels(specs), preview.values);
-    if let (Some(chosen), Source::File { .. }) = (request.preprocess, request.source) {
-        warnings.push(format!(
-            "The preprocessing {} is for folders of images; {name} is taken as it is",
-            chosen.scale_name()
-        ));
-    }
+    let asked = asked(request.model);
+    let warnings = data::range_warnings(&asked, None, channels(specs), preview.values);
     Ok(Loaded {
         name: name.to_owned(),
         warnings,
@@ -161,11 +159,12 @@ fn table(
         },
         progress,
     )?;
+    let mut loaded = loaded(&name, read.dataset, request, specs)?;
+    loaded.warnings.extend(read.warnings);
     Ok(Loaded {
         classes: read.classes,
         class_order: read.class_order,
-        warnings: read.warnings,
-        ..loaded(&name, read.dataset, request, specs)?
+        ..loaded
     })
 }
 
@@ -176,7 +175,7 @@ fn sound(
     request: &DataRequest<'_>,
     specs: &[InputSpec],
 ) -> Result<Loaded> {
-    let (preprocess, preprocess_from) = preprocess(request);
+    let (preprocess, preprocess_from) = preprocess(request, Default::default());
     let whole = data::open_sound(name, samples, labels, specs, &preprocess.sound)?;
     Ok(Loaded {
         preprocess: Some(preprocess),
@@ -185,19 +184,27 @@ fn sound(
     })
 }
 
-/// How files become inputs, and who said so.
-fn preprocess(request: &DataRequest<'_>) -> (Preprocess, GuessedFrom) {
+/// What the model says of the images that it takes.
+fn asked(model: &Graph) -> (Preprocess, GuessedFrom) {
+    data::guess(model, tflite::metadata(model).normalization.as_ref())
+}
+
+/// How files become inputs, and who said so; `otherwise` where the user did not.
+fn preprocess(
+    request: &DataRequest<'_>,
+    otherwise: (Preprocess, GuessedFrom),
+) -> (Preprocess, GuessedFrom) {
     match request.preprocess {
         Some(chosen) => (chosen.clone(), GuessedFrom::User),
-        None => (Preprocess::default(), GuessedFrom::Nobody),
+        None => otherwise,
     }
 }
 
 /// Which class is which output.
 fn class_order(request: &DataRequest<'_>) -> Result<ClassOrder> {
-    let carried = tflite::metadata(request.model)
-        .labels
-        .map(|(file, bytes)| ClassNames::read(&format!("the model's {file}"), &bytes));
+    let carried = tflite::metadata(request.model).labels;
+    let carried =
+        carried.map(|(file, bytes)| ClassNames::read(&format!("the model's {file}"), &bytes));
     Ok(match request.classes {
         ClassSource::Auto => ClassOrder::Auto(carried.and_then(Result::ok)),
         ClassSource::Sorted => ClassOrder::Sorted,
@@ -225,12 +232,8 @@ fn folder(
 ) -> Result<Loaded> {
     let name = files::file_name(path);
     let listing = walk::list(path, progress)?;
-    let metadata = tflite::metadata(request.model);
-    let asked = data::guess(request.model, metadata.normalization.as_ref());
-    let (preprocess, preprocess_from) = match request.preprocess {
-        Some(chosen) => (chosen.clone(), GuessedFrom::User),
-        None => asked.clone(),
-    };
+    let asked = asked(request.model);
+    let (preprocess, preprocess_from) = preprocess(request, asked.clone());
     let labels = match labels {
         Some(file) => Some(named(file)?),
         None => labels_within(path, &listing)?,
