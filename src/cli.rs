@@ -110,7 +110,7 @@ fn open(path: &Path, entry: &args::Entry, data: Option<&DataArgument<'_>>) -> Re
         shapes: vec![],
     })?;
     if let (true, Some(data)) = (shapes.is_empty(), data) {
-        shapes = data.ask(&model, |r| steps::shapes_from(r, &Progress::new()))?;
+        shapes = data.request(&model, |r| steps::shapes_from(r, &Progress::new()))?;
     }
     match shapes.is_empty() {
         true => Ok(model),
@@ -142,11 +142,14 @@ struct DataArgument<'a> {
 }
 
 impl<'a> DataArgument<'a> {
-    /// A file or folder, with the labels that were given for it.
+    /// A file or folder, with the labels that were given for it; random values for `synthetic`, if no file is called so.
     fn file(path: &Path, labels: Option<&Path>, role: Role, flags: &'a args::DataFlags) -> Self {
-        let source = Source::File {
-            path: path.to_owned(),
-            labels: labels.map(Path::to_owned),
+        let source = match path == Path::new("synthetic") && !path.exists() {
+            true => Source::Synthetic,
+            false => Source::File {
+                path: path.to_owned(),
+                labels: labels.map(Path::to_owned),
+            },
         };
         Self {
             source,
@@ -163,13 +166,13 @@ impl<'a> DataArgument<'a> {
 
     /// Reads it, checked against the model. What the model will see of a folder, and what looks wrong, goes to stderr.
     fn open(&self, model: &OpenModel) -> Result<Loaded> {
-        let loaded = self.ask(model, |r| steps::open_data(r, &Progress::new()))?;
+        let loaded = self.request(model, |r| steps::open_data(r, &Progress::new()))?;
         described(&loaded).iter().for_each(|l| eprintln!("{l}"));
         Ok(loaded)
     }
 
-    /// Hands over what the flags ask for.
-    fn ask<T>(
+    /// Does something with what the flags ask for.
+    fn request<T>(
         &self,
         model: &OpenModel,
         then: impl FnOnce(&steps::DataRequest<'_>) -> Result<T>,
@@ -200,7 +203,7 @@ impl<'a> DataArgument<'a> {
             },
             (Some(samples), args::PickArg::PerClass) => Selection::PerClass { samples },
         };
-        then(&steps::DataRequest {
+        let request = steps::DataRequest {
             source: &self.source,
             role: self.role,
             model: &model.graph,
@@ -208,7 +211,8 @@ impl<'a> DataArgument<'a> {
             preprocess: preprocess.as_ref(),
             classes: &classes,
             label_column: flags.label_column.as_deref(),
-        })
+        };
+        then(&request)
     }
 }
 
@@ -226,9 +230,17 @@ fn preprocess_file(path: &str) -> Result<Preprocess> {
     Preprocess::from_json(&text).map_err(|e| e.at(files::file_name(file)))
 }
 
+/// What must be said of figures that come from random values.
+fn synthetic(loaded: &Loaded) -> Option<String> {
+    let what = &loaded.name;
+    let says = format!("Made with {what}: it says nothing of accuracy on real inputs");
+    loaded.synthetic.then_some(says)
+}
+
 /// What the model will see of a folder, and what looks wrong with any data, a line each.
 fn described(loaded: &Loaded) -> Vec<String> {
     let mut lines = vec![];
+    lines.extend(synthetic(loaded));
     if let (Some(kind), Some(preprocess)) = (loaded.folder, &loaded.preprocess) {
         let values = loaded.preview.values;
         let mut line = format!(

@@ -65,18 +65,18 @@ pub struct DataFlags {
     /// How images become inputs: unit (0..1), signed (-1..1), raw (0..255), imagenet, or a JSON file [default: what the model says, or unit]
     #[arg(long, value_name = "PRESET|FILE.json")]
     pub preprocess: Option<String>,
-    /// Which class of a folder is which output: sorted (by name), model (by its metadata), or a file with a name a line [default: model's where they fit, or sorted]
+    /// Which class of a folder or table is which output: sorted (by name), model (by its metadata), or a file with a name a line [default: model's where they fit, or sorted]
     #[arg(long, value_name = "sorted|model|FILE")]
     pub classes: Option<String>,
+    /// Label column of a .csv or .tsv file: its name, or without a header its number from 1 [default: label, class or target]
+    #[arg(long, value_name = "NAME")]
+    pub label_column: Option<String>,
     /// How N samples are chosen: the first, at random, or N of each class
     #[arg(long, value_enum, default_value_t = PickArg::First)]
     pub pick: PickArg,
     /// Which random choice
     #[arg(long, value_name = "SEED", default_value_t = 0)]
     pub seed: u64,
-    /// Label column of a .csv or .tsv file: its name, or without a header its number from 1 [default: label, class or target]
-    #[arg(long, value_name = "NAME")]
-    pub label_column: Option<String>,
 }
 
 /// How a number of samples is chosen.
@@ -132,7 +132,7 @@ pub struct Quantize {
     /// Type of inputs and outputs [default: float32]
     #[arg(long, value_enum)]
     pub io: Option<IoArg>,
-    /// Representative dataset: IDX, .npy, .npz, .csv, .wav or a folder
+    /// Representative dataset: IDX, .npy, .npz, .csv, .wav, or a folder of images or sounds
     #[arg(long, value_name = "DATA")]
     pub calibration: Option<PathBuf>,
     /// Calibrate on N samples
@@ -185,7 +185,7 @@ pub struct Run {
 pub struct Evaluate {
     /// Model file
     pub model: PathBuf,
-    /// Samples: IDX, .npy, .npz, .csv, .wav or a folder
+    /// Samples: IDX, .npy, .npz, .csv, .wav, or a folder of images or sounds
     #[arg(long, value_name = "DATA")]
     pub data: PathBuf,
     /// Labels, where they do not lie beside the data
@@ -239,10 +239,10 @@ pub struct Bench {
 pub struct Compare {
     /// Float model file; the built-in MNIST experiment without
     pub model: Option<PathBuf>,
-    /// Representative dataset: IDX, .npy, .npz, .csv, .wav or a folder
+    /// Representative dataset: IDX, .npy, .npz, .csv, .wav, or a folder of images or sounds
     #[arg(long, value_name = "DATA")]
     pub calibration: Option<PathBuf>,
-    /// Evaluation samples: IDX, .npy, .npz, .csv, .wav or a folder, labels beside them
+    /// Evaluation samples: IDX, .npy, .npz, .csv or .wav, labels beside them, or a folder of images or sounds
     #[arg(long, value_name = "DATA")]
     pub data: Option<PathBuf>,
     /// Labels of the evaluation samples, where they do not lie beside them

@@ -30,6 +30,8 @@ pub(super) struct Row {
     pub tensors: Vec<TensorReport>,
     calibrate_seconds: f64,
     pub warnings: Vec<String>,
+    /// Whether its figures come from random values.
+    synthetic: bool,
 }
 
 /// Carries out `compare`.
@@ -37,13 +39,10 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
     report::check(a)?;
     let engines = Engines::of(&a.engine)?;
     let demo = a.model.is_none();
+    let shown = a.calibration.as_deref().or(a.data.as_deref());
+    let shown = shown.map(|d| DataArgument::file(d, None, Role::Calibration, &a.data_flags));
     let model = match &a.model {
-        Some(path) => {
-            let data = a.calibration.as_deref().or(a.data.as_deref());
-            let argument =
-                data.map(|d| DataArgument::file(d, None, Role::Calibration, &a.data_flags));
-            super::open(path, &a.entry, argument.as_ref())?
-        }
+        Some(path) => super::open(path, &a.entry, shown.as_ref())?,
         None => steps::open_demo()?,
     };
     let open = |path: &Option<PathBuf>, role, samples| -> Result<Option<Loaded>> {
@@ -73,7 +72,7 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
         std::fs::create_dir_all(folder)
             .map_err(|e| Error::Invalid(format!("{}: cannot be made: {e}", folder.display())))?;
     }
-    let rows = experiments(
+    let mut rows = experiments(
         a,
         &engines,
         &model,
@@ -81,6 +80,20 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
         calibration_samples.as_deref(),
         judged.as_deref(),
     )?;
+
+    let odd = |l: &Option<Loaded>| l.as_ref().and_then(super::synthetic);
+    let judged_by = match &evaluation_data {
+        Some(_) => odd(&evaluation_data),
+        None => odd(&calibration_data),
+    };
+    for row in &mut rows {
+        let calibrated = row.recipe.mode.needs_calibration();
+        let learned_from = odd(&calibration_data).filter(|_| calibrated);
+        if let Some(why) = learned_from.or_else(|| judged_by.clone()) {
+            row.synthetic = true;
+            row.warnings.insert(0, why);
+        }
+    }
 
     rows_as_text(&rows).iter().for_each(|line| print(line));
     if let Some(path) = &a.json {
@@ -217,6 +230,7 @@ fn experiments(
             tensors,
             calibrate_seconds,
             warnings,
+            synthetic: false,
         });
     }
     Ok(rows)
@@ -294,6 +308,7 @@ fn row_as_json(r: &Row, engines: &Engines) -> Json {
         "convert_seconds": r.file.convert_seconds,
         "calibrate_seconds": r.calibrate_seconds,
         "evaluate_seconds": e.map(|e| e.seconds),
+        "synthetic": r.synthetic,
         "warnings": r.warnings,
     });
     r.figures.add_to(engines, &mut row);

@@ -26,9 +26,8 @@ pub(super) fn evaluate(a: &args::Evaluate) -> Result<(), Failure> {
         Role::Evaluation,
         &a.data_flags,
     );
-    let argument = argument.samples(a.samples);
     let model = open(&a.model, &a.entry, Some(&argument))?;
-    let loaded = argument.open(&model)?;
+    let loaded = argument.samples(a.samples).open(&model)?;
     let threads = a.threads.unwrap_or_else(all_cores);
     let dataset = loaded.dataset.as_ref();
     let figures = if engines.engine == Engine::Zeropoint {
@@ -63,6 +62,9 @@ pub(super) fn evaluate(a: &args::Evaluate) -> Result<(), Failure> {
             "{}: {line}, {} samples in {:.2} s",
             model.name, e.samples, e.seconds
         );
+        if loaded.synthetic {
+            line += ", on synthetic random data";
+        }
         if let Some(l) = figures
             .latency
             .as_ref()

@@ -1,9 +1,8 @@
 //! `zeropoint convert`, `quantize` and `run`: a file in, files out.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
-
-use std::path::Path;
 
 use serde_json::json;
 
@@ -59,27 +58,30 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
         )));
     }
     let argument = a.calibration.as_deref().map(|path| {
-        let file = DataArgument::file(path, None, Role::Calibration, &a.data_flags);
-        file.samples(Some(a.samples))
+        let argument = DataArgument::file(path, None, Role::Calibration, &a.data_flags);
+        argument.samples(Some(a.samples))
     });
     let model = open(&a.model, &a.entry, argument.as_ref())?;
     let progress = Progress::new();
     let start = Instant::now();
     let calibration = match &argument {
         Some(argument) if recipe.mode.needs_calibration() => {
-            let loaded = asking_for_shapes(&model, &a.entry, argument.open(&model))?;
+            let loaded = argument.open(&model);
+            let loaded = asking_for_shapes(&model, &a.entry, loaded)?;
             let data = loaded.dataset.as_ref();
             let calibrated = calibrate::calibrate(&model.graph, data, all_cores(), &progress);
             let calibrated = asking_for_shapes(&model, &a.entry, calibrated)?;
-            Some((calibrated, loaded.record()))
+            Some((calibrated, loaded))
         }
         _ => None,
     };
-    let (calibration, record) = calibration.unzip();
+    let (calibration, loaded) = calibration.unzip();
+    let synthetic = loaded.as_ref().and_then(super::synthetic);
     let calibrate_seconds = start.elapsed().as_secs_f64();
     let file = steps::convert(&model, &recipe, calibration.as_ref(), &progress)?;
     files::write(&a.output, &file.bytes)?;
     let float = float_operators(&model.graph, &file.plan);
+    let warnings: Vec<_> = synthetic.iter().chain(&file.plan.warnings).collect();
     if a.json {
         print_json(&json!({
             "model": model.name, "output": a.output, "mode": recipe.mode.name(), "io": recipe.io.name(),
@@ -87,8 +89,8 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
             "calibrate_seconds": calibrate_seconds, "convert_seconds": file.convert_seconds,
             "float_operators": float.iter().map(|(i, op, why)| json!({"index": i, "op": op, "reason": why})).collect::<Vec<_>>(),
             "recipe": recipe, "corrected_biases": file.plan.corrections.len(),
-            "warnings": file.plan.warnings,
-            "calibration": record.map(|r| r.to_json()),
+            "warnings": warnings, "synthetic": synthetic.is_some(),
+            "calibration": loaded.map(|l| l.record().to_json()),
         }));
     } else {
         print(&format!(
@@ -100,7 +102,7 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
         float
             .iter()
             .for_each(|(i, op, why)| print(&format!("operator {i}, {op}, stays float: {why}")));
-        file.plan.warnings.iter().for_each(|w| print(w));
+        warnings.iter().for_each(|w| print(w));
     }
     Ok(())
 }

@@ -383,3 +383,34 @@ fn shapes_given_on_the_command_line_win() {
         "{message}"
     );
 }
+
+#[test]
+fn random_values_are_marked_wherever_their_figures_appear() {
+    let f = Folder::new("synthetic");
+    save(&f, &model(&[("x", &[1, 4])]));
+    let says = "Made with synthetic random data: it says nothing of accuracy on real inputs";
+    let line = "quantize m.tflite --mode int8 --calibration synthetic -o q.tflite";
+    assert!(succeeds(f.path(), line).contains(says));
+    let j = parsed(&succeeds(f.path(), &format!("{line} --json")));
+    assert_eq!(
+        (&j["synthetic"], &j["warnings"][0]),
+        (&json!(true), &json!(says))
+    );
+    assert_eq!(j["calibration"]["synthetic"], true);
+    let line = "evaluate q.tflite --data synthetic";
+    assert!(succeeds(f.path(), line).contains("on synthetic random data"));
+    let j = parsed(&succeeds(f.path(), &format!("{line} --json")));
+    assert_eq!(j["synthetic"], true);
+    std::fs::write(f.join("x.npy"), write_npy(&wave(&[9, 4], 0.0))).unwrap();
+    let line =
+        "compare m.tflite --calibration synthetic --data x.npy --modes dynamic,int8 --json r.json";
+    let text = succeeds(f.path(), line);
+    assert_eq!(text.matches(says).count(), 1, "{text}");
+    let j = parsed(&std::fs::read_to_string(f.join("r.json")).unwrap());
+    let marked = |i: usize| j["experiments"][i]["synthetic"].clone();
+    assert_eq!((marked(0), marked(1)), (json!(false), json!(true)));
+    assert_eq!(j["experiments"][1]["warnings"][0], says);
+    // A run without data judges by the random values too.
+    let line = "compare m.tflite --calibration synthetic --modes dynamic --json r.json";
+    assert!(succeeds(f.path(), line).contains(says));
+}
