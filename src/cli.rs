@@ -7,6 +7,8 @@ mod inspect;
 mod measure;
 mod operators;
 mod report;
+#[cfg(feature = "train")]
+mod train;
 mod transform;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +23,11 @@ use crate::workbench::{ClassSource, Entry, Loaded, OpenModel, Role, Source, file
 
 pub use args::Cli;
 use args::Command;
+
+/// What a build without the feature `train` says.
+#[cfg(not(feature = "train"))]
+const NO_TRAINING: &str =
+    "This build cannot train; build it with cargo build --release --features train";
 
 /// What `main` does next.
 pub enum Outcome {
@@ -52,6 +59,10 @@ pub fn run() -> Outcome {
         Command::Evaluate(a) => measure::evaluate(&a),
         Command::Bench(a) => measure::bench(&a),
         Command::Compare(a) => compare::compare(&a),
+        #[cfg(feature = "train")]
+        Command::Train(a) => train::train(&a),
+        #[cfg(not(feature = "train"))]
+        Command::Train(_) => Err(Error::Unsupported(NO_TRAINING.into()).into()),
         Command::LitertChild { library } => {
             crate::workbench::litert::serve(&library).map_err(Failure::Core)
         }

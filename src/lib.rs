@@ -10,6 +10,7 @@
 //! # Who may know whom
 //!
 //! `graph` ← `tflite`, `keras`, `litert`; `graph` + `kernels` ← `engine` ← `calibrate`, `evaluate`; `calibrate` ← `quantize`;
+//! `data`, `kernels`, `keras` ← `train`;
 //! all ← `workbench` ← `gui`, `cli` ← `main`. `kernels` does not know `graph`. Everything above `workbench` takes bytes
 //! and gives bytes: no files, no threads of its own but rayon's inside kernels, no egui. `tests/core/architecture.rs` holds it.
 //!
@@ -58,4 +59,6 @@ pub mod litert;
 pub mod progress;
 pub mod quantize;
 pub mod tflite;
+#[cfg(feature = "train")]
+pub mod train;
 pub mod workbench;

@@ -35,6 +35,8 @@ pub enum Command {
     Bench(Bench),
     /// Quantize in every mode and compare; without MODEL the built-in MNIST experiment
     Compare(Compare),
+    /// Train the reference network on labelled images (in builds with the feature `train`)
+    Train(Train),
     /// The process that runs LiteRT; started by Zeropoint itself
     #[command(hide = true)]
     LitertChild {
@@ -282,6 +284,29 @@ pub struct Compare {
     /// Which part of the model
     #[command(flatten)]
     pub entry: Entry,
+}
+
+/// Flags of `train`.
+#[derive(Debug, Args)]
+pub struct Train {
+    /// Training images: IDX, labels beside them
+    #[arg(long, value_name = "TRAIN_IMAGES")]
+    pub data: PathBuf,
+    /// Images to test each epoch on: IDX, labels beside them
+    #[arg(long, value_name = "TEST_IMAGES")]
+    pub test: Option<PathBuf>,
+    /// How often every image is seen
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub epochs: u64,
+    /// Draws the first weights and the order of the images: the same seed, the same network
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// File to write
+    #[arg(short, long, value_name = "OUT.tflite|OUT.h5|OUT.keras")]
+    pub output: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Which engine computes.

@@ -8,6 +8,8 @@ pub mod demo;
 mod folder;
 mod guess;
 mod idx;
+#[cfg(feature = "train")]
+mod labelled;
 mod labels;
 mod npy;
 mod npy_value;
@@ -31,11 +33,15 @@ pub use folder::{
     ReadFile, Skipped, open_folder,
 };
 pub use guess::{GuessedFrom, guess, range_warnings};
+#[cfg(feature = "train")]
+pub use labelled::LabelledImages;
 pub use labels::label_candidates;
 pub use npy_value::{read_npy, write_npy};
 pub use open::{is_sound, open, open_sound};
 pub use preprocess::{Colour, Fit, PRESETS, Preprocess, Resize, Scale, Sound};
 pub use preview::{Picture, Preview, PreviewSample, Thumbnail, ValueRange, preview, preview_of};
+#[cfg(feature = "train")]
+pub use random::word;
 pub use selection::{Selection, select};
 pub use spec::{InputSpec, Open, classes, input_specs};
 pub use subset::take;

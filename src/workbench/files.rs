@@ -53,6 +53,21 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
+/// Fails if `path` cannot become a file because its folder does not exist: to be asked before long work.
+#[cfg(feature = "train")]
+pub fn check_folder(path: &Path) -> Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            crate::invalid!(
+                "{}: there is no folder {} to write it to",
+                path.display(),
+                folder.display()
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A name in the same folder that no other process of ours uses.
 fn beside(path: &Path) -> Result<PathBuf> {
     let Some(name) = path.file_name() else {

@@ -291,7 +291,7 @@ fn named(file: &Path) -> Result<(String, Bytes)> {
 }
 
 /// Labels that lie beside the data under one of the usual names.
-fn labels_beside(path: &Path, name: &str) -> Result<Option<(String, Bytes)>> {
+pub(super) fn labels_beside(path: &Path, name: &str) -> Result<Option<(String, Bytes)>> {
     for candidate in data::label_candidates(name) {
         let file = path.with_file_name(&candidate);
         if file.is_file() {

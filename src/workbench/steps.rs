@@ -57,6 +57,15 @@ pub fn open_demo() -> Result<OpenModel> {
     read_model("MNIST digits", None, data::demo::demo().model.bytes)
 }
 
+/// Reads images to train on, with the labels that lie beside them.
+#[cfg(feature = "train")]
+pub fn labelled_images(path: &Path) -> Result<data::LabelledImages> {
+    let name = files::file_name(path);
+    let images = files::read(path)?;
+    let labels = super::open_data::labels_beside(path, &name)?;
+    data::LabelledImages::read(&name, images, labels)
+}
+
 /// Plans, quantizes, writes and reads back: what is measured later is what was written.
 pub fn convert(
     model: &OpenModel,

@@ -55,6 +55,7 @@ fn allowed(room: &str) -> Option<&'static [&'static str]> {
             "calibrate",
             "quantize",
         ],
+        "train" => &["graph", "kernels", "data", "keras"],
         "workbench" => &[
             "graph",
             "tflite",

@@ -268,3 +268,12 @@ fn bad_usage_is_code_2_and_bad_input_code_1() {
     assert!(!f.join("q.tflite").exists());
     assert_eq!(zeropoint(f.path(), "--help").status.code(), Some(0));
 }
+
+#[cfg(not(feature = "train"))]
+#[test]
+fn a_build_without_training_says_how_to_get_it() {
+    let f = demo_files("no-training");
+    let message = fails(f.path(), &format!("train --data {CALIBRATION} -o x.h5"), 1);
+    assert!(message.contains("--features train"), "{message}");
+    assert!(!f.join("x.h5").exists());
+}

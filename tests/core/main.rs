@@ -44,12 +44,15 @@ mod quantize_islands;
 mod quantize_models;
 mod quantize_operators;
 mod quantize_random;
+mod quantize_recurrent;
 mod quantize_static;
 mod quantize_weights;
 mod report;
 mod tflite_damage;
 mod tflite_files;
 mod tflite_validate;
+#[cfg(feature = "train")]
+mod train;
 mod workbench_commands;
 mod workbench_entry;
 mod workbench_jobs;

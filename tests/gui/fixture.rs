@@ -128,6 +128,7 @@ pub fn file(model: &OpenModel, dtype: DType) -> Arc<QuantizedFile> {
             NodePlan::Float(why),
         ],
         uses: vec![],
+        parts: vec![],
         shapes: vec![],
         corrections: vec![],
         warnings: vec![],
