@@ -27,7 +27,7 @@ pub(super) fn evaluate(a: &args::Evaluate) -> Result<(), Failure> {
         &a.data_flags,
     );
     let model = open(&a.model, &a.entry, Some(&argument))?;
-    let loaded = argument.open(&model)?;
+    let loaded = argument.samples(a.samples).open(&model)?;
     let threads = a.threads.unwrap_or_else(all_cores);
     let dataset = loaded.dataset.as_ref();
     let figures = if engines.engine == Engine::Zeropoint {

@@ -4,8 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use std::path::Path;
-
 use serde_json::json;
 
 use super::engine::{Engines, difference_line};

@@ -132,7 +132,7 @@ pub fn read_table(
             names.add(&row, column)?;
         }
         samples += 1;
-        if samples % ROWS == 0 {
+        if samples.is_multiple_of(ROWS) {
             progress.check()?;
         }
         more = rows.next(&mut record)?;

@@ -80,7 +80,7 @@ fn is_header(cells: &[String], asked: Option<&str>, specs: &[InputSpec]) -> bool
     }
     let unnamed = usize::from(cells.first().is_some_and(String::is_empty));
     let counted = cells.iter().skip(unnamed).enumerate();
-    let counted = counted.map(|(i, c)| c.parse() == Ok(i)).all(|same| same);
+    let counted = counted.all(|(i, c)| c.parse() == Ok(i));
     counted && (unnamed == 1 || cells.len() >= COUNTED)
 }
 
