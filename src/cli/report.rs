@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::engine::litert_lines;
 use super::{Failure, args};
 use crate::data::demo;
 use crate::error::Result;
@@ -114,6 +115,9 @@ fn data_note(
 fn entry(row: &Row) -> Entry {
     let name = experiment_name(row.recipe.mode, row.recipe.io);
     let saved = row.saved.as_deref().map(files::file_name);
+    let mut warnings = row.warnings.clone();
+    // Which engine the figures come from, and what the other one says.
+    warnings.extend(row.figures.litert.iter().flat_map(litert_lines));
     Entry {
         file: FileNote {
             name: saved.unwrap_or_else(|| name.clone()),
@@ -126,7 +130,7 @@ fn entry(row: &Row) -> Entry {
         evaluation: row.figures.evaluation.clone(),
         latency: row.figures.latency.clone(),
         tensors: row.tensors.clone(),
-        warnings: row.warnings.clone(),
+        warnings,
         convert_seconds: row.file.convert_seconds,
     }
 }
