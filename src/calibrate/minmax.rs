@@ -1,17 +1,20 @@
-//! Calibration by minimum and maximum, in one streaming pass.
+//! Calibration by minimum and maximum (and means), in one streaming pass.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::feed::{Feed, batch_size};
+use super::means::Means;
 use super::{Calibration, Range};
 use crate::data::Dataset;
-use crate::engine::{Observer, Options, Slice, View};
+use crate::engine::{Observer, Options, Part, Slice, View};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Op, TensorId};
 use crate::progress::Progress;
 use crate::{invalid, malformed};
 
-/// Smallest and largest value of every float tensor that the main subgraph computes (or is fed) over all samples of `data`.
+/// Smallest and largest value of every float tensor that the main subgraph computes (or is fed) over all samples of `data`, and
+/// the means of those that weights meet.
 /// Memory does not grow with the samples; `threads` goes to the kernels. Progress counts samples and is reported before each
 /// short run.
 ///
@@ -39,8 +42,22 @@ pub fn calibrate_by(
     }
     let samples = data.len();
     let report = |done| progress.report(done, samples);
-    let ranges = ranges(graph, data, samples, (threads, rows), progress, report)?;
-    Ok(Calibration { samples, ranges })
+    let means = Some(Means::of(graph.main()));
+    let seen = observe(
+        graph,
+        data,
+        samples,
+        (threads, rows),
+        progress,
+        report,
+        means,
+    )?;
+    Ok(Calibration {
+        samples,
+        ranges: seen.ranges,
+        parts: seen.parts,
+        means: seen.means.map_or(vec![], Means::finish),
+    })
 }
 
 /// The ranges of [`Calibration`] over the first `samples` samples, with `threads` threads and `rows` samples a run, calling `report`
@@ -49,10 +66,23 @@ pub fn ranges(
     graph: &Arc<Graph>,
     data: &dyn Dataset,
     samples: usize,
+    how: (usize, usize),
+    progress: &Progress,
+    report: impl FnMut(usize) -> Result<()>,
+) -> Result<Vec<Option<Range>>> {
+    Ok(observe(graph, data, samples, how, progress, report, None)?.ranges)
+}
+
+/// One pass over the first `samples` samples, with `means` filled if given.
+fn observe(
+    graph: &Arc<Graph>,
+    data: &dyn Dataset,
+    samples: usize,
     (threads, rows): (usize, usize),
     progress: &Progress,
     mut report: impl FnMut(usize) -> Result<()>,
-) -> Result<Vec<Option<Range>>> {
+    means: Option<Means>,
+) -> Result<Extremes> {
     report(0)?;
     let options = Options {
         threads,
@@ -63,6 +93,8 @@ pub fn ranges(
     let tensors = &graph.main().tensors;
     let mut extremes = Extremes {
         ranges: vec![None; tensors.len()],
+        parts: BTreeMap::new(),
+        means,
         bad: None,
     };
     for range in feed.batches(samples) {
@@ -79,7 +111,7 @@ pub fn ranges(
         }
     }
     report(samples)?;
-    Ok(extremes.ranges)
+    Ok(extremes)
 }
 
 /// What to say of a model that an operator without a kernel keeps from running; `None` if it has none.
@@ -96,9 +128,11 @@ fn unknown(graph: &Graph) -> Option<Error> {
     )))
 }
 
-/// Keeps the extremes of what it sees.
+/// Keeps the extremes of what it sees, and means.
 struct Extremes {
     ranges: Vec<Option<Range>>,
+    parts: BTreeMap<(usize, Part), Range>,
+    means: Option<Means>,
     /// The first tensor that was not finite.
     bad: Option<TensorId>,
 }
@@ -121,6 +155,15 @@ impl Observer for Extremes {
         let range = slot.get_or_insert(seen);
         range.min = range.min.min(seen.min);
         range.max = range.max.max(seen.max);
+        if let Some(means) = &mut self.means {
+            means.add(id, value.shape.last().copied(), values);
+        }
+    }
+
+    fn part(&mut self, node: usize, part: Part, min: f32, max: f32) {
+        let range = self.parts.entry((node, part)).or_insert(Range { min, max });
+        range.min = range.min.min(min);
+        range.max = range.max.max(max);
     }
 }
 

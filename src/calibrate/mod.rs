@@ -1,7 +1,12 @@
 //! Step 1: statistics of every activation over the representative dataset.
 
 mod feed;
+mod means;
 mod minmax;
+
+use std::collections::BTreeMap;
+
+pub use crate::engine::Part;
 
 pub use feed::{Batches, Feed, batch_size, quantize};
 pub use minmax::{calibrate, calibrate_by, ranges};
@@ -22,4 +27,9 @@ pub struct Calibration {
     pub samples: usize,
     /// Per tensor of the main subgraph; `None` for constants, integers and what was never computed.
     pub ranges: Vec<Option<Range>>,
+    /// Per tensor of the main subgraph that an operator with weights reads: the mean of each channel (each entry of a row of
+    /// FULLY_CONNECTED), for [`crate::quantize::Recipe::bias_correction`]. Empty if means were not taken.
+    pub means: Vec<Option<Vec<f32>>>,
+    /// By node of the main subgraph, what recurrent operators compute on the way to their outputs.
+    pub parts: BTreeMap<(usize, Part), Range>,
 }

@@ -59,6 +59,38 @@ pub struct Entry {
     pub shape: Vec<(String, Vec<usize>)>,
 }
 
+/// How data becomes inputs, and which of it.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DataFlags {
+    /// How images become inputs: unit (0..1), signed (-1..1), raw (0..255), imagenet, or a JSON file [default: what the model says, or unit]
+    #[arg(long, value_name = "PRESET|FILE.json")]
+    pub preprocess: Option<String>,
+    /// Which class of a folder or table is which output: sorted (by name), model (by its metadata), or a file with a name a line [default: model's where they fit, or sorted]
+    #[arg(long, value_name = "sorted|model|FILE")]
+    pub classes: Option<String>,
+    /// Label column of a .csv or .tsv file: its name, or without a header its number from 1 [default: label, class or target]
+    #[arg(long, value_name = "NAME")]
+    pub label_column: Option<String>,
+    /// How N samples are chosen: the first, at random, or N of each class
+    #[arg(long, value_enum, default_value_t = PickArg::First)]
+    pub pick: PickArg,
+    /// Which random choice
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// How a number of samples is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum PickArg {
+    /// The first N
+    #[default]
+    First,
+    /// N at random, the same for the same --seed
+    Random,
+    /// The first N of each class
+    PerClass,
+}
+
 /// Flags of `inspect`.
 #[derive(Debug, Args)]
 pub struct Inspect {
@@ -100,10 +132,10 @@ pub struct Quantize {
     /// Type of inputs and outputs [default: float32]
     #[arg(long, value_enum)]
     pub io: Option<IoArg>,
-    /// Representative dataset: IDX, .npy or .npz
+    /// Representative dataset: IDX, .npy, .npz, .csv, .wav, or a folder of images or sounds
     #[arg(long, value_name = "DATA")]
     pub calibration: Option<PathBuf>,
-    /// Calibrate on the first N samples
+    /// Calibrate on N samples
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub samples: u64,
     /// Settings as JSON; flags given beside it win
@@ -115,6 +147,9 @@ pub struct Quantize {
     /// Print what was done as JSON
     #[arg(long)]
     pub json: bool,
+    /// How data becomes inputs
+    #[command(flatten)]
+    pub data_flags: DataFlags,
     /// Which part of the model
     #[command(flatten)]
     pub entry: Entry,
@@ -150,18 +185,24 @@ pub struct Run {
 pub struct Evaluate {
     /// Model file
     pub model: PathBuf,
-    /// Samples: IDX, .npy or .npz
+    /// Samples: IDX, .npy, .npz, .csv, .wav, or a folder of images or sounds
     #[arg(long, value_name = "DATA")]
     pub data: PathBuf,
     /// Labels, where they do not lie beside the data
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
+    /// Evaluate on N samples [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub samples: Option<u64>,
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// How data becomes inputs
+    #[command(flatten)]
+    pub data_flags: DataFlags,
     /// Which engine
     #[command(flatten)]
     pub engine: EngineArgs,
@@ -198,10 +239,10 @@ pub struct Bench {
 pub struct Compare {
     /// Float model file; the built-in MNIST experiment without
     pub model: Option<PathBuf>,
-    /// Representative dataset: IDX, .npy or .npz
+    /// Representative dataset: IDX, .npy, .npz, .csv, .wav, or a folder of images or sounds
     #[arg(long, value_name = "DATA")]
     pub calibration: Option<PathBuf>,
-    /// Evaluation samples: IDX, .npy or .npz, labels beside them
+    /// Evaluation samples: IDX, .npy, .npz, .csv or .wav, labels beside them, or a folder of images or sounds
     #[arg(long, value_name = "DATA")]
     pub data: Option<PathBuf>,
     /// Labels of the evaluation samples, where they do not lie beside them
@@ -210,12 +251,15 @@ pub struct Compare {
     /// Modes, separated by commas [default: all]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "M,M,…")]
     pub modes: Vec<ModeArg>,
-    /// Calibrate on the first N samples
+    /// Calibrate on N samples
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub samples: u64,
     /// Type of inputs and outputs in modes that can have it, float32 in the others
     #[arg(long, value_enum, default_value_t = IoArg::Float32)]
     pub io: IoArg,
+    /// Settings of every mode as JSON; its own mode and input/output type are not used
+    #[arg(long, value_name = "RECIPE.json")]
+    pub recipe: Option<PathBuf>,
     /// Threads that latency is measured with
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = threads)]
     pub threads: usize,
@@ -225,9 +269,18 @@ pub struct Compare {
     /// File for the figures
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Evaluate on N samples [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub data_samples: Option<u64>,
+    /// How data becomes inputs
+    #[command(flatten)]
+    pub data_flags: DataFlags,
     /// Which engine
     #[command(flatten)]
     pub engine: EngineArgs,
+    /// File for a report, .html or .csv; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub report: Vec<PathBuf>,
     /// Which part of the model
     #[command(flatten)]
     pub entry: Entry,

@@ -7,65 +7,62 @@ use serde_json::{Value as Json, json};
 
 use super::engine::{Engines, latency_json, litert_lines};
 use super::measure::{Figures, LATENCY_SECONDS, measure_file};
-use super::transform::{all_cores, float_operators};
-use super::{Failure, args, data, print, write_json};
+use super::transform::{all_cores, float_operators, recipe_file};
+use super::{DataArgument, Failure, args, print, report, write_json};
 use crate::calibrate::{self, Calibration};
-use crate::data::{self as datasets, Dataset};
+use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::evaluate::{self, Baseline};
+use crate::evaluate::{self, Baseline, TensorReport};
 use crate::progress::Progress;
 use crate::quantize::{Io, Mode, Recipe};
 use crate::workbench::litert::{Engine, Measure};
 use crate::workbench::{
-    Loaded, OpenModel, QuantizedFile, Role, Source, experiment_name, files, steps,
+    Loaded, OpenModel, QuantizedFile, Role, Source, TENSOR_SAMPLES, experiment_name, files, steps,
 };
 
 /// One finished experiment.
-struct Row {
-    recipe: Recipe,
-    file: QuantizedFile,
-    saved: Option<PathBuf>,
-    figures: Figures,
+pub(super) struct Row {
+    pub recipe: Recipe,
+    pub file: QuantizedFile,
+    pub saved: Option<PathBuf>,
+    pub figures: Figures,
+    /// For a report; empty without one.
+    pub tensors: Vec<TensorReport>,
     calibrate_seconds: f64,
-    warnings: Vec<String>,
+    pub warnings: Vec<String>,
+    /// Whether its figures come from random values.
+    synthetic: bool,
 }
 
 /// Carries out `compare`.
 pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
+    report::check(a)?;
     let engines = Engines::of(&a.engine)?;
     let demo = a.model.is_none();
+    let shown = a.calibration.as_deref().or(a.data.as_deref());
+    let shown = shown.map(|d| DataArgument::file(d, None, Role::Calibration, &a.data_flags));
     let model = match &a.model {
-        Some(path) => super::open(
-            path,
-            &a.entry,
-            a.calibration.as_deref().or(a.data.as_deref()),
-        )?,
+        Some(path) => super::open(path, &a.entry, shown.as_ref())?,
         None => steps::open_demo()?,
     };
-    let open = |path: &Option<PathBuf>,
-                labels: Option<&std::path::Path>,
-                role|
-     -> Result<Option<Loaded>> {
-        match path {
-            Some(path) => data(path, labels, role, &model).map(Some),
-            None if demo => {
-                let request = steps::DataRequest::of(&Source::Demo, role, &model.graph);
-                steps::open_data(&request, &Progress::new()).map(Some)
-            }
-            None => Ok(None),
-        }
+    let open = |path: &Option<PathBuf>, role, samples| -> Result<Option<Loaded>> {
+        let labels = a.labels.as_deref().filter(|_| role == Role::Evaluation);
+        let argument = match path {
+            Some(path) => DataArgument::file(path, labels, role, &a.data_flags),
+            None if demo => DataArgument {
+                source: Source::Demo,
+                role,
+                samples: None,
+                flags: &a.data_flags,
+            },
+            None => return Ok(None),
+        };
+        argument.samples(samples).open(&model).map(Some)
     };
-    let calibration_data = open(&a.calibration, None, Role::Calibration)?;
-    let evaluation_data = open(&a.data, a.labels.as_deref(), Role::Evaluation)?;
+    let calibration_data = open(&a.calibration, Role::Calibration, Some(a.samples))?;
+    let evaluation_data = open(&a.data, Role::Evaluation, a.data_samples)?;
     let modes = modes(a, calibration_data.is_some())?;
-
-    let calibration_samples = match &calibration_data {
-        Some(l) => Some(datasets::take(
-            l.dataset.clone(),
-            (a.samples as usize).min(l.dataset.len()),
-        )?),
-        None => None,
-    };
+    let calibration_samples = calibration_data.as_ref().map(|l| l.dataset.clone());
     // Without evaluation data the calibration samples still tell agreement and SQNR.
     let judged = evaluation_data
         .as_ref()
@@ -75,7 +72,7 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
         std::fs::create_dir_all(folder)
             .map_err(|e| Error::Invalid(format!("{}: cannot be made: {e}", folder.display())))?;
     }
-    let rows = experiments(
+    let mut rows = experiments(
         a,
         &engines,
         &model,
@@ -84,22 +81,47 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
         judged.as_deref(),
     )?;
 
+    let odd = |l: &Option<Loaded>| l.as_ref().and_then(super::synthetic);
+    let judged_by = match &evaluation_data {
+        Some(_) => odd(&evaluation_data),
+        None => odd(&calibration_data),
+    };
+    for row in &mut rows {
+        let calibrated = row.recipe.mode.needs_calibration();
+        let learned_from = odd(&calibration_data).filter(|_| calibrated);
+        if let Some(why) = learned_from.or_else(|| judged_by.clone()) {
+            row.synthetic = true;
+            row.warnings.insert(0, why);
+        }
+    }
+
     rows_as_text(&rows).iter().for_each(|line| print(line));
     if let Some(path) = &a.json {
-        let described = |l: &Option<Loaded>, samples: Option<usize>| {
-            l.as_ref()
-                .map(|l| json!({"name": l.name, "samples": samples.unwrap_or(l.dataset.len())}))
-        };
+        let described = |l: &Option<Loaded>| l.as_ref().map(|l| l.record().to_json());
         let figures = json!({
             "model": model.name,
             "model_bytes": model.bytes.len(),
-            "calibration": described(&calibration_data, calibration_samples.as_ref().map(|c| c.len())),
-            "data": described(&evaluation_data, None),
+            "calibration": described(&calibration_data),
+            "data": described(&evaluation_data),
             "experiments": rows.iter().map(|r| row_as_json(r, &engines)).collect::<Vec<_>>(),
         });
         write_json(path, &figures)?;
     }
-    Ok(())
+    let used = |l: &'_ Option<Loaded>, samples: Option<usize>| {
+        l.clone().map(|l| (samples.unwrap_or(l.dataset.len()), l))
+    };
+    let learnt = used(
+        &calibration_data,
+        calibration_samples.as_ref().map(|c| c.len()),
+    );
+    let judged = used(&evaluation_data, None);
+    report::write(
+        a,
+        &model,
+        learnt.as_ref().map(|(n, l)| (l, *n)),
+        judged.as_ref().map(|(n, l)| (l, *n)),
+        &rows,
+    )
 }
 
 /// The modes that were asked for, or all that the given data allows.
@@ -148,6 +170,7 @@ fn experiments(
         None => None,
     };
     let io: Io = a.io.into();
+    let settings = recipe_file(a.recipe.as_deref())?;
     let mut rows = vec![];
     for &mode in modes {
         let io = if mode.ios().contains(&io) {
@@ -158,7 +181,7 @@ fn experiments(
         let recipe = Recipe {
             mode,
             io,
-            ..Recipe::default()
+            ..settings.clone()
         };
         let file = steps::convert(
             model,
@@ -176,11 +199,23 @@ fn experiments(
         };
         let compared = baseline.as_ref().filter(|_| mode != Mode::Float32);
         let figures = measured(a, engines, &file, judged, compared, cores, &progress)?;
+        let tensors = match judged {
+            Some(data) if !a.report.is_empty() && mode != Mode::Float32 => evaluate::tensors(
+                &model.graph,
+                &file.graph,
+                calibration.as_ref(),
+                data,
+                TENSOR_SAMPLES.min(data.len()),
+                &progress,
+            )?,
+            _ => vec![],
+        };
         let mut warnings: Vec<String> = float_operators(&model.graph, &file.plan)
             .iter()
             .map(|(i, op, why)| format!("Operator {i}, {op}, stays float: {why}"))
             .collect();
         warnings.extend(file.plan.warnings.iter().cloned());
+        warnings.extend(figures.evaluation.iter().flat_map(|e| e.warnings.clone()));
         let calibrate_seconds = if mode.needs_calibration() {
             calibrate_seconds
         } else {
@@ -192,8 +227,10 @@ fn experiments(
             file,
             saved,
             figures,
+            tensors,
             calibrate_seconds,
             warnings,
+            synthetic: false,
         });
     }
     Ok(rows)
@@ -258,6 +295,7 @@ fn row_as_json(r: &Row, engines: &Engines) -> Json {
         "name": experiment_name(r.recipe.mode, r.recipe.io),
         "mode": r.recipe.mode.name(),
         "io": r.recipe.io.name(),
+        "recipe": r.recipe,
         "file": r.saved,
         "bytes": r.file.bytes.len(),
         "accuracy": e.and_then(|e| e.top1),
@@ -270,6 +308,7 @@ fn row_as_json(r: &Row, engines: &Engines) -> Json {
         "convert_seconds": r.file.convert_seconds,
         "calibrate_seconds": r.calibrate_seconds,
         "evaluate_seconds": e.map(|e| e.seconds),
+        "synthetic": r.synthetic,
         "warnings": r.warnings,
     });
     r.figures.add_to(engines, &mut row);

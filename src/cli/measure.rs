@@ -6,7 +6,7 @@ use super::engine::{
     Engines, answers_line, difference_json, latency_json, latency_line, litert_json, litert_lines,
 };
 use super::transform::all_cores;
-use super::{Failure, args, asking_for_shapes, data, open, print, print_json};
+use super::{DataArgument, Failure, args, asking_for_shapes, open, print, print_json};
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::evaluate::{self, Evaluation, Latency};
@@ -20,8 +20,14 @@ pub(super) const LATENCY_SECONDS: f64 = 0.5;
 /// Carries out `evaluate`.
 pub(super) fn evaluate(a: &args::Evaluate) -> Result<(), Failure> {
     let engines = Engines::of(&a.engine)?;
-    let model = open(&a.model, &a.entry, Some(&a.data))?;
-    let loaded = data(&a.data, a.labels.as_deref(), Role::Evaluation, &model)?;
+    let argument = DataArgument::file(
+        &a.data,
+        a.labels.as_deref(),
+        Role::Evaluation,
+        &a.data_flags,
+    );
+    let model = open(&a.model, &a.entry, Some(&argument))?;
+    let loaded = argument.samples(a.samples).open(&model)?;
     let threads = a.threads.unwrap_or_else(all_cores);
     let dataset = loaded.dataset.as_ref();
     let figures = if engines.engine == Engine::Zeropoint {
@@ -43,6 +49,9 @@ pub(super) fn evaluate(a: &args::Evaluate) -> Result<(), Failure> {
         if figures.litert.is_some() {
             row["latency_ms"] = json!(figures.latency.as_ref().map(latency_json));
         }
+        extend(&mut row, &loaded.record().to_json());
+        let doubts = e.map_or(&[][..], |e| &e.warnings);
+        row["warnings"] = json!([&loaded.warnings, doubts].concat());
         figures.add_to(&engines, &mut row);
         print_json(&row);
         return Ok(());
@@ -53,6 +62,9 @@ pub(super) fn evaluate(a: &args::Evaluate) -> Result<(), Failure> {
             "{}: {line}, {} samples in {:.2} s",
             model.name, e.samples, e.seconds
         );
+        if loaded.synthetic {
+            line += ", on synthetic random data";
+        }
         if let Some(l) = figures
             .latency
             .as_ref()
@@ -61,6 +73,7 @@ pub(super) fn evaluate(a: &args::Evaluate) -> Result<(), Failure> {
             line += &format!(", {}, {} threads", latency_line(l, ", "), l.threads);
         }
         print(&line);
+        e.warnings.iter().for_each(|w| print(w));
     }
     figures.print_litert();
     Ok(())
@@ -112,6 +125,14 @@ pub(super) fn bench(a: &args::Bench) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Adds the keys of one JSON object to another that does not have them yet.
+fn extend(to: &mut Json, from: &Json) {
+    if let (Some(to), Some(from)) = (to.as_object_mut(), from.as_object()) {
+        for (key, value) in from {
+            to.entry(key).or_insert_with(|| value.clone());
+        }
+    }
+}
 /// Figures of one file: those of Zeropoint's engine, or of LiteRT where that runs alone; and LiteRT's own.
 #[derive(Default)]
 pub(super) struct Figures {

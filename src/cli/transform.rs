@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::engine::{Engines, difference_line};
-use super::{Failure, args, asking_for_shapes, data, open, print, print_json};
+use super::{DataArgument, Failure, args, asking_for_shapes, open, print, print_json};
 use crate::calibrate;
 use crate::data as datasets;
 use crate::engine::{self, KernelSet, Options};
@@ -57,27 +57,40 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
             "{mode} needs sample data to learn ranges from, give --calibration DATA"
         )));
     }
-    let model = open(&a.model, &a.entry, a.calibration.as_deref())?;
+    let argument = a.calibration.as_deref().map(|path| {
+        let argument = DataArgument::file(path, None, Role::Calibration, &a.data_flags);
+        argument.samples(Some(a.samples))
+    });
+    let model = open(&a.model, &a.entry, argument.as_ref())?;
     let progress = Progress::new();
     let start = Instant::now();
-    let calibration = match &a.calibration {
-        Some(path) if recipe.mode.needs_calibration() => {
-            let calibrated = calibrated(&model, path, a.samples as usize, &progress);
-            Some(asking_for_shapes(&model, &a.entry, calibrated)?)
+    let calibration = match &argument {
+        Some(argument) if recipe.mode.needs_calibration() => {
+            let loaded = argument.open(&model);
+            let loaded = asking_for_shapes(&model, &a.entry, loaded)?;
+            let data = loaded.dataset.as_ref();
+            let calibrated = calibrate::calibrate(&model.graph, data, all_cores(), &progress);
+            let calibrated = asking_for_shapes(&model, &a.entry, calibrated)?;
+            Some((calibrated, loaded))
         }
         _ => None,
     };
+    let (calibration, loaded) = calibration.unzip();
+    let synthetic = loaded.as_ref().and_then(super::synthetic);
     let calibrate_seconds = start.elapsed().as_secs_f64();
     let file = steps::convert(&model, &recipe, calibration.as_ref(), &progress)?;
     files::write(&a.output, &file.bytes)?;
     let float = float_operators(&model.graph, &file.plan);
+    let warnings: Vec<_> = synthetic.iter().chain(&file.plan.warnings).collect();
     if a.json {
         print_json(&json!({
             "model": model.name, "output": a.output, "mode": recipe.mode.name(), "io": recipe.io.name(),
             "bytes": file.bytes.len(), "float_bytes": model.bytes.len(),
             "calibrate_seconds": calibrate_seconds, "convert_seconds": file.convert_seconds,
             "float_operators": float.iter().map(|(i, op, why)| json!({"index": i, "op": op, "reason": why})).collect::<Vec<_>>(),
-            "warnings": file.plan.warnings,
+            "recipe": recipe, "corrected_biases": file.plan.corrections.len(),
+            "warnings": warnings, "synthetic": synthetic.is_some(),
+            "calibration": loaded.map(|l| l.record().to_json()),
         }));
     } else {
         print(&format!(
@@ -89,20 +102,13 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
         float
             .iter()
             .for_each(|(i, op, why)| print(&format!("operator {i}, {op}, stays float: {why}")));
-        file.plan.warnings.iter().for_each(|w| print(w));
+        warnings.iter().for_each(|w| print(w));
     }
     Ok(())
 }
 
 fn recipe(a: &args::Quantize) -> Result<Recipe> {
-    let mut recipe = match &a.recipe {
-        Some(path) => {
-            let bytes = files::read(path)?;
-            let text = String::from_utf8_lossy(&bytes);
-            Recipe::from_json(&text).map_err(|e| e.at(files::file_name(path)))?
-        }
-        None => Recipe::default(),
-    };
+    let mut recipe = recipe_file(a.recipe.as_deref())?;
     if let Some(mode) = a.mode {
         recipe.mode = mode.into();
     }
@@ -113,17 +119,14 @@ fn recipe(a: &args::Quantize) -> Result<Recipe> {
     Ok(recipe)
 }
 
-/// Ranges over the first `samples` samples of a file.
-pub(super) fn calibrated(
-    model: &OpenModel,
-    path: &Path,
-    samples: usize,
-    progress: &Progress,
-) -> Result<calibrate::Calibration> {
-    let loaded = data(path, None, Role::Calibration, model)?;
-    let samples = samples.min(loaded.dataset.len());
-    let dataset = datasets::take(loaded.dataset, samples)?;
-    calibrate::calibrate(&model.graph, dataset.as_ref(), all_cores(), progress)
+/// The settings that a file holds; the defaults without one.
+pub(super) fn recipe_file(path: Option<&Path>) -> Result<Recipe> {
+    let Some(path) = path else {
+        return Ok(Recipe::default());
+    };
+    let bytes = files::read(path)?;
+    let text = String::from_utf8_lossy(&bytes);
+    Recipe::from_json(&text).map_err(|e| e.at(files::file_name(path)))
 }
 
 /// Operators that stay float although the mode would quantize them: index, name, reason.
@@ -157,6 +160,7 @@ pub(super) fn run(a: &args::Run) -> Result<(), Failure> {
     }
     let inputs: Vec<Value> = if a.input.is_empty() {
         let random = datasets::synthetic(&specs, 1, 0)?;
+        eprintln!("No --input: the inputs are random values");
         let batches = calibrate::Batches::new(&model.graph, 0, 1);
         let batches = asking_for_shapes(&model, &a.entry, batches)?;
         batches.inputs(random.as_ref(), 0..1)?

@@ -3,6 +3,7 @@
 mod answers;
 mod constants;
 mod difference;
+mod doubts;
 mod histogram;
 mod latency;
 mod outputs;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::answers::{best, margin, paired_interval, rank};
 use super::difference::{Apart, Difference};
+use super::doubts::doubts;
 use super::outputs::{Noise, Output, outputs, reals};
 use super::report::Evaluation;
 use crate::calibrate::{Batches, Feed, batch_size};
@@ -251,6 +252,9 @@ impl<'a> Judge<'a> {
             delta_interval: (self.compared && labelled)
                 .then(|| paired_interval(sums.gained, sums.lost, samples)),
             seconds: (shared + sums.ran).as_secs_f64(),
+            warnings: self
+                .labels
+                .map_or(vec![], |l| doubts(&sums.answers, l, self.classes)),
             answers: sums.answers,
             margins: sums.margins,
         }

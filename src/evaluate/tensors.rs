@@ -12,9 +12,10 @@ use crate::calibrate::{Calibration, Feed, Range, batch_size, ranges};
 use crate::data::Dataset;
 use crate::engine::{self, Observer, Options, Slice, View};
 use crate::error::Result;
-use crate::graph::{DType, Graph, TensorId};
+use crate::graph::{DType, Graph, Tensor, TensorId};
 use crate::invalid;
 use crate::progress::Progress;
+use crate::quantize::corrected_bias;
 
 /// Activation elements of one batch: counting them takes some 20 ms on a slow core.
 const BATCH_ELEMENTS: usize = 400_000;
@@ -57,11 +58,11 @@ pub fn tensors(
         if twin.kind == TensorKind::Activation {
             activations.push(twin);
         } else {
-            let tensors = (
-                &float.main().tensors[twin.float],
-                &quantized.main().tensors[twin.quantized],
-            );
-            reports.extend(constants::report(&twin, tensors.0, tensors.1, progress)?);
+            let moved = moved(float, quantized, &twin, calibration, progress)?;
+            let original = &float.main().tensors[twin.float];
+            let written = &quantized.main().tensors[twin.quantized];
+            let original = moved.as_ref().unwrap_or(original);
+            reports.extend(constants::report(&twin, original, written, progress)?);
         }
     }
     if activations.is_empty() {
@@ -125,6 +126,27 @@ pub fn tensors(
     reports.sort_by_key(|r| r.tensor);
     progress.report(2 * samples, 2 * samples)?;
     Ok(reports)
+}
+
+/// A corrected bias as it should be; `None` for all other constants.
+fn moved(
+    float: &Graph,
+    quantized: &Graph,
+    twin: &Twin,
+    calibration: Option<&Calibration>,
+    progress: &Progress,
+) -> Result<Option<Tensor>> {
+    let (TensorKind::Bias, Some(node), Some(calibration)) = (twin.kind, twin.node, calibration)
+    else {
+        return Ok(None);
+    };
+    let (float, quantized) = (float.main(), quantized.main());
+    corrected_bias(
+        (float, twin.float),
+        (quantized, node),
+        calibration,
+        progress,
+    )
 }
 
 /// Samples a run: what both models take, and no more than can be counted quickly.

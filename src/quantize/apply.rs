@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::bias_correction::{self, BiasCorrection};
 use super::constants::{half_constant, quantized_constant};
 use super::fold::unpacked;
 use super::plan::{NodePlan, QuantPlan, at_border, check_indices};
@@ -267,7 +268,12 @@ impl<'a> Build<'a> {
                 }
                 _ => {
                     let form = self.needed(i, slot, t);
-                    self.fetch(t, &form)?
+                    match (self.plan.correction_of(i, slot), &form) {
+                        (Some(c), Form::Quantized(dtype, q)) => {
+                            self.corrected_bias(c, (t, *dtype, q))?
+                        }
+                        _ => self.fetch(t, &form)?,
+                    }
                 }
             }));
         }
@@ -280,8 +286,18 @@ impl<'a> Build<'a> {
             };
             outputs.push(self.home(t, form));
         }
-        let mut intermediates = vec![];
-        for &t in &node.intermediates {
+        let parts = self.plan.parts.iter().filter(|p| p.node == i);
+        let mut intermediates: Vec<TensorId> = vec![];
+        for part in parts {
+            let name = node.outputs.first().map(|&t| &self.old.tensors[t].name);
+            let name = format!("{}_{}", name.map_or("", |n| n.as_str()), part.name);
+            intermediates.push(self.push(Tensor {
+                quantization: part.quantization.clone(),
+                ..Tensor::new(name, part.dtype, vec![0])
+            }));
+        }
+        let replaced = !intermediates.is_empty();
+        for &t in node.intermediates.iter().filter(|_| !replaced) {
             intermediates.push(match self.forms[t].first() {
                 Some(&(_, id)) => id,
                 None => self.home(t, Form::Original),
@@ -306,6 +322,23 @@ impl<'a> Build<'a> {
             ..node.clone()
         });
         Ok(())
+    }
+
+    /// The bias `t` of a node as `correction` has it: a constant of its own.
+    fn corrected_bias(
+        &mut self,
+        correction: &BiasCorrection,
+        bias: (TensorId, DType, &Quantization),
+    ) -> Result<TensorId> {
+        let (i, slot) = (correction.node, correction.weights);
+        let Some(t) = self.old.nodes.get(i).and_then(|n| n.input(slot)) else {
+            return crate::invalid!("Operator {i} has no weights; make the plan anew.");
+        };
+        let form = self.needed(i, slot, t);
+        let weights = self.fetch(t, &form)?;
+        let stored = &self.tensors[weights];
+        let tensor = bias_correction::corrected(self.old, correction, bias, stored, self.progress)?;
+        Ok(self.push(tensor))
     }
 
     /// The form in which node `i` reads the old tensor `t` as its input `slot`.
@@ -338,8 +371,12 @@ impl<'a> Build<'a> {
             return self.constant(t, form);
         }
         let Some((home, from)) = self.forms[t].first().cloned() else {
-            // Never made: state that only a later operator or another subgraph fills.
-            return Ok(self.home(t, Form::Original));
+            // Never made: a node's own state, or what only a later operator or another subgraph fills.
+            let form = match self.old.tensors[t].is_variable {
+                true => form.clone(),
+                false => Form::Original,
+            };
+            return Ok(self.home(t, form));
         };
         let name = self.name(t, form, &home);
         let tensor = self.like(t, form, name);

@@ -5,6 +5,7 @@
 
 mod activations;
 mod apply;
+mod bias_correction;
 mod constants;
 mod fold;
 mod islands;
@@ -12,6 +13,7 @@ mod limits;
 mod params;
 mod plan;
 mod recipe;
+mod recurrent;
 mod rules;
 mod simplify;
 mod static_plan;
@@ -20,6 +22,7 @@ mod warnings;
 mod weights_plan;
 
 pub use apply::apply;
-pub use plan::{NodePlan, QuantPlan, Reason, ShapeFold, TensorPlan, UsePlan, plan};
+pub use bias_correction::{BiasCorrection, corrected_bias};
+pub use plan::{NodePlan, PartPlan, QuantPlan, Reason, ShapeFold, TensorPlan, UsePlan, plan};
 pub use recipe::{Io, Mode, Recipe};
 pub use support::{Support, support};

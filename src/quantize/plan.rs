@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::bias_correction::BiasCorrection;
 use super::recipe::{Io, Mode, Recipe};
 use super::rules::Width;
 use super::{fold, simplify, static_plan, weights_plan};
@@ -21,8 +22,13 @@ pub struct QuantPlan {
     /// Inputs of quantized nodes that need other parameters than the tensor itself has: a bias or weight that several nodes
     /// share, or a tensor that meets another scale in a concatenation. In the order of the nodes.
     pub uses: Vec<UsePlan>,
+    /// Intermediate tensors that quantized recurrent nodes get in place of those they may have, in the order of the nodes and,
+    /// for each node, of its intermediates.
+    pub parts: Vec<PartPlan>,
     /// Shape arithmetic that becomes a constant, in the order of the nodes.
     pub shapes: Vec<ShapeFold>,
+    /// Biases that take the mean error of their weights back, in the order of the nodes.
+    pub corrections: Vec<BiasCorrection>,
     /// Sentences for the user: suspicious ranges, delegate limits, …
     pub warnings: Vec<String>,
 }
@@ -37,6 +43,13 @@ impl QuantPlan {
             .iter()
             .take_while(|u| u.node == node);
         own.into_iter().find(|u| u.input == input)
+    }
+
+    /// How the bias of node `node`, its input `input`, is corrected.
+    pub fn correction_of(&self, node: usize, input: usize) -> Option<&BiasCorrection> {
+        let found = self.corrections.binary_search_by_key(&node, |c| c.node);
+        let found = self.corrections.get(found.ok()?)?;
+        (found.input == input).then_some(found)
     }
 
     /// The shape that the RESHAPE `node` gets, if it is folded.
@@ -75,6 +88,19 @@ pub struct UsePlan {
     pub reason: Reason,
 }
 
+/// One intermediate tensor of a recurrent node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartPlan {
+    /// Index of the node.
+    pub node: usize,
+    /// What it is called.
+    pub name: &'static str,
+    /// Type it will have.
+    pub dtype: DType,
+    /// Its parameters; `None` if the kernel does not look at it.
+    pub quantization: Option<Quantization>,
+}
+
 /// A RESHAPE whose computed shape is known but for at most one extent: that becomes −1, and the arithmetic goes away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ShapeFold {
@@ -97,6 +123,8 @@ pub enum Reason {
     },
     /// A bias: scale = input scale × weight scale.
     Bias,
+    /// A bias as above, and the mean error of the rounded weights added to its values.
+    CorrectedBias,
     /// A constant operand, from its own values.
     Constant,
     /// An activation, from the calibrated range.
@@ -176,10 +204,12 @@ pub fn plan(
         tensors: untouched(main),
         nodes: vec![NodePlan::Unaffected; main.nodes.len()],
         uses: vec![],
+        parts: vec![],
         shapes: match recipe.mode {
             Mode::Float32 => vec![],
             _ => simplify::shape_folds(main),
         },
+        corrections: vec![],
         warnings: vec![],
     };
     let width = match recipe.mode {

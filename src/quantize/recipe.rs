@@ -49,6 +49,8 @@ pub struct Recipe {
     pub strict: bool,
     /// In dynamic mode, weights with fewer elements stay float (rules, section 8).
     pub min_weight_elements: usize,
+    /// In int8 and int16x8, whether biases take back the mean error of the rounded weights, by the means that calibration saw.
+    pub bias_correction: bool,
 }
 
 impl Default for Recipe {
@@ -58,6 +60,7 @@ impl Default for Recipe {
             io: Io::Float32,
             strict: false,
             min_weight_elements: 1024,
+            bias_correction: true,
         }
     }
 }
@@ -153,11 +156,13 @@ mod tests {
             io: Io::Uint8,
             strict: true,
             min_weight_elements: 7,
+            bias_correction: false,
         };
         assert_eq!(Recipe::from_json(&recipe.to_json()), Ok(recipe));
         let short = Recipe::from_json(r#"{"mode": "int16x8"}"#).unwrap();
         assert_eq!((short.mode, short.io), (Mode::Int16x8, Io::Float32));
         assert_eq!(short.min_weight_elements, 1024);
+        assert!(short.bias_correction);
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub enum Command {
     SetPreprocess(Option<Preprocess>),
     /// Which class of a folder is which output of the model.
     SetClasses(ClassSource),
+    /// The label column of tables: its name, or without a header its number from 1; `None` for a usual name.
+    SetLabelColumn(Option<String>),
     /// Make pictures of these samples of the evaluation data, as the model sees them.
     ShowSamples(Vec<usize>),
     /// Switch a mode on or off.

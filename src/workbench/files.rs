@@ -9,6 +9,15 @@ use crate::error::{Error, Result};
 
 /// The whole file.
 pub fn read(path: &Path) -> Result<Bytes> {
+    opened(path, |path| std::fs::read(path).map(Bytes::from))
+}
+
+/// The file, to be read as far as it takes.
+pub fn open(path: &Path) -> Result<std::fs::File> {
+    opened(path, |path| std::fs::File::open(path))
+}
+
+fn opened<T>(path: &Path, open: impl FnOnce(&Path) -> std::io::Result<T>) -> Result<T> {
     let explain = |e: std::io::Error| match e.kind() {
         std::io::ErrorKind::NotFound => {
             Error::Invalid(format!("{}: there is no such file", path.display()))
@@ -25,7 +34,7 @@ pub fn read(path: &Path) -> Result<Bytes> {
     if path.is_dir() {
         return Err(explain(std::io::ErrorKind::IsADirectory.into()));
     }
-    std::fs::read(path).map(Bytes::from).map_err(explain)
+    open(path).map_err(explain)
 }
 
 /// Writes `bytes` beside `path` and renames: the file appears whole or not at all, and an older one stays until then.

@@ -5,12 +5,15 @@ mod dataset;
 mod entry;
 mod experiment;
 pub mod files;
+pub mod format;
 pub mod jobs;
 pub mod litert;
 mod model;
+mod open_axes;
 mod open_data;
 mod operators;
 mod recent;
+pub mod report;
 mod run;
 pub mod steps;
 mod walk;
@@ -26,6 +29,7 @@ pub use experiment::{
 };
 pub use model::{ModelCard, ModelFormat, OpenModel, PortCard, shape_text};
 pub use operators::{OperatorRow, operator_table};
+pub use work::TENSOR_SAMPLES;
 
 use crate::data::{Preprocess, Preview, Selection};
 use crate::quantize::{Io, Mode};
@@ -55,6 +59,8 @@ pub struct Workbench {
     pub preprocess: Option<Preprocess>,
     /// Which class of a folder is which output of the model.
     pub classes: ClassSource,
+    /// The label column of tables: its name, or without a header its number from 1; `None` for a usual name.
+    pub label_column: Option<String>,
     /// One per mode, in the order of [`Mode::ALL`].
     pub modes: Vec<ModeChoice>,
     /// Whether an operator that would stay float is an error.
@@ -133,8 +139,8 @@ pub enum Event {
     Model(Box<OpenModel>),
     /// Another entry of the open model, or another shape of its inputs, is ready.
     Entry(Box<OpenModel>),
-    /// The samples say what shape the input of that name has.
-    SampleShape(String, Vec<usize>),
+    /// The samples say what shapes inputs have, by their names.
+    SampleShapes(steps::Shapes),
     /// Data was read.
     Data(Role, Box<Loaded>),
     /// Pictures of samples were made.
@@ -174,6 +180,7 @@ impl Workbench {
             pictures: SamplePictures::default(),
             preprocess: None,
             classes: ClassSource::default(),
+            label_column: None,
             modes,
             strict: false,
             threads: 1,

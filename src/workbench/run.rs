@@ -49,6 +49,10 @@ impl Workbench {
                 self.classes = classes;
                 self.read_again();
             }
+            Command::SetLabelColumn(column) => {
+                self.label_column = column;
+                self.read_again();
+            }
             Command::ShowSamples(samples) => self.show_samples(samples),
             Command::SetMode(mode, chosen) => {
                 self.modes
@@ -99,9 +103,9 @@ impl Workbench {
         match event {
             Event::Model(model) if self.model_pending == Some(id) => self.model_opened(*model),
             Event::Entry(model) if self.entry_pending == Some(id) => self.entered(*model),
-            Event::SampleShape(name, shape) => {
+            Event::SampleShapes(shapes) => {
                 self.shape_from_data = true;
-                self.set_input_shape(name, Some(shape));
+                self.set_input_shapes(shapes);
             }
             Event::Data(role, loaded) => {
                 let choice = self.choice_mut(role);
@@ -291,7 +295,7 @@ impl Workbench {
         self.read_data(role, source, false);
     }
 
-    /// The same; a single input whose axes the file leaves open, and that nobody gave a shape, takes that of the samples.
+    /// The same; inputs whose axes the file leaves open, and that the user gave no shapes, take those of the samples.
     fn choose_resolving(&mut self, role: Role, source: Option<Source>) {
         self.read_data(role, source, true);
     }
@@ -316,14 +320,12 @@ impl Workbench {
     fn read(&mut self, role: Role, source: Source, resolve: bool) {
         // Without a model nothing says what shape the samples must have; they are read when one is open.
         let Some(model) = &self.model else { return };
-        let open = match &model.open_inputs()[..] {
-            [open] if resolve && (!open.given || self.shape_from_data) => {
-                Some((open.name.clone(), open.shape.clone()))
-            }
-            _ => None,
-        };
+        let open = model.open_inputs();
+        let given = !self.shape_from_data && open.iter().any(|o| o.given);
+        let resolve = resolve && !open.is_empty() && !given;
         let model = model.graph.clone();
         let (preprocess, classes) = (self.preprocess.clone(), self.classes.clone());
+        let label_column = self.label_column.clone();
         let selection = self.choice(role).selection;
         let name = match &source {
             Source::Demo => "MNIST digits".to_owned(),
@@ -332,15 +334,6 @@ impl Workbench {
         };
         let id = self.jobs.start(JobKind::OpenData(name), move |job| {
             job.stage(Stage::File)?;
-            if let (Some((input, declared)), Source::File { path, .. }) = (open, &source)
-                && let Some(shape) = steps::sample_shape(path)
-                && shape.len() == declared.len()
-                && shape != declared
-            {
-                // The data is read again for the model at that shape.
-                job.send(Event::SampleShape(input, shape));
-                return Ok(());
-            }
             let request = DataRequest {
                 source: &source,
                 role,
@@ -348,7 +341,17 @@ impl Workbench {
                 selection,
                 preprocess: preprocess.as_ref(),
                 classes: &classes,
+                label_column: label_column.as_deref(),
             };
+            if resolve {
+                let mut shapes = steps::shapes_from(&request, job.progress())?;
+                shapes.retain(|(n, s)| !open.iter().any(|o| o.name == *n && o.shape == *s));
+                if !shapes.is_empty() {
+                    // The data is read again for the model at those shapes.
+                    job.send(Event::SampleShapes(shapes));
+                    return Ok(());
+                }
+            }
             let loaded = steps::open_data(&request, job.progress())?;
             job.send(Event::Data(role, Box::new(loaded)));
             Ok(())
@@ -402,7 +405,7 @@ impl Workbench {
             };
             choice.version += 1;
             choice.error = None;
-            self.read(role, source, false);
+            self.read(role, source, true);
         }
     }
 

@@ -13,8 +13,8 @@ use crate::evaluate::{self, Baseline};
 use crate::litert::Delegate;
 use crate::quantize::{Mode, Recipe};
 
-/// Samples that the per-tensor measurement runs.
-const TENSOR_SAMPLES: usize = 400;
+/// Samples that the per-tensor measurement runs, of window and command line.
+pub const TENSOR_SAMPLES: usize = 400;
 
 /// What experiments of one model and data share: made by the first job that needs it, kept until its inputs change.
 #[derive(Debug, Clone, Default)]

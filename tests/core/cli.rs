@@ -37,7 +37,7 @@ fn zeropoint(folder: &Path, arguments: &str) -> Output {
         .unwrap()
 }
 
-fn succeeds(folder: &Path, arguments: &str) -> String {
+pub fn succeeds(folder: &Path, arguments: &str) -> String {
     let out = zeropoint(folder, arguments);
     assert!(
         out.status.success(),
@@ -48,7 +48,7 @@ fn succeeds(folder: &Path, arguments: &str) -> String {
 }
 
 /// The one line on stderr of a command that fails with `code`.
-fn fails(folder: &Path, arguments: &str, code: i32) -> String {
+pub fn fails(folder: &Path, arguments: &str, code: i32) -> String {
     let out = zeropoint(folder, arguments);
     let message = String::from_utf8(out.stderr).unwrap();
     assert_eq!(out.status.code(), Some(code), "{arguments}: {message}");
@@ -56,7 +56,7 @@ fn fails(folder: &Path, arguments: &str, code: i32) -> String {
     message
 }
 
-fn json(text: &str) -> Json {
+pub fn json(text: &str) -> Json {
     serde_json::from_str(text).unwrap()
 }
 
@@ -140,7 +140,7 @@ fn quantize_writes_files_that_run_and_evaluate() {
 fn compare_runs_every_mode_and_keeps_the_contract_of_its_json() {
     let f = demo_files("compare");
     let line = format!(
-        "compare {MODEL} --calibration {CALIBRATION} --data {CALIBRATION} --samples 20 --io int8 --output-dir out --json r.json"
+        "compare {MODEL} --calibration {CALIBRATION} --data {CALIBRATION} --samples 20 --io int8 --output-dir out --json r.json --report r.html --report r.CSV"
     );
     let text = succeeds(f.path(), &line);
     let j = json(&std::fs::read_to_string(f.join("r.json")).unwrap());
@@ -182,6 +182,41 @@ fn compare_runs_every_mode_and_keeps_the_contract_of_its_json() {
     assert_eq!(experiments[3]["io"], "int8");
     assert!(experiments[3]["agreement"].as_f64().unwrap() > 0.97);
     assert!(experiments[4]["sqnr_db"].as_f64().unwrap() > 30.0);
+    assert_eq!(experiments[3]["recipe"]["bias_correction"], true);
+    let page = std::fs::read_to_string(f.join("r.html")).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("Scale error"));
+    let table = std::fs::read_to_string(f.join("r.CSV")).unwrap();
+    assert_eq!(table.lines().count(), 6);
+}
+
+#[test]
+fn a_report_of_no_known_form_is_bad_usage_before_any_work() {
+    let f = demo_files("report");
+    let message = fails(f.path(), "compare --report r.pdf", 2);
+    assert!(
+        message.contains("r.pdf") && message.contains(".html or .csv"),
+        "{message}"
+    );
+}
+
+#[test]
+fn compare_takes_settings_from_a_recipe() {
+    let f = demo_files("recipe");
+    std::fs::write(
+        f.join("s.json"),
+        r#"{"mode": "float16", "bias_correction": false}"#,
+    )
+    .unwrap();
+    let line = format!(
+        "compare {MODEL} --calibration {CALIBRATION} --samples 5 --modes int8 --recipe s.json --json r.json"
+    );
+    succeeds(f.path(), &line);
+    let j = json(&std::fs::read_to_string(f.join("r.json")).unwrap());
+    let recipe = &j["experiments"][0]["recipe"];
+    assert_eq!(
+        (recipe["mode"].as_str(), recipe["bias_correction"].as_bool()),
+        (Some("int8"), Some(false))
+    );
 }
 
 #[test]

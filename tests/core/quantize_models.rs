@@ -86,6 +86,7 @@ pub fn ranges(pairs: &[(f32, f32)]) -> Calibration {
             .iter()
             .map(|&(min, max)| (!min.is_nan()).then_some(Range { min, max }))
             .collect(),
+        ..Calibration::default()
     }
 }
 

@@ -105,6 +105,7 @@ fn check(case: &Case, mode: Mode, seed: &mut u64) -> Result<(), String> {
     let calibration = Calibration {
         samples: 1,
         ranges: seen.0,
+        ..Calibration::default()
     };
     let plan =
         plan(&float, &recipe(mode, Io::Float32), Some(&calibration)).map_err(|e| e.to_string())?;
@@ -212,6 +213,7 @@ fn stays_float(float: &Graph, mode: Mode) -> Result<(), String> {
     let calibration = Calibration {
         samples: 1,
         ranges: ranges.collect(),
+        ..Calibration::default()
     };
     let plan =
         plan(float, &recipe(mode, Io::Float32), Some(&calibration)).map_err(|e| e.to_string())?;

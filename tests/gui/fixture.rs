@@ -128,7 +128,9 @@ pub fn file(model: &OpenModel, dtype: DType) -> Arc<QuantizedFile> {
             NodePlan::Float(why),
         ],
         uses: vec![],
+        parts: vec![],
         shapes: vec![],
+        corrections: vec![],
         warnings: vec![],
     };
     Arc::new(QuantizedFile {

@@ -6,12 +6,8 @@ use super::look::{self, Look};
 use crate::evaluate::Evaluation;
 use crate::quantize::Mode;
 use crate::workbench::jobs::{JobView, Stage};
+use crate::workbench::report::{TOLERATED_LOSS, WANTED_AGREEMENT};
 use crate::workbench::{Experiment, ExperimentId, State, Workbench};
-
-/// Accuracy loss that the answer tolerates: 0.10 percentage points.
-const TOLERATED_LOSS: f64 = 0.001;
-/// Agreement with float32 that the answer asks for where there are no labels.
-const WANTED_AGREEMENT: f64 = 0.99;
 
 /// Where a row stands.
 #[derive(Debug, Clone, PartialEq)]

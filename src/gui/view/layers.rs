@@ -302,7 +302,8 @@ fn why_type(main: &Subgraph, node: &Node, plan: &QuantPlan, index: usize, dtype:
         Reason::Weight { per_channel: true } => Some("weights per channel"),
         Reason::Weight { per_channel: false } => Some("weights per tensor"),
         Reason::Constant => Some("constant from its own values"),
-        Reason::Untouched(_) | Reason::Bias | Reason::Calibrated { .. } => None,
+        Reason::Untouched(_) | Reason::Bias | Reason::CorrectedBias => None,
+        Reason::Calibrated { .. } => None,
         Reason::Fixed | Reason::SameAs(_) => None,
     });
     let output = node.outputs.first().and_then(|&id| plan.tensors.get(id));
@@ -323,7 +324,8 @@ fn why_type(main: &Subgraph, node: &Node, plan: &QuantPlan, index: usize, dtype:
                 .map_or("its input", |t| short_name(&t.name));
             Some(format!("shares the scale of {name}"))
         }
-        Reason::Untouched(_) | Reason::Weight { .. } | Reason::Bias | Reason::Constant => None,
+        Reason::Untouched(_) | Reason::Weight { .. } | Reason::Constant => None,
+        Reason::Bias | Reason::CorrectedBias => None,
     });
     match &plan.nodes[index] {
         NodePlan::Float(why) => format!("float32: {why}"),
@@ -336,9 +338,12 @@ fn why_type(main: &Subgraph, node: &Node, plan: &QuantPlan, index: usize, dtype:
         }
         NodePlan::SmallerWeights => format!("{dtype}, computed in float32"),
         NodePlan::Quantized => {
+            let corrected = plan.corrections.iter().any(|c| c.node == index);
+            let bias = corrected.then(|| "bias corrected for their rounding".to_owned());
             let parts: Vec<String> = weights
                 .map(str::to_owned)
                 .into_iter()
+                .chain(bias)
                 .chain(output)
                 .collect();
             format!("{dtype}: {}", parts.join(", "))
@@ -354,7 +359,8 @@ fn weights_stay(main: &Subgraph, node: &Node, plan: &QuantPlan) -> Option<String
     })?;
     match &plan.tensors.get(*weights)?.reason {
         Reason::Untouched(why) => Some(why.clone()),
-        Reason::Weight { .. } | Reason::Bias | Reason::Constant => None,
+        Reason::Weight { .. } | Reason::Constant => None,
+        Reason::Bias | Reason::CorrectedBias => None,
         Reason::Calibrated { .. } | Reason::Fixed | Reason::SameAs(_) => None,
     }
 }

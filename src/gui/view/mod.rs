@@ -5,13 +5,16 @@ pub mod bars;
 pub mod compare;
 pub mod data;
 pub mod entry;
+pub mod feed;
 pub mod figures;
-pub mod format;
 pub mod jobs;
 pub mod layers;
 pub mod look;
+pub mod palette;
 pub mod samples;
 pub mod side;
 pub mod suspicion;
 pub mod tensors;
 pub mod tradeoff;
+
+pub use crate::workbench::format;
