@@ -149,7 +149,9 @@ fn channels_first_and_bgr_are_the_same_pixels_in_another_order() {
     files.add("a.png", golden("rgb.png"));
     let raw = Preprocess::preset("raw").unwrap();
     let open = |shape: &[usize], p: &Preprocess| {
-        let opened = files.open(&input(shape), |r| r.preprocess = p.clone()).unwrap();
+        let opened = files
+            .open(&input(shape), |r| r.preprocess = p.clone())
+            .unwrap();
         reals(opened.dataset.as_ref(), 0..1)
     };
     let last = open(&[1, 9, 13, 3], &raw);

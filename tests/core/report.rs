@@ -32,6 +32,7 @@ fn entry(name: &str, mode: Mode, bytes: usize) -> Entry {
             delta_interval: (mode != Mode::Float32).then_some((-0.001, 0.0004)),
             seconds: 1.0,
             answers: vec![],
+            margins: vec![],
         }),
         latency: Some(Latency {
             min_ms: 0.01,
@@ -260,6 +261,7 @@ fn figures_that_are_none_or_odd_leave_dashes() {
             delta_interval: Some((x, x)),
             seconds: x,
             answers: vec![],
+            margins: vec![],
         });
         let mut t = tensor("t");
         (t.scale, t.scale_error, t.zero_point_error) = (x as f32, Some(x), Some(x));
