@@ -227,9 +227,7 @@ fn every_kind_of_file_settles_open_axes() {
             "d.csv holds rows of 2 values, which do not settle the model's input 'x' (? × ?); give its shape (--shape x=1,…)",
         ),
     ] {
-        let got = open(graph, &f.join(file), Role::Evaluation, None)
-            .err()
-            .expect(want);
+        let got = open(graph, &f.join(file), Role::Evaluation, None).expect_err(want);
         assert_eq!(got.to_string(), want);
     }
 }
@@ -246,7 +244,7 @@ fn folders_ask_for_a_size_and_take_it() {
         pixels
             .save(f.join("pictures").join(format!("{i}.png")))
             .unwrap();
-        let sound = wav(1, 8000, 16, &vec![i32::from(i) * 4096; 30]);
+        let sound = wav(1, 8000, 16, &[i32::from(i) * 4096; 30]);
         std::fs::write(f.join("sounds").join(format!("{i}.wav")), sound).unwrap();
     }
     for (graph, folder, want) in [
@@ -261,9 +259,7 @@ fn folders_ask_for_a_size_and_take_it() {
             "The model's input 'x' takes sounds of any length (?); say how many samples, as \"sound\": {\"length\": …} of the preprocessing or as the input's shape (--shape x=1,…)",
         ),
     ] {
-        let got = open(graph, &f.join(folder), Role::Calibration, None)
-            .err()
-            .expect(want);
+        let got = open(graph, &f.join(folder), Role::Calibration, None).expect_err(want);
         assert_eq!(got.to_string(), want);
     }
     let sized = Preprocess::from_json(r#"{"size": [4, 6], "sound": {"length": 20}}"#).unwrap();
