@@ -16,7 +16,8 @@ const CLOSED: u8 = (POOL * POOL) as u8;
 /// One batch of images; a function of the kernel `[KERNEL · KERNEL · channels, FILTERS]` and the bias `[FILTERS]` to
 /// `[images, pooled height · pooled width · FILTERS]`.
 ///
-/// The library's own convolution and pooling need many times longer for their gradients.
+/// The library's own convolution and pooling need many times longer for their gradients, and its pooling divides them by the
+/// window's area.
 pub(super) struct Features {
     geometry: Geometry,
     isa: Isa,
@@ -293,7 +294,9 @@ mod tests {
                     .narrow(2, 0, POOL * ph)?
                     .narrow(3, 0, POOL * pw)?
                     .contiguous()?;
-                let x = x.max_pool2d(POOL)?.permute((0, 2, 3, 1))?;
+                // By maxima over axes: the library's max_pool2d divides its gradients by the window's area.
+                let x = x.reshape(vec![images, FILTERS, ph, POOL, pw, POOL])?;
+                let x = x.max(5)?.max(3)?.permute((0, 2, 3, 1))?;
                 x.reshape((images, g.features()))
             };
             let theirs = theirs().unwrap();

@@ -7,7 +7,7 @@
 
 use super::recurrent::Sequence;
 use crate::kernels::fixed_point::{
-    Multiplier, doubling_high_mul_i16, inverse_sqrt, rounding_divide_by_pot,
+    Multiplier, doubling_high_mul, doubling_high_mul_i16, inverse_sqrt, rounding_divide_by_pot,
 };
 use crate::kernels::fixed_point_i16::{logistic, tanh};
 
@@ -265,11 +265,13 @@ impl Lstm<'_> {
     }
 }
 
-/// `x` times the factor, rounded once, half up: what matrix products of ruy do, on which LiteRT builds this kernel alone.
-fn rounded_once(by: Multiplier, x: i32) -> i32 {
-    let shift = 31 - by.shift;
-    let product = i64::from(x) * i64::from(by.mantissa);
-    ((product + (1i64 << (shift - 1))) >> shift) as i32
+/// `x` times the factor, rounded twice, the second time half up: what matrix products of ruy do, on which LiteRT builds this
+/// kernel alone.
+fn rounded_up(by: Multiplier, x: i32) -> i32 {
+    let (left, right) = (by.shift.clamp(0, 31), (-by.shift).clamp(0, 31));
+    let product = doubling_high_mul(x.wrapping_shl(left as u32), by.mantissa);
+    let half = (1i64 << right) >> 1;
+    ((i64::from(product) + half) >> right) as i32
 }
 
 /// The old LSTM of five inputs on uint8, one step: `weights` [4·cells, inputs + cells] and their zero point give input gate,
@@ -291,7 +293,7 @@ pub fn basic_lstm_u8(
         let sum = row.iter().zip(&*joined).fold(bias, |sum, (&w, &x)| {
             sum.wrapping_add((i32::from(w) - zero_point) * (i32::from(x) - 128))
         });
-        *g = saturate(rounded_once(by, sum));
+        *g = saturate(rounded_up(by, sum));
     }
     for c in 0..n {
         let gate = |k: usize| logistic(gates[k * n + c], GATE_INTEGER_BITS);
