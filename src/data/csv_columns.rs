@@ -79,7 +79,7 @@ fn is_header(cells: &[String], asked: Option<&str>, specs: &[InputSpec]) -> bool
         return cells.iter().any(|c| !c.is_empty());
     }
     let unnamed = usize::from(cells.first().is_some_and(String::is_empty));
-    let counted = cells.iter().skip(unnamed).enumerate();
+    let mut counted = cells.iter().skip(unnamed).enumerate();
     let counted = counted.all(|(i, c)| c.parse() == Ok(i));
     counted && (unnamed == 1 || cells.len() >= COUNTED)
 }
