@@ -7,14 +7,14 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::transform::all_cores;
-use super::{Failure, args, data, print, print_json};
+use super::{Failure, args, print, print_json};
 use crate::error::{Error, Result};
 use crate::evaluate;
 use crate::keras::{Container, Sequential};
 use crate::progress::Progress;
 use crate::tflite;
 use crate::train::{Epoch, Settings};
-use crate::workbench::{Role, files, steps};
+use crate::workbench::{Role, Source, files, steps};
 
 /// Exit code of a program that Ctrl-C ended, as shells have it.
 const INTERRUPTED: i32 = 130;
@@ -101,7 +101,12 @@ fn written_accuracy(
     progress: &Progress,
 ) -> Result<Option<f64>> {
     let model = steps::read_model(&files::file_name(output), None, bytes)?;
-    let loaded = data(test, None, Role::Evaluation, &model)?;
+    let source = Source::File {
+        path: test.to_owned(),
+        labels: None,
+    };
+    let request = steps::DataRequest::of(&source, Role::Evaluation, &model.graph);
+    let loaded = steps::open_data(&request, progress)?;
     let samples = loaded.dataset.as_ref();
     let e = evaluate::evaluate(&model.graph, samples, None, all_cores(), progress)?;
     Ok(e.top1)
