@@ -2,10 +2,13 @@
 
 mod args;
 mod compare;
+mod engine;
 mod inspect;
 mod measure;
 mod operators;
 mod report;
+#[cfg(feature = "train")]
+mod train;
 mod transform;
 
 use std::path::{Path, PathBuf};
@@ -13,12 +16,18 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::data::{self, Preprocess, Selection};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::workbench::{Entry, Loaded, OpenModel, Role, Source, files, steps};
+use crate::workbench::{ClassSource, Entry, Loaded, OpenModel, Role, Source, files, steps};
 
 pub use args::Cli;
 use args::Command;
+
+/// What a build without the feature `train` says.
+#[cfg(not(feature = "train"))]
+const NO_TRAINING: &str =
+    "This build cannot train; build it with cargo build --release --features train";
 
 /// What `main` does next.
 pub enum Outcome {
@@ -50,6 +59,13 @@ pub fn run() -> Outcome {
         Command::Evaluate(a) => measure::evaluate(&a),
         Command::Bench(a) => measure::bench(&a),
         Command::Compare(a) => compare::compare(&a),
+        #[cfg(feature = "train")]
+        Command::Train(a) => train::train(&a),
+        #[cfg(not(feature = "train"))]
+        Command::Train(_) => Err(Error::Unsupported(NO_TRAINING.into()).into()),
+        Command::LitertChild { library } => {
+            crate::workbench::litert::serve(&library).map_err(Failure::Core)
+        }
     };
     Outcome::Exit(match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -79,8 +95,8 @@ impl From<Error> for Failure {
 }
 
 /// Opens a model file at the entry and input shapes that were asked for, or the file's default ones. Axes that the file leaves
-/// open are taken from `data`, the samples of an `.npy` file, where nobody says what they are.
-fn open(path: &Path, entry: &args::Entry, data: Option<&Path>) -> Result<OpenModel> {
+/// open are taken from `data` where nobody says what they are.
+fn open(path: &Path, entry: &args::Entry, data: Option<&DataArgument<'_>>) -> Result<OpenModel> {
     let model = steps::open_model(path)?;
     let subgraph = match (&entry.signature, entry.subgraph) {
         (Some(key), _) => model.file.signature_entry(key),
@@ -93,11 +109,8 @@ fn open(path: &Path, entry: &args::Entry, data: Option<&Path>) -> Result<OpenMod
         subgraph,
         shapes: vec![],
     })?;
-    if let ([(name, _)], true, Some(data)) =
-        (&model.graph.open_inputs()[..], shapes.is_empty(), data)
-        && let Some(shape) = steps::sample_shape(data)
-    {
-        shapes.push(((*name).to_owned(), shape));
+    if let (true, Some(data)) = (shapes.is_empty(), data) {
+        shapes = data.request(&model, |r| steps::shapes_from(r, &Progress::new()))?;
     }
     match shapes.is_empty() {
         true => Ok(model),
@@ -120,14 +133,147 @@ fn asking_for_shapes<T>(model: &OpenModel, entry: &args::Entry, done: Result<T>)
     })
 }
 
-/// Data of a command line argument, checked against the model.
-fn data(path: &Path, labels: Option<&Path>, role: Role, model: &OpenModel) -> Result<Loaded> {
-    let source = Source::File {
-        path: path.to_owned(),
-        labels: labels.map(Path::to_owned),
-    };
-    let request = steps::DataRequest::of(&source, role, &model.graph);
-    steps::open_data(&request, &Progress::new())
+/// What a command line says of data.
+struct DataArgument<'a> {
+    source: Source,
+    role: Role,
+    samples: Option<u64>,
+    flags: &'a args::DataFlags,
+}
+
+impl<'a> DataArgument<'a> {
+    /// A file or folder, with the labels that were given for it; random values for `synthetic`, if no file is called so.
+    fn file(path: &Path, labels: Option<&Path>, role: Role, flags: &'a args::DataFlags) -> Self {
+        let source = match path == Path::new("synthetic") && !path.exists() {
+            true => Source::Synthetic,
+            false => Source::File {
+                path: path.to_owned(),
+                labels: labels.map(Path::to_owned),
+            },
+        };
+        Self {
+            source,
+            role,
+            samples: None,
+            flags,
+        }
+    }
+
+    /// So many samples of it.
+    fn samples(self, samples: Option<u64>) -> Self {
+        Self { samples, ..self }
+    }
+
+    /// Reads it, checked against the model. What the model will see of a folder, and what looks wrong, goes to stderr.
+    fn open(&self, model: &OpenModel) -> Result<Loaded> {
+        let loaded = self.request(model, |r| steps::open_data(r, &Progress::new()))?;
+        described(&loaded).iter().for_each(|l| eprintln!("{l}"));
+        Ok(loaded)
+    }
+
+    /// Does something with what the flags ask for.
+    fn request<T>(
+        &self,
+        model: &OpenModel,
+        then: impl FnOnce(&steps::DataRequest<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let flags = self.flags;
+        let preprocess = match &flags.preprocess {
+            None => None,
+            Some(preset) => Some(match Preprocess::preset(preset) {
+                Some(preset) => preset,
+                None => preprocess_file(preset)?,
+            }),
+        };
+        let classes = match flags.classes.as_deref() {
+            None => ClassSource::Auto,
+            Some("sorted") => ClassSource::Sorted,
+            Some("model") => ClassSource::Model,
+            Some(file) => ClassSource::File(file.into()),
+        };
+        let samples = self
+            .samples
+            .map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+        let selection = match (samples, flags.pick) {
+            (None, _) => Selection::All,
+            (Some(samples), args::PickArg::First) => Selection::First { samples },
+            (Some(samples), args::PickArg::Random) => Selection::Random {
+                samples,
+                seed: flags.seed,
+            },
+            (Some(samples), args::PickArg::PerClass) => Selection::PerClass { samples },
+        };
+        let request = steps::DataRequest {
+            source: &self.source,
+            role: self.role,
+            model: &model.graph,
+            selection,
+            preprocess: preprocess.as_ref(),
+            classes: &classes,
+            label_column: flags.label_column.as_deref(),
+        };
+        then(&request)
+    }
+}
+
+/// Preprocessing from a JSON file.
+fn preprocess_file(path: &str) -> Result<Preprocess> {
+    let presets = data::PRESETS.join(", ");
+    let file = Path::new(path);
+    if !file.exists() {
+        return crate::invalid!(
+            "--preprocess {path} is neither a preset ({presets}) nor a file that exists"
+        );
+    }
+    let bytes = files::read(file)?;
+    let text = String::from_utf8_lossy(&bytes);
+    Preprocess::from_json(&text).map_err(|e| e.at(files::file_name(file)))
+}
+
+/// What must be said of figures that come from random values.
+fn synthetic(loaded: &Loaded) -> Option<String> {
+    let what = &loaded.name;
+    let says = format!("Made with {what}: it says nothing of accuracy on real inputs");
+    loaded.synthetic.then_some(says)
+}
+
+/// What the model will see of a folder, and what looks wrong with any data, a line each.
+fn described(loaded: &Loaded) -> Vec<String> {
+    let mut lines = vec![];
+    lines.extend(synthetic(loaded));
+    if let (Some(kind), Some(preprocess)) = (loaded.folder, &loaded.preprocess) {
+        let values = loaded.preview.values;
+        let mut line = format!(
+            "{}: {} of {} {} ({}), {} ({}), values {:.3} to {:.3}, mean {:.3}",
+            loaded.name,
+            loaded.dataset.len(),
+            loaded.total,
+            kind.noun(),
+            loaded.selection,
+            preprocess.scale_name(),
+            loaded.preprocess_from,
+            values.min,
+            values.max,
+            values.mean,
+        );
+        if !loaded.classes.is_empty() {
+            let order = &loaded.class_order;
+            line += &format!(", {} classes {order}", loaded.classes.len());
+        }
+        lines.push(line);
+    }
+    if let Some(first) = loaded.skipped.first() {
+        lines.push(format!(
+            "{}: {} left out, cannot be read: {} ({})",
+            loaded.name,
+            loaded.skipped.len(),
+            first.file,
+            first.reason
+        ));
+    }
+    let warned = loaded.warnings.iter();
+    lines.extend(warned.map(|w| format!("{}: {w}", loaded.name)));
+    lines
 }
 
 /// Prints to stdout. A reader that went away (`| head`) ends the program quietly.

@@ -9,9 +9,13 @@
 //!
 //! # Who may know whom
 //!
-//! `graph` ← `tflite`, `keras`; `graph` + `kernels` ← `engine` ← `calibrate`, `evaluate`; `calibrate` ← `quantize`;
+//! `graph` ← `tflite`, `keras`, `litert`; `graph` + `kernels` ← `engine` ← `calibrate`, `evaluate`; `calibrate` ← `quantize`;
+//! `data`, `kernels`, `keras` ← `train`;
 //! all ← `workbench` ← `gui`, `cli` ← `main`. `kernels` does not know `graph`. Everything above `workbench` takes bytes
 //! and gives bytes: no files, no threads of its own but rayon's inside kernels, no egui. `tests/core/architecture.rs` holds it.
+//!
+//! `litert` is a second engine beside `engine`: LiteRT's own library, loaded at run time by a child process of this program that
+//! `workbench` starts and ends. Unsafe code stands in `kernels::simd`, `litert::ffi` and the generated schema, nowhere else.
 //!
 //! # Invariants
 //!
@@ -51,7 +55,10 @@ pub mod graph;
 pub mod gui;
 pub mod keras;
 pub mod kernels;
+pub mod litert;
 pub mod progress;
 pub mod quantize;
 pub mod tflite;
+#[cfg(feature = "train")]
+pub mod train;
 pub mod workbench;

@@ -17,13 +17,19 @@ const ELEMENTS: u64 = 4_000_000;
 /// Beyond this a larger batch gains nothing.
 const MOST: usize = 128;
 
+/// How the samples of a data set become the inputs of a graph, batch by batch.
+#[derive(Debug, Clone)]
+pub struct Batches {
+    specs: Vec<InputSpec>,
+    rows: usize,
+    resizes: bool,
+}
+
 /// A graph prepared for batches of samples.
 pub struct Feed {
     graph: Arc<Graph>,
     options: Options,
-    specs: Vec<InputSpec>,
-    rows: usize,
-    resizes: bool,
+    batches: Batches,
     main: Prepared,
     /// For a last batch with fewer samples.
     rest: Option<(usize, Prepared)>,
@@ -124,18 +130,21 @@ fn work(subgraph: &Subgraph, node: &Node) -> u64 {
     out.saturating_mul(each.max(1))
 }
 
-impl Feed {
-    /// Prepares `graph` for runs of `rows` samples; where its batch axis cannot be resized, for as many as it declares.
-    pub fn new(graph: &Arc<Graph>, options: Options, rows: usize) -> Result<Self> {
-        let specs = input_specs(graph, options.subgraph);
+impl Batches {
+    /// Batches of `rows` samples for one subgraph; where its batch axis cannot be resized, of as many as it declares.
+    ///
+    /// # Errors
+    /// A model without inputs, with an empty one, or with inputs that take different numbers of samples at once.
+    pub fn new(graph: &Graph, subgraph: usize, rows: usize) -> Result<Self> {
+        let specs = input_specs(graph, subgraph);
         if specs.is_empty() {
             return invalid!("The model has no inputs");
         }
-        let resizes = engine::batchable(graph, options.subgraph);
+        let resizes = engine::batchable(graph, subgraph);
         let rows = if resizes {
             rows.max(1)
         } else {
-            declared_rows(graph, options.subgraph)
+            declared_rows(graph, subgraph)
         };
         let odd = specs
             .iter()
@@ -150,24 +159,11 @@ impl Feed {
         if rows == 0 {
             return invalid!("The model's first input holds no elements");
         }
-        let main = prepare(graph, &options, &specs, rows, resizes)?;
         Ok(Self {
-            graph: graph.clone(),
-            options,
             specs,
             rows,
             resizes,
-            main,
-            rest: None,
-            progress: None,
         })
-    }
-
-    /// From now on runs fail with [`crate::error::Error::Cancelled`] soon after `progress` was cancelled.
-    pub fn stop_with(&mut self, progress: &Progress) {
-        self.main.stop_with(progress);
-        self.rest = None;
-        self.progress = Some(progress.clone());
     }
 
     /// Samples of a full run.
@@ -176,7 +172,7 @@ impl Feed {
     }
 
     /// The ranges of `samples` samples that the runs take.
-    pub fn batches(&self, samples: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+    pub fn ranges(&self, samples: usize) -> impl Iterator<Item = Range<usize>> + use<> {
         let rows = self.rows;
         (0..samples)
             .step_by(rows)
@@ -200,29 +196,77 @@ impl Feed {
         pairs.map(|(value, spec)| fit(value, spec, rows)).collect()
     }
 
-    /// Runs inputs of [`Feed::rows`] samples that [`Feed::inputs`] made; state begins anew.
-    pub fn run_inputs(&mut self, inputs: &[Value]) -> Result<Vec<Value>> {
-        self.main.reset();
-        self.main.run(inputs, None)
+    fn prepare(&self, graph: &Arc<Graph>, options: &Options, rows: usize) -> Result<Prepared> {
+        let shapes: Vec<Vec<usize>> = self.specs.iter().map(|s| shape_of(s, rows)).collect();
+        let shapes = self.resizes.then_some(shapes.as_slice());
+        engine::prepare(graph.clone(), shapes, options)
+    }
+}
+
+impl Feed {
+    /// Prepares `graph` for runs of `rows` samples; where its batch axis cannot be resized, for as many as it declares.
+    pub fn new(graph: &Arc<Graph>, options: Options, rows: usize) -> Result<Self> {
+        let batches = Batches::new(graph, options.subgraph, rows)?;
+        let main = batches.prepare(graph, &options, batches.rows)?;
+        Ok(Self {
+            graph: graph.clone(),
+            options,
+            batches,
+            main,
+            rest: None,
+            progress: None,
+        })
+    }
+
+    /// From now on runs fail with [`crate::error::Error::Cancelled`] soon after `progress` was cancelled.
+    pub fn stop_with(&mut self, progress: &Progress) {
+        self.main.stop_with(progress);
+        self.rest = None;
+        self.progress = Some(progress.clone());
+    }
+
+    /// Samples of a full run.
+    pub fn rows(&self) -> usize {
+        self.batches.rows
+    }
+
+    /// As [`Batches::ranges`].
+    pub fn batches(&self, samples: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+        self.batches.ranges(samples)
+    }
+
+    /// As [`Batches::inputs`].
+    pub fn inputs(&self, data: &dyn Dataset, range: Range<usize>) -> Result<Vec<Value>> {
+        self.batches.inputs(data, range)
     }
 
     /// Runs the samples of `range`, at most [`Feed::rows`]. A graph that cannot be resized gets the last sample
-    /// again and again where there are fewer; its outputs then have more rows than `range`. State begins anew: samples know
-    /// nothing of each other.
+    /// again and again where there are fewer; its outputs then have more rows than `range`.
     pub fn run(
         &mut self,
         data: &dyn Dataset,
         range: Range<usize>,
         observer: Option<&mut dyn Observer>,
     ) -> Result<Vec<Value>> {
-        let rows = if self.resizes { range.len() } else { self.rows };
         let inputs = self.inputs(data, range)?;
-        if rows == self.rows {
+        self.run_inputs(&inputs, observer)
+    }
+
+    /// Runs inputs that [`Feed::inputs`] made. State begins anew: samples know nothing of each other.
+    pub fn run_inputs(
+        &mut self,
+        inputs: &[Value],
+        observer: Option<&mut dyn Observer>,
+    ) -> Result<Vec<Value>> {
+        let rows = inputs.first().and_then(|x| x.shape.first().copied());
+        let rows = rows.filter(|_| self.batches.resizes);
+        let rows = rows.unwrap_or(self.batches.rows);
+        if rows == self.batches.rows {
             self.main.reset();
-            return self.main.run(&inputs, observer);
+            return self.main.run(inputs, observer);
         }
         if self.rest.as_ref().is_none_or(|(n, _)| *n != rows) {
-            let mut prepared = prepare(&self.graph, &self.options, &self.specs, rows, true)?;
+            let mut prepared = self.batches.prepare(&self.graph, &self.options, rows)?;
             if let Some(progress) = &self.progress {
                 prepared.stop_with(progress);
             }
@@ -231,22 +275,11 @@ impl Feed {
         match &mut self.rest {
             Some((_, rest)) => {
                 rest.reset();
-                rest.run(&inputs, observer)
+                rest.run(inputs, observer)
             }
             None => invalid!("The model was not prepared for {rows} samples"),
         }
     }
-}
-
-fn prepare(
-    graph: &Arc<Graph>,
-    options: &Options,
-    specs: &[InputSpec],
-    rows: usize,
-    resize: bool,
-) -> Result<Prepared> {
-    let shapes: Vec<Vec<usize>> = specs.iter().map(|s| shape_of(s, rows)).collect();
-    engine::prepare(graph.clone(), resize.then_some(shapes.as_slice()), options)
 }
 
 /// The input's shape for that many samples.

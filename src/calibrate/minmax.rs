@@ -1,12 +1,13 @@
 //! Calibration by minimum and maximum (and means), in one streaming pass.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::feed::{Feed, batch_size};
 use super::means::Means;
 use super::{Calibration, Range};
 use crate::data::Dataset;
-use crate::engine::{Observer, Options, Slice, View};
+use crate::engine::{Observer, Options, Part, Slice, View};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Op, TensorId};
 use crate::progress::Progress;
@@ -54,6 +55,7 @@ pub fn calibrate_by(
     Ok(Calibration {
         samples,
         ranges: seen.ranges,
+        parts: seen.parts,
         means: seen.means.map_or(vec![], Means::finish),
     })
 }
@@ -91,6 +93,7 @@ fn observe(
     let tensors = &graph.main().tensors;
     let mut extremes = Extremes {
         ranges: vec![None; tensors.len()],
+        parts: BTreeMap::new(),
         means,
         bad: None,
     };
@@ -128,6 +131,7 @@ fn unknown(graph: &Graph) -> Option<Error> {
 /// Keeps the extremes of what it sees, and means.
 struct Extremes {
     ranges: Vec<Option<Range>>,
+    parts: BTreeMap<(usize, Part), Range>,
     means: Option<Means>,
     /// The first tensor that was not finite.
     bad: Option<TensorId>,
@@ -154,6 +158,12 @@ impl Observer for Extremes {
         if let Some(means) = &mut self.means {
             means.add(id, value.shape.last().copied(), values);
         }
+    }
+
+    fn part(&mut self, node: usize, part: Part, min: f32, max: f32) {
+        let range = self.parts.entry((node, part)).or_insert(Range { min, max });
+        range.min = range.min.min(min);
+        range.max = range.max.max(max);
     }
 }
 

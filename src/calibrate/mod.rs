@@ -4,7 +4,11 @@ mod feed;
 mod means;
 mod minmax;
 
-pub use feed::{Feed, batch_size, quantize};
+use std::collections::BTreeMap;
+
+pub use crate::engine::Part;
+
+pub use feed::{Batches, Feed, batch_size, quantize};
 pub use minmax::{calibrate, calibrate_by, ranges};
 
 /// Range that one tensor took over all calibration samples.
@@ -26,4 +30,6 @@ pub struct Calibration {
     /// Per tensor of the main subgraph that an operator with weights reads: the mean of each channel (each entry of a row of
     /// FULLY_CONNECTED), for [`crate::quantize::Recipe::bias_correction`]. Empty if means were not taken.
     pub means: Vec<Option<Vec<f32>>>,
+    /// By node of the main subgraph, what recurrent operators compute on the way to their outputs.
+    pub parts: BTreeMap<(usize, Part), Range>,
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::quantize::{Io, Mode};
+use crate::workbench::litert::Engine;
 
 /// Quantize trained networks and compare what came of it. Without a command the window opens.
 #[derive(Debug, Parser)]
@@ -34,6 +35,14 @@ pub enum Command {
     Bench(Bench),
     /// Quantize in every mode and compare; without MODEL the built-in MNIST experiment
     Compare(Compare),
+    /// Train the reference network on labelled images (in builds with the feature `train`)
+    Train(Train),
+    /// The process that runs LiteRT; started by Zeropoint itself
+    #[command(hide = true)]
+    LitertChild {
+        /// LiteRT's library
+        library: PathBuf,
+    },
 }
 
 /// Which part of a model is meant.
@@ -48,6 +57,38 @@ pub struct Entry {
     /// Shape of an input, where the file leaves it open or another is wanted; once for each input
     #[arg(long, value_name = "NAME=1,16,16,3", value_parser = input_shape)]
     pub shape: Vec<(String, Vec<usize>)>,
+}
+
+/// How data becomes inputs, and which of it.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DataFlags {
+    /// How images become inputs: unit (0..1), signed (-1..1), raw (0..255), imagenet, or a JSON file [default: what the model says, or unit]
+    #[arg(long, value_name = "PRESET|FILE.json")]
+    pub preprocess: Option<String>,
+    /// Which class of a folder or table is which output: sorted (by name), model (by its metadata), or a file with a name a line [default: model's where they fit, or sorted]
+    #[arg(long, value_name = "sorted|model|FILE")]
+    pub classes: Option<String>,
+    /// Label column of a .csv or .tsv file: its name, or without a header its number from 1 [default: label, class or target]
+    #[arg(long, value_name = "NAME")]
+    pub label_column: Option<String>,
+    /// How N samples are chosen: the first, at random, or N of each class
+    #[arg(long, value_enum, default_value_t = PickArg::First)]
+    pub pick: PickArg,
+    /// Which random choice
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// How a number of samples is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum PickArg {
+    /// The first N
+    #[default]
+    First,
+    /// N at random, the same for the same --seed
+    Random,
+    /// The first N of each class
+    PerClass,
 }
 
 /// Flags of `inspect`.
@@ -91,10 +132,10 @@ pub struct Quantize {
     /// Type of inputs and outputs [default: float32]
     #[arg(long, value_enum)]
     pub io: Option<IoArg>,
-    /// Representative dataset: IDX, .npy or .npz
+    /// Representative dataset: IDX, .npy, .npz, .csv, .wav, or a folder of images or sounds
     #[arg(long, value_name = "DATA")]
     pub calibration: Option<PathBuf>,
-    /// Calibrate on the first N samples
+    /// Calibrate on N samples
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub samples: u64,
     /// Settings as JSON; flags given beside it win
@@ -106,6 +147,9 @@ pub struct Quantize {
     /// Print what was done as JSON
     #[arg(long)]
     pub json: bool,
+    /// How data becomes inputs
+    #[command(flatten)]
+    pub data_flags: DataFlags,
     /// Which part of the model
     #[command(flatten)]
     pub entry: Entry,
@@ -122,12 +166,15 @@ pub struct Run {
     /// Folder for output_<i>.npy
     #[arg(long, value_name = "DIR")]
     pub output_dir: PathBuf,
-    /// Which kernels compute
+    /// Which of Zeropoint's kernels compute
     #[arg(long, value_enum, default_value_t = KernelsArg::Fast)]
     pub kernels: KernelsArg,
     /// Threads
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = threads)]
     pub threads: usize,
+    /// Which engine
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// Which part of the model
     #[command(flatten)]
     pub entry: Entry,
@@ -138,18 +185,27 @@ pub struct Run {
 pub struct Evaluate {
     /// Model file
     pub model: PathBuf,
-    /// Samples: IDX, .npy or .npz
+    /// Samples: IDX, .npy, .npz, .csv, .wav, or a folder of images or sounds
     #[arg(long, value_name = "DATA")]
     pub data: PathBuf,
     /// Labels, where they do not lie beside the data
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
+    /// Evaluate on N samples [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub samples: Option<u64>,
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// How data becomes inputs
+    #[command(flatten)]
+    pub data_flags: DataFlags,
+    /// Which engine
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// Which part of the model
     #[command(flatten)]
     pub entry: Entry,
@@ -170,6 +226,9 @@ pub struct Bench {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Which engine
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// Which part of the model
     #[command(flatten)]
     pub entry: Entry,
@@ -180,10 +239,10 @@ pub struct Bench {
 pub struct Compare {
     /// Float model file; the built-in MNIST experiment without
     pub model: Option<PathBuf>,
-    /// Representative dataset: IDX, .npy or .npz
+    /// Representative dataset: IDX, .npy, .npz, .csv, .wav, or a folder of images or sounds
     #[arg(long, value_name = "DATA")]
     pub calibration: Option<PathBuf>,
-    /// Evaluation samples: IDX, .npy or .npz, labels beside them
+    /// Evaluation samples: IDX, .npy, .npz, .csv or .wav, labels beside them, or a folder of images or sounds
     #[arg(long, value_name = "DATA")]
     pub data: Option<PathBuf>,
     /// Labels of the evaluation samples, where they do not lie beside them
@@ -192,7 +251,7 @@ pub struct Compare {
     /// Modes, separated by commas [default: all]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "M,M,…")]
     pub modes: Vec<ModeArg>,
-    /// Calibrate on the first N samples
+    /// Calibrate on N samples
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub samples: u64,
     /// Type of inputs and outputs in modes that can have it, float32 in the others
@@ -210,12 +269,86 @@ pub struct Compare {
     /// File for the figures
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Evaluate on N samples [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub data_samples: Option<u64>,
+    /// How data becomes inputs
+    #[command(flatten)]
+    pub data_flags: DataFlags,
+    /// Which engine
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// File for a report, .html or .csv; may be given several times
     #[arg(long, value_name = "FILE")]
     pub report: Vec<PathBuf>,
     /// Which part of the model
     #[command(flatten)]
     pub entry: Entry,
+}
+
+/// Flags of `train`.
+#[derive(Debug, Args)]
+pub struct Train {
+    /// Training images: IDX, labels beside them
+    #[arg(long, value_name = "TRAIN_IMAGES")]
+    pub data: PathBuf,
+    /// Images to test each epoch on: IDX, labels beside them
+    #[arg(long, value_name = "TEST_IMAGES")]
+    pub test: Option<PathBuf>,
+    /// How often every image is seen
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub epochs: u64,
+    /// Draws the first weights and the order of the images: the same seed, the same network
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// File to write
+    #[arg(short, long, value_name = "OUT.tflite|OUT.h5|OUT.keras")]
+    pub output: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which engine computes.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct EngineArgs {
+    /// Zeropoint's engine, LiteRT's library (found through ZEROPOINT_LITERT or a Python environment with ai-edge-litert), or both and
+    /// how far their outputs differ
+    #[arg(long, value_enum, default_value_t = EngineArg::Zeropoint)]
+    pub engine: EngineArg,
+    /// Whether LiteRT may use its XNNPACK delegate
+    #[arg(long, value_enum, default_value_t = DelegateArg::Xnnpack)]
+    pub delegate: DelegateArg,
+}
+
+/// An engine as written on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[allow(missing_docs)] // the names say it
+pub enum EngineArg {
+    #[default]
+    Zeropoint,
+    Litert,
+    Both,
+}
+
+impl From<EngineArg> for Engine {
+    fn from(e: EngineArg) -> Self {
+        match e {
+            EngineArg::Zeropoint => Engine::Zeropoint,
+            EngineArg::Litert => Engine::Litert,
+            EngineArg::Both => Engine::Both,
+        }
+    }
+}
+
+/// LiteRT's delegate as written on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum DelegateArg {
+    /// What users of LiteRT get
+    #[default]
+    Xnnpack,
+    /// LiteRT's own kernels alone
+    None,
 }
 
 /// A mode as written on the command line.

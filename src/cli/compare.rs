@@ -5,70 +5,64 @@ use std::time::Instant;
 
 use serde_json::{Value as Json, json};
 
+use super::engine::{Engines, latency_json, litert_lines};
+use super::measure::{Figures, LATENCY_SECONDS, measure_file};
 use super::transform::{all_cores, float_operators, recipe_file};
-use super::{Failure, args, data, print, report, write_json};
+use super::{DataArgument, Failure, args, print, report, write_json};
 use crate::calibrate::{self, Calibration};
-use crate::data::{self as datasets, Dataset};
+use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::evaluate::{self, Evaluation, Latency, TensorReport};
+use crate::evaluate::{self, Baseline, TensorReport};
 use crate::progress::Progress;
 use crate::quantize::{Io, Mode, Recipe};
+use crate::workbench::litert::{Engine, Measure};
 use crate::workbench::{
     Loaded, OpenModel, QuantizedFile, Role, Source, TENSOR_SAMPLES, experiment_name, files, steps,
 };
-
-/// How long each file's latency is measured.
-const LATENCY_SECONDS: f64 = 0.5;
 
 /// One finished experiment.
 pub(super) struct Row {
     pub recipe: Recipe,
     pub file: QuantizedFile,
     pub saved: Option<PathBuf>,
-    pub evaluation: Option<Evaluation>,
-    pub latency: Latency,
+    pub figures: Figures,
     /// For a report; empty without one.
     pub tensors: Vec<TensorReport>,
     calibrate_seconds: f64,
     pub warnings: Vec<String>,
+    /// Whether its figures come from random values.
+    synthetic: bool,
 }
 
 /// Carries out `compare`.
 pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
     report::check(a)?;
+    let engines = Engines::of(&a.engine)?;
     let demo = a.model.is_none();
+    let shown = a.calibration.as_deref().or(a.data.as_deref());
+    let shown = shown.map(|d| DataArgument::file(d, None, Role::Calibration, &a.data_flags));
     let model = match &a.model {
-        Some(path) => super::open(
-            path,
-            &a.entry,
-            a.calibration.as_deref().or(a.data.as_deref()),
-        )?,
+        Some(path) => super::open(path, &a.entry, shown.as_ref())?,
         None => steps::open_demo()?,
     };
-    let open = |path: &Option<PathBuf>,
-                labels: Option<&std::path::Path>,
-                role|
-     -> Result<Option<Loaded>> {
-        match path {
-            Some(path) => data(path, labels, role, &model).map(Some),
-            None if demo => {
-                let request = steps::DataRequest::of(&Source::Demo, role, &model.graph);
-                steps::open_data(&request, &Progress::new()).map(Some)
-            }
-            None => Ok(None),
-        }
+    let open = |path: &Option<PathBuf>, role, samples| -> Result<Option<Loaded>> {
+        let labels = a.labels.as_deref().filter(|_| role == Role::Evaluation);
+        let argument = match path {
+            Some(path) => DataArgument::file(path, labels, role, &a.data_flags),
+            None if demo => DataArgument {
+                source: Source::Demo,
+                role,
+                samples: None,
+                flags: &a.data_flags,
+            },
+            None => return Ok(None),
+        };
+        argument.samples(samples).open(&model).map(Some)
     };
-    let calibration_data = open(&a.calibration, None, Role::Calibration)?;
-    let evaluation_data = open(&a.data, a.labels.as_deref(), Role::Evaluation)?;
+    let calibration_data = open(&a.calibration, Role::Calibration, Some(a.samples))?;
+    let evaluation_data = open(&a.data, Role::Evaluation, a.data_samples)?;
     let modes = modes(a, calibration_data.is_some())?;
-
-    let calibration_samples = match &calibration_data {
-        Some(l) => Some(datasets::take(
-            l.dataset.clone(),
-            (a.samples as usize).min(l.dataset.len()),
-        )?),
-        None => None,
-    };
+    let calibration_samples = calibration_data.as_ref().map(|l| l.dataset.clone());
     // Without evaluation data the calibration samples still tell agreement and SQNR.
     let judged = evaluation_data
         .as_ref()
@@ -78,26 +72,38 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
         std::fs::create_dir_all(folder)
             .map_err(|e| Error::Invalid(format!("{}: cannot be made: {e}", folder.display())))?;
     }
-    let rows = experiments(
+    let mut rows = experiments(
         a,
+        &engines,
         &model,
         &modes,
         calibration_samples.as_deref(),
         judged.as_deref(),
     )?;
 
+    let odd = |l: &Option<Loaded>| l.as_ref().and_then(super::synthetic);
+    let judged_by = match &evaluation_data {
+        Some(_) => odd(&evaluation_data),
+        None => odd(&calibration_data),
+    };
+    for row in &mut rows {
+        let calibrated = row.recipe.mode.needs_calibration();
+        let learned_from = odd(&calibration_data).filter(|_| calibrated);
+        if let Some(why) = learned_from.or_else(|| judged_by.clone()) {
+            row.synthetic = true;
+            row.warnings.insert(0, why);
+        }
+    }
+
     rows_as_text(&rows).iter().for_each(|line| print(line));
     if let Some(path) = &a.json {
-        let described = |l: &Option<Loaded>, samples: Option<usize>| {
-            l.as_ref()
-                .map(|l| json!({"name": l.name, "samples": samples.unwrap_or(l.dataset.len())}))
-        };
+        let described = |l: &Option<Loaded>| l.as_ref().map(|l| l.record().to_json());
         let figures = json!({
             "model": model.name,
             "model_bytes": model.bytes.len(),
-            "calibration": described(&calibration_data, calibration_samples.as_ref().map(|c| c.len())),
-            "data": described(&evaluation_data, None),
-            "experiments": rows.iter().map(row_as_json).collect::<Vec<_>>(),
+            "calibration": described(&calibration_data),
+            "data": described(&evaluation_data),
+            "experiments": rows.iter().map(|r| row_as_json(r, &engines)).collect::<Vec<_>>(),
         });
         write_json(path, &figures)?;
     }
@@ -142,6 +148,7 @@ fn modes(a: &args::Compare, calibrated: bool) -> Result<Vec<Mode>, Failure> {
 
 fn experiments(
     a: &args::Compare,
+    engines: &Engines,
     model: &OpenModel,
     modes: &[Mode],
     calibration_samples: Option<&dyn Dataset>,
@@ -190,19 +197,8 @@ fn experiments(
             }
             None => None,
         };
-        let evaluation = match judged {
-            Some(data) => {
-                let compared = baseline.as_ref().filter(|_| mode != Mode::Float32);
-                Some(evaluate::evaluate(
-                    &file.graph,
-                    data,
-                    compared,
-                    cores,
-                    &progress,
-                )?)
-            }
-            None => None,
-        };
+        let compared = baseline.as_ref().filter(|_| mode != Mode::Float32);
+        let figures = measured(a, engines, &file, judged, compared, cores, &progress)?;
         let tensors = match judged {
             Some(data) if !a.report.is_empty() && mode != Mode::Float32 => evaluate::tensors(
                 &model.graph,
@@ -214,12 +210,12 @@ fn experiments(
             )?,
             _ => vec![],
         };
-        let latency = evaluate::latency(&file.graph, a.threads, LATENCY_SECONDS, &progress)?;
         let mut warnings: Vec<String> = float_operators(&model.graph, &file.plan)
             .iter()
             .map(|(i, op, why)| format!("Operator {i}, {op}, stays float: {why}"))
             .collect();
         warnings.extend(file.plan.warnings.iter().cloned());
+        warnings.extend(figures.evaluation.iter().flat_map(|e| e.warnings.clone()));
         let calibrate_seconds = if mode.needs_calibration() {
             calibrate_seconds
         } else {
@@ -230,14 +226,53 @@ fn experiments(
             recipe,
             file,
             saved,
-            evaluation,
-            latency,
+            figures,
             tensors,
             calibrate_seconds,
             warnings,
+            synthetic: false,
         });
     }
     Ok(rows)
+}
+
+/// The figures of one file by the engines that were asked for. A file that LiteRT does not run costs its own figures only.
+fn measured(
+    a: &args::Compare,
+    engines: &Engines,
+    file: &QuantizedFile,
+    judged: Option<&dyn Dataset>,
+    baseline: Option<&Baseline>,
+    cores: usize,
+    progress: &Progress,
+) -> Result<Figures> {
+    if engines.engine == Engine::Zeropoint {
+        let evaluation = match judged {
+            Some(data) => Some(evaluate::evaluate(
+                &file.graph,
+                data,
+                baseline,
+                cores,
+                progress,
+            )?),
+            None => None,
+        };
+        let latency = evaluate::latency(&file.graph, a.threads, LATENCY_SECONDS, progress)?;
+        return Ok(Figures {
+            evaluation,
+            latency: Some(latency),
+            litert: None,
+        });
+    }
+    let file = Measure {
+        bytes: &file.bytes,
+        graph: &file.graph,
+        baseline,
+        own: engines.engine.asks_own(),
+        litert: engines.asked(a.threads),
+        jobs_threads: cores,
+    };
+    measure_file(engines, file, judged, LATENCY_SECONDS)
 }
 
 /// `mnist_int8.tflite`, `mnist_int8_uint8io.tflite`.
@@ -254,9 +289,9 @@ fn file_name(model: &OpenModel, recipe: &Recipe) -> String {
     }
 }
 
-fn row_as_json(r: &Row) -> Json {
-    let e = r.evaluation.as_ref();
-    json!({
+fn row_as_json(r: &Row, engines: &Engines) -> Json {
+    let (e, l) = (r.figures.evaluation.as_ref(), r.figures.latency.as_ref());
+    let mut row = json!({
         "name": experiment_name(r.recipe.mode, r.recipe.io),
         "mode": r.recipe.mode.name(),
         "io": r.recipe.io.name(),
@@ -269,14 +304,15 @@ fn row_as_json(r: &Row) -> Json {
         "agreement": e.and_then(|e| e.agreement),
         // JSON has no infinity: an exact copy has null here and agreement 1.
         "sqnr_db": e.and_then(|e| e.sqnr_db).filter(|db| db.is_finite()),
-        "latency_ms": {
-            "min": r.latency.min_ms, "median": r.latency.median_ms, "p95": r.latency.p95_ms, "threads": r.latency.threads,
-        },
+        "latency_ms": l.map(latency_json),
         "convert_seconds": r.file.convert_seconds,
         "calibrate_seconds": r.calibrate_seconds,
         "evaluate_seconds": e.map(|e| e.seconds),
+        "synthetic": r.synthetic,
         "warnings": r.warnings,
-    })
+    });
+    r.figures.add_to(engines, &mut row);
+    row
 }
 
 fn rows_as_text(rows: &[Row]) -> Vec<String> {
@@ -285,22 +321,26 @@ fn rows_as_text(rows: &[Row]) -> Vec<String> {
         "experiment", "bytes", "median", "top-1", "agreement", "SQNR"
     )];
     for r in rows {
-        let e = r.evaluation.as_ref();
+        let e = r.figures.evaluation.as_ref();
         let share = |s: Option<f64>| s.map_or("–".to_owned(), |s| format!("{:.2} %", s * 100.0));
         let sqnr = match e.and_then(|e| e.sqnr_db) {
             Some(db) if db.is_infinite() => "exact".into(),
             Some(db) => format!("{db:.1} dB"),
             None => "–".to_owned(),
         };
+        let latency = r.figures.latency.as_ref();
+        let latency = latency.map_or("–".to_owned(), |l| format!("{:.4} ms", l.median_ms));
         lines.push(format!(
-            "{:<22} {:>10} {:>9.4} ms {:>9} {:>10} {:>9}",
+            "{:<22} {:>10} {:>12} {:>9} {:>10} {:>9}",
             experiment_name(r.recipe.mode, r.recipe.io),
             r.file.bytes.len(),
-            r.latency.median_ms,
+            latency,
             share(e.and_then(|e| e.top1)),
             share(e.and_then(|e| e.agreement)),
             sqnr
         ));
+        let litert = r.figures.litert.iter().flat_map(litert_lines);
+        lines.extend(litert.map(|line| format!("  {line}")));
         lines.extend(r.warnings.iter().map(|w| format!("  {w}")));
     }
     lines

@@ -6,14 +6,17 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::{Failure, args, asking_for_shapes, data, open, print, print_json};
+use super::engine::{Engines, difference_line};
+use super::{DataArgument, Failure, args, asking_for_shapes, open, print, print_json};
 use crate::calibrate;
 use crate::data as datasets;
 use crate::engine::{self, KernelSet, Options};
 use crate::error::{Error, Result};
+use crate::evaluate::{self, Runner};
 use crate::graph::{Graph, Value};
 use crate::progress::Progress;
 use crate::quantize::{NodePlan, QuantPlan, Recipe};
+use crate::workbench::litert::{Litert, runtime_line};
 use crate::workbench::{ModelFormat, OpenModel, Role, files, steps};
 
 /// Carries out `convert`.
@@ -54,20 +57,31 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
             "{mode} needs sample data to learn ranges from, give --calibration DATA"
         )));
     }
-    let model = open(&a.model, &a.entry, a.calibration.as_deref())?;
+    let argument = a.calibration.as_deref().map(|path| {
+        let argument = DataArgument::file(path, None, Role::Calibration, &a.data_flags);
+        argument.samples(Some(a.samples))
+    });
+    let model = open(&a.model, &a.entry, argument.as_ref())?;
     let progress = Progress::new();
     let start = Instant::now();
-    let calibration = match &a.calibration {
-        Some(path) if recipe.mode.needs_calibration() => {
-            let calibrated = calibrated(&model, path, a.samples as usize, &progress);
-            Some(asking_for_shapes(&model, &a.entry, calibrated)?)
+    let calibration = match &argument {
+        Some(argument) if recipe.mode.needs_calibration() => {
+            let loaded = argument.open(&model);
+            let loaded = asking_for_shapes(&model, &a.entry, loaded)?;
+            let data = loaded.dataset.as_ref();
+            let calibrated = calibrate::calibrate(&model.graph, data, all_cores(), &progress);
+            let calibrated = asking_for_shapes(&model, &a.entry, calibrated)?;
+            Some((calibrated, loaded))
         }
         _ => None,
     };
+    let (calibration, loaded) = calibration.unzip();
+    let synthetic = loaded.as_ref().and_then(super::synthetic);
     let calibrate_seconds = start.elapsed().as_secs_f64();
     let file = steps::convert(&model, &recipe, calibration.as_ref(), &progress)?;
     files::write(&a.output, &file.bytes)?;
     let float = float_operators(&model.graph, &file.plan);
+    let warnings: Vec<_> = synthetic.iter().chain(&file.plan.warnings).collect();
     if a.json {
         print_json(&json!({
             "model": model.name, "output": a.output, "mode": recipe.mode.name(), "io": recipe.io.name(),
@@ -75,7 +89,8 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
             "calibrate_seconds": calibrate_seconds, "convert_seconds": file.convert_seconds,
             "float_operators": float.iter().map(|(i, op, why)| json!({"index": i, "op": op, "reason": why})).collect::<Vec<_>>(),
             "recipe": recipe, "corrected_biases": file.plan.corrections.len(),
-            "warnings": file.plan.warnings,
+            "warnings": warnings, "synthetic": synthetic.is_some(),
+            "calibration": loaded.map(|l| l.record().to_json()),
         }));
     } else {
         print(&format!(
@@ -87,7 +102,7 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
         float
             .iter()
             .for_each(|(i, op, why)| print(&format!("operator {i}, {op}, stays float: {why}")));
-        file.plan.warnings.iter().for_each(|w| print(w));
+        warnings.iter().for_each(|w| print(w));
     }
     Ok(())
 }
@@ -114,19 +129,6 @@ pub(super) fn recipe_file(path: Option<&Path>) -> Result<Recipe> {
     Recipe::from_json(&text).map_err(|e| e.at(files::file_name(path)))
 }
 
-/// Ranges over the first `samples` samples of a file.
-pub(super) fn calibrated(
-    model: &OpenModel,
-    path: &Path,
-    samples: usize,
-    progress: &Progress,
-) -> Result<calibrate::Calibration> {
-    let loaded = data(path, None, Role::Calibration, model)?;
-    let samples = samples.min(loaded.dataset.len());
-    let dataset = datasets::take(loaded.dataset, samples)?;
-    calibrate::calibrate(&model.graph, dataset.as_ref(), all_cores(), progress)
-}
-
 /// Operators that stay float although the mode would quantize them: index, name, reason.
 pub(super) fn float_operators(graph: &Graph, plan: &QuantPlan) -> Vec<(usize, String, String)> {
     let nodes = graph.main().nodes.iter().zip(&plan.nodes).enumerate();
@@ -145,6 +147,7 @@ pub(super) fn all_cores() -> usize {
 
 /// Carries out `run`.
 pub(super) fn run(a: &args::Run) -> Result<(), Failure> {
+    let engines = Engines::of(&a.engine)?;
     let model = open(&a.model, &a.entry, None)?;
     let specs = datasets::input_specs(&model.graph, 0);
     if !a.input.is_empty() && a.input.len() != specs.len() {
@@ -157,14 +160,54 @@ pub(super) fn run(a: &args::Run) -> Result<(), Failure> {
     }
     let inputs: Vec<Value> = if a.input.is_empty() {
         let random = datasets::synthetic(&specs, 1, 0)?;
-        let feed = calibrate::Feed::new(&model.graph, Options::default(), 1);
-        asking_for_shapes(&model, &a.entry, feed)?.inputs(random.as_ref(), 0..1)?
+        eprintln!("No --input: the inputs are random values");
+        let batches = calibrate::Batches::new(&model.graph, 0, 1);
+        let batches = asking_for_shapes(&model, &a.entry, batches)?;
+        batches.inputs(random.as_ref(), 0..1)?
     } else {
         let read = |path: &std::path::PathBuf| {
             datasets::read_npy(&files::file_name(path), files::read(path)?)
         };
         a.input.iter().map(read).collect::<Result<_>>()?
     };
+    std::fs::create_dir_all(&a.output_dir)
+        .map_err(|e| Error::Invalid(format!("{}: cannot be made: {e}", a.output_dir.display())))?;
+    let own = match engines.engine.asks_own() {
+        true => {
+            let outputs = asking_for_shapes(&model, &a.entry, run_own(a, &model, &inputs))?;
+            keep_outputs(a, &model, "output", &outputs)?;
+            Some(outputs)
+        }
+        false => None,
+    };
+    if !engines.engine.asks_litert() {
+        return Ok(());
+    }
+    let theirs = run_litert(a, &engines, &model, &inputs);
+    let (outputs, runtime) = match (theirs, &own) {
+        (Err(e), Some(_)) => {
+            eprintln!("LiteRT: {e}");
+            return Ok(());
+        }
+        (theirs, _) => theirs?,
+    };
+    match &own {
+        None => {
+            keep_outputs(a, &model, "output", &outputs)?;
+            print(&runtime);
+        }
+        Some(own) => {
+            keep_outputs(a, &model, "litert_output", &outputs)?;
+            print(&runtime);
+            let difference = evaluate::difference(&model.graph, own, &outputs)?;
+            print(&difference_line(&difference));
+        }
+    }
+    Ok(())
+}
+
+/// Zeropoint's engine, once.
+fn run_own(a: &args::Run, model: &OpenModel, inputs: &[Value]) -> Result<Vec<Value>> {
     let kernels = match a.kernels {
         args::KernelsArg::Reference => KernelSet::Reference,
         args::KernelsArg::Fast => KernelSet::Fast,
@@ -175,27 +218,36 @@ pub(super) fn run(a: &args::Run) -> Result<(), Failure> {
         threads: a.threads,
         ..Options::default()
     };
-    let prepared = engine::prepare(Arc::clone(&model.graph), Some(&shapes), &options);
-    let mut prepared = asking_for_shapes(&model, &a.entry, prepared)?;
-    let outputs = prepared.run(&inputs, None)?;
-    std::fs::create_dir_all(&a.output_dir)
-        .map_err(|e| Error::Invalid(format!("{}: cannot be made: {e}", a.output_dir.display())))?;
+    let mut prepared = engine::prepare(Arc::clone(&model.graph), Some(&shapes), &options)?;
+    prepared.run(inputs, None)
+}
+
+/// LiteRT, once: its outputs and what ran.
+fn run_litert(
+    a: &args::Run,
+    engines: &Engines,
+    model: &OpenModel,
+    inputs: &[Value],
+) -> Result<(Vec<Value>, String)> {
+    let asked = engines.asked(a.threads);
+    let setup = engines.setup.as_ref().map_err(Error::clone)?;
+    let (bytes, graph) = (&model.bytes, &model.graph);
+    let mut litert = Litert::open(setup, bytes, graph, asked, &Progress::new())?;
+    let outputs = litert.run(inputs)?;
+    Ok((outputs, runtime_line(litert.runtime())))
+}
+
+/// Writes the outputs as `DIR/<name>_<i>.npy` and lists them.
+fn keep_outputs(a: &args::Run, model: &OpenModel, name: &str, outputs: &[Value]) -> Result<()> {
     for (i, output) in outputs.iter().enumerate() {
         files::write(
-            &a.output_dir.join(format!("output_{i}.npy")),
+            &a.output_dir.join(format!("{name}_{i}.npy")),
             &datasets::write_npy(output),
         )?;
-        let name = model
-            .graph
-            .main()
-            .outputs
-            .get(i)
-            .map_or("", |&id| model.graph.main().tensors[id].name.as_str());
-        print(&format!(
-            "output {i} {name} {} {:?}",
-            output.dtype(),
-            output.shape
-        ));
+        let tensor = model.graph.main().outputs.get(i);
+        let tensor = tensor.map_or("", |&id| model.graph.main().tensors[id].name.as_str());
+        let (name, dtype) = (name.replace('_', " "), output.dtype());
+        print(&format!("{name} {i} {tensor} {dtype} {:?}", output.shape));
     }
     Ok(())
 }

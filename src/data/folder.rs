@@ -11,8 +11,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub(super) use classes::{Assigned, assign};
 pub use classes::{ClassNames, ClassOrder};
 pub use decode::FileKind;
+pub(super) use labels::Classes;
 pub use stream::Skipped;
 
 use super::preprocess::Preprocess;

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::array::Array;
+use super::csv::is_table;
 use super::words::count;
 use super::{idx, npy};
 use crate::error::Result;
@@ -11,7 +12,7 @@ use crate::{invalid, malformed};
 
 /// File names under which the labels of a data file may lie in the same folder, best first. For IDX images
 /// `train-images-idx3-ubyte.gz` that is `train-labels-idx1-ubyte.gz`, then the same without `.gz`; for `x.npy`
-/// `x_labels.npy`, then `labels.npy`. A `.npz` carries its labels itself: none.
+/// `x_labels.npy`, then `labels.npy`. A `.npz` and a table carry their labels themselves: none.
 pub fn label_candidates(file_name: &str) -> Vec<String> {
     let file_name = file_name.rsplit(['/', '\\']).next().unwrap_or(file_name);
     let lower = file_name.to_ascii_lowercase();
@@ -28,7 +29,7 @@ pub fn label_candidates(file_name: &str) -> Vec<String> {
         add(format!("{stem}_labels.npy"));
         add(format!("{stem}-labels.npy"));
         add("labels.npy".into());
-    } else if !lower.ends_with(".npz") {
+    } else if !lower.ends_with(".npz") && !is_table(file_name) && !lower.ends_with(".wav") {
         let (plain, gzipped) = match strip_suffix(file_name, &lower, ".gz") {
             Some(plain) => (plain, true),
             None => (file_name, false),

@@ -1,10 +1,15 @@
 //! Data sets: samples for calibration and evaluation, checked before any work starts.
 
 mod array;
+mod axes;
+mod csv;
+mod csv_columns;
 pub mod demo;
 mod folder;
 mod guess;
 mod idx;
+#[cfg(feature = "train")]
+mod labelled;
 mod labels;
 mod npy;
 mod npy_value;
@@ -13,24 +18,32 @@ mod open;
 mod preprocess;
 mod preview;
 mod random;
+mod resample;
 mod selection;
 mod spec;
 mod subset;
 mod synthetic;
+mod wav;
 mod words;
 
+pub use axes::{file_shapes, folder_shapes, table_shapes};
+pub use csv::{TableData, TableRequest, is_table, read_table};
 pub use folder::{
     ClassNames, ClassOrder, Entry, FileKind, FolderData, FolderRequest, Listing, MAX_FILES,
     ReadFile, Skipped, open_folder,
 };
-pub use guess::GuessedFrom;
+pub use guess::{GuessedFrom, guess, range_warnings};
+#[cfg(feature = "train")]
+pub use labelled::LabelledImages;
 pub use labels::label_candidates;
 pub use npy_value::{read_npy, write_npy};
-pub use open::open;
+pub use open::{is_sound, open, open_sound};
 pub use preprocess::{Colour, Fit, PRESETS, Preprocess, Resize, Scale, Sound};
 pub use preview::{Picture, Preview, PreviewSample, Thumbnail, ValueRange, preview, preview_of};
+#[cfg(feature = "train")]
+pub use random::word;
 pub use selection::{Selection, select};
-pub use spec::{InputSpec, classes, input_specs};
+pub use spec::{InputSpec, Open, classes, input_specs};
 pub use subset::take;
 pub use synthetic::synthetic;
 

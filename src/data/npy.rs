@@ -22,7 +22,7 @@ pub(super) struct Header {
     dtype: DType,
     big_endian: bool,
     fortran: bool,
-    shape: Vec<usize>,
+    pub(super) shape: Vec<usize>,
     /// Where the elements begin.
     pub(super) body: usize,
     /// Bytes of elements.

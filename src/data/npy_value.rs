@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::npy;
 use crate::error::Result;
-use crate::graph::{DType, Data, Value};
+use crate::graph::{Data, Value};
 use crate::unsupported;
 
 /// The array of a `.npy` file in its own type and shape. `name` stands in messages.
@@ -13,41 +13,32 @@ use crate::unsupported;
 /// Not a `.npy` file, a damaged one, or element types that no model takes (complex numbers, objects, strings).
 pub fn read_npy(name: &str, bytes: Bytes) -> Result<Value> {
     let array = npy::read(name, bytes)?;
-    let b: &[u8] = &array.bytes;
-    let data = match array.dtype {
-        DType::Float32 => Data::F32(bytemuck::pod_collect_to_vec(b)),
-        DType::Float16 => Data::F16(bytemuck::pod_collect_to_vec(b)),
-        DType::Float64 => Data::F64(bytemuck::pod_collect_to_vec(b)),
-        DType::Int8 => Data::I8(bytemuck::pod_collect_to_vec(b)),
-        DType::Int16 => Data::I16(bytemuck::pod_collect_to_vec(b)),
-        DType::Int32 => Data::I32(bytemuck::pod_collect_to_vec(b)),
-        DType::Int64 => Data::I64(bytemuck::pod_collect_to_vec(b)),
-        DType::UInt8 => Data::U8(b.to_vec()),
-        DType::UInt16 => Data::U16(bytemuck::pod_collect_to_vec(b)),
-        DType::UInt32 => Data::U32(bytemuck::pod_collect_to_vec(b)),
-        DType::UInt64 => Data::U64(bytemuck::pod_collect_to_vec(b)),
-        DType::Bool => Data::Bool(b.iter().map(|&x| x != 0).collect()),
-        other => return unsupported!("{name}: elements of type {other} cannot be fed to a model"),
+    let Some(data) = Data::from_bytes(array.dtype, &array.bytes) else {
+        return unsupported!(
+            "{name}: elements of type {} cannot be fed to a model",
+            array.dtype
+        );
     };
     Value::new(array.shape, data).map_err(|e| e.at(name))
 }
 
 /// The bytes of a version 1.0 `.npy` file, row-major, little-endian.
 pub fn write_npy(value: &Value) -> Vec<u8> {
-    let (descr, body): (&str, Vec<u8>) = match &value.data {
-        Data::F32(x) => ("<f4", bytemuck::cast_slice(x).to_vec()),
-        Data::F16(x) => ("<f2", bytemuck::cast_slice(x).to_vec()),
-        Data::F64(x) => ("<f8", bytemuck::cast_slice(x).to_vec()),
-        Data::I8(x) => ("|i1", bytemuck::cast_slice(x).to_vec()),
-        Data::I16(x) => ("<i2", bytemuck::cast_slice(x).to_vec()),
-        Data::I32(x) => ("<i4", bytemuck::cast_slice(x).to_vec()),
-        Data::I64(x) => ("<i8", bytemuck::cast_slice(x).to_vec()),
-        Data::U8(x) => ("|u1", x.clone()),
-        Data::U16(x) => ("<u2", bytemuck::cast_slice(x).to_vec()),
-        Data::U32(x) => ("<u4", bytemuck::cast_slice(x).to_vec()),
-        Data::U64(x) => ("<u8", bytemuck::cast_slice(x).to_vec()),
-        Data::Bool(x) => ("|b1", x.iter().map(|&b| u8::from(b)).collect()),
+    let descr = match &value.data {
+        Data::F32(_) => "<f4",
+        Data::F16(_) => "<f2",
+        Data::F64(_) => "<f8",
+        Data::I8(_) => "|i1",
+        Data::I16(_) => "<i2",
+        Data::I32(_) => "<i4",
+        Data::I64(_) => "<i8",
+        Data::U8(_) => "|u1",
+        Data::U16(_) => "<u2",
+        Data::U32(_) => "<u4",
+        Data::U64(_) => "<u8",
+        Data::Bool(_) => "|b1",
     };
+    let body = value.data.to_bytes();
     let extents: Vec<String> = value.shape.iter().map(usize::to_string).collect();
     let shape = match extents.as_slice() {
         [one] => format!("({one},)"),

@@ -3,7 +3,7 @@
 use std::io::{Cursor, Read};
 
 use bytes::Bytes;
-use zip::ZipArchive;
+use zip::{CompressionMethod, ZipArchive};
 
 use super::MAX_UNPACKED;
 use super::array::Array;
@@ -18,6 +18,8 @@ pub(super) const MAGICS: [[u8; 4]; 2] = [*b"PK\x03\x04", *b"PK\x05\x06"];
 /// An opened archive.
 pub(super) struct Npz {
     name: String,
+    /// The whole file.
+    bytes: Bytes,
     archive: ZipArchive<Cursor<Bytes>>,
     /// Names of the arrays (without `.npy`) and their position in the archive.
     arrays: Vec<(String, usize)>,
@@ -28,7 +30,7 @@ pub(super) struct Npz {
 impl Npz {
     /// Reads the archive's directory.
     pub(super) fn open(name: &str, bytes: Bytes) -> Result<Self> {
-        let Ok(archive) = ZipArchive::new(Cursor::new(bytes)) else {
+        let Ok(archive) = ZipArchive::new(Cursor::new(bytes.clone())) else {
             return malformed!("{name} is a damaged or truncated zip file");
         };
         let mut arrays = vec![];
@@ -44,6 +46,7 @@ impl Npz {
         }
         Ok(Self {
             name: name.into(),
+            bytes,
             archive,
             arrays,
             budget: MAX_UNPACKED,
@@ -55,10 +58,26 @@ impl Npz {
         self.arrays.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Unpacks one array by name, no more of it than its header declares; `None` if there is none.
+    /// One array by name: where it lies if it is stored as it is (`np.savez`), else unpacked, no more of it than its header
+    /// declares; `None` if there is none.
     pub(super) fn array(&mut self, name: &str) -> Option<Result<Array>> {
         let (_, index) = self.arrays.iter().find(|(n, _)| n == name)?;
         Some(self.unpack(*index, &format!("{}, array '{name}'", self.name)))
+    }
+
+    /// The header of one array by name; `None` if there is none.
+    pub(super) fn header(&mut self, name: &str) -> Option<Result<npy::Header>> {
+        let (_, index) = self.arrays.iter().find(|(n, _)| n == name)?;
+        let what = format!("{}, array '{name}'", self.name);
+        let mut head = vec![];
+        let read = self.archive.by_index(*index).map(|entry| {
+            let mut entry = entry.take(npy::HEAD as u64);
+            entry.read_to_end(&mut head)
+        });
+        Some(match read {
+            Ok(Ok(_)) => npy::header(&what, &head),
+            Ok(Err(_)) | Err(_) => malformed!("{what} is damaged or truncated"),
+        })
     }
 
     fn unpack(&mut self, index: usize, what: &str) -> Result<Array> {
@@ -68,6 +87,24 @@ impl Npz {
                 "{what} cannot be unpacked: it is damaged, encrypted or compressed in another way than deflate"
             );
         };
+        if entry.compression() == CompressionMethod::Stored
+            && !entry.encrypted()
+            && let Some(start) = entry.data_start()
+        {
+            let end = start.saturating_add(entry.size());
+            let range = usize::try_from(start).ok().zip(usize::try_from(end).ok());
+            let stored = range.filter(|&(start, end)| start <= end && end <= self.bytes.len());
+            let Some((start, end)) = stored else {
+                return damaged();
+            };
+            let stored = self.bytes.slice(start..end);
+            let mut sum = flate2::Crc::new();
+            sum.update(&stored);
+            if sum.sum() != entry.crc32() {
+                return damaged();
+            }
+            return npy::read(what, stored);
+        }
         let mut bytes = vec![];
         if (&mut entry)
             .take(npy::HEAD as u64)
@@ -91,5 +128,52 @@ impl Npz {
         }
         self.budget -= whole;
         npy::read(what, bytes.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::data::write_npy;
+    use crate::graph::{Data, Value};
+
+    fn npz(method: CompressionMethod) -> Bytes {
+        let values = Value::new(vec![64], Data::F32(vec![0.25; 64])).unwrap();
+        let mut zip = zip::ZipWriter::new(Cursor::new(vec![]));
+        let options = zip::write::SimpleFileOptions::default().compression_method(method);
+        zip.start_file("x.npy", options).unwrap();
+        zip.write_all(&write_npy(&values)).unwrap();
+        zip.finish().unwrap().into_inner().into()
+    }
+
+    #[test]
+    fn stored_arrays_are_not_copied() {
+        for (method, inside) in [
+            (CompressionMethod::Stored, true),
+            (CompressionMethod::Deflated, false),
+        ] {
+            let bytes = npz(method);
+            let mut archive = Npz::open("a.npz", bytes.clone()).unwrap();
+            assert_eq!(archive.header("x").unwrap().unwrap().shape, [64]);
+            let array = archive.array("x").unwrap().unwrap();
+            assert_eq!(array.bytes.len(), 256);
+            let lies_in = bytes.as_ptr_range().contains(&array.bytes.as_ptr());
+            assert_eq!(lies_in, inside, "{method:?}");
+        }
+    }
+
+    #[test]
+    fn a_stored_array_that_was_changed_is_noticed() {
+        let mut bytes = npz(CompressionMethod::Stored).to_vec();
+        let at = bytes.windows(4).position(|w| w == 0.25f32.to_le_bytes());
+        bytes[at.unwrap()] ^= 1;
+        let mut archive = Npz::open("a.npz", bytes.into()).unwrap();
+        let error = archive.array("x").unwrap().expect_err("the sum is wrong");
+        assert_eq!(
+            error.to_string(),
+            "a.npz, array 'x' is damaged or truncated"
+        );
     }
 }

@@ -17,6 +17,8 @@ pub struct Preprocess {
     pub colour: Colour,
     /// How grey levels 0..255 become reals.
     pub scale: Scale,
+    /// Rows and columns of a picture, where the model leaves them open.
+    pub size: Option<[usize; 2]>,
     /// What concerns sounds only.
     pub sound: Sound,
 }
@@ -88,7 +90,12 @@ pub enum Scale {
 /// What concerns sounds only.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Sound {}
+pub struct Sound {
+    /// Samples a second that the model takes; a file of another rate is resampled. `None` takes every file as it is.
+    pub rate: Option<u32>,
+    /// Samples of one input, where the model leaves that open.
+    pub length: Option<usize>,
+}
 
 /// Names of the presets of [`Scale`], as the command line takes them.
 pub const PRESETS: [&str; 4] = ["unit", "signed", "raw", "imagenet"];

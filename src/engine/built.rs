@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytemuck::Pod;
 
+use super::Part;
 use super::buffer::{Buffer, typed};
 use super::state::State;
 use crate::error::Result;
@@ -72,7 +73,12 @@ pub(super) struct Work<'a> {
     pub threads: usize,
     /// What lives on between runs, and whether to stop.
     pub state: &'a mut State,
+    /// Takes the extremes of what a recurrent node computes on the way, if somebody wants to know.
+    pub parts: Option<&'a mut Parts>,
 }
+
+/// The extremes of parts of a node.
+pub(super) type Parts = Vec<(Part, f32, f32)>;
 
 /// Computes the bytes of all outputs, given in the node's order, followed by the node's state to change in place.
 pub(super) type Kernel =

@@ -80,8 +80,23 @@ pub enum Slice<'a> {
     Bool(&'a [bool]),
 }
 
+/// Something that a recurrent node computes at each of its steps and that is no output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// The state that this input holds.
+    State(usize),
+    /// What this intermediate tensor stands for, whether the node has one or not: of LSTM the sums of its gates before layer
+    /// normalization (0 to 3, in the order of the weights) and what enters its projection (4).
+    Intermediate(usize),
+}
+
 /// Sees every tensor of the subgraph as it is defined: inputs first, then each node's outputs in execution order.
 pub trait Observer {
     /// `id` has just been computed (or fed).
     fn tensor(&mut self, id: TensorId, value: View<'_>);
+
+    /// Float node `node` took `part` from `min` to `max` over the steps of this run. Comes before its outputs.
+    fn part(&mut self, node: usize, part: Part, min: f32, max: f32) {
+        let _ = (node, part, min, max);
+    }
 }

@@ -140,6 +140,8 @@ pub fn runs(op: &Op) -> Runs {
         | Op::If { .. }
         | Op::L2Pool2d(_)
         | Op::LocalResponseNormalization(_)
+        | Op::NonMaxSuppressionV4
+        | Op::NonMaxSuppressionV5
         | Op::Range
         | Op::ReadVariable
         | Op::Reduce {
@@ -193,8 +195,6 @@ pub fn runs(op: &Op) -> Runs {
         | Op::HashtableFind
         | Op::HashtableImport
         | Op::HashtableSize
-        | Op::NonMaxSuppressionV4
-        | Op::NonMaxSuppressionV5
         | Op::Rfft2d
         | Op::Other(_)
         | Op::Custom(_) => NONE,

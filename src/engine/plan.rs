@@ -481,6 +481,7 @@ impl<'a> Plan<'a> {
             scratch: &mut Scratch::new(),
             threads: 1,
             state: &mut State::default(),
+            parts: None,
         };
         let mut outs: Vec<&mut [u8]> = results.iter_mut().map(Buffer::bytes_mut).collect();
         kernel(&inputs, &mut outs, work)

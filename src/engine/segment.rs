@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Observer;
 use super::buffer::{Buffer, to_view};
-use super::built::{Inputs, Kernel, Made, Memory, Place, SizingKernel, Work};
+use super::built::{Inputs, Kernel, Made, Memory, Parts, Place, SizingKernel, Work};
 use super::plan;
 use super::shared::{Charge, Shared};
 use super::state::State;
@@ -170,18 +170,26 @@ impl Segment {
                     },
                 };
                 let (scratch, threads) = (&mut self.scratch, self.shared.options.threads.max(1));
+                let mut parts = run.observer.is_some().then(Parts::new);
+                let seen = parts.as_mut();
                 let done = states.and_then(|()| {
                     run.kernel(|state| {
                         let work = Work {
                             scratch,
                             threads,
                             state,
+                            parts: seen,
                         };
                         taken.write(|outs| kernel(&inputs, outs, work))
                     })
                 });
                 taken.put_back(subgraph, &step.states, &mut self.slots, run.state);
                 done.map_err(|e| self.shared.at_node(subgraph, step.node, e))?;
+                if let Some(observer) = run.observer.as_deref_mut() {
+                    for (part, min, max) in parts.into_iter().flatten() {
+                        observer.part(step.node, part, min, max);
+                    }
+                }
             }
             if run.observer.is_some() {
                 let memory = Memory {
@@ -235,6 +243,7 @@ impl Segment {
                                 scratch,
                                 threads,
                                 state,
+                                parts: None,
                             };
                             kernel(&inputs, work)
                         });

@@ -4,18 +4,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::report::Latency;
-use crate::calibrate::Feed;
+use crate::calibrate::{Batches, Feed};
 use crate::data::{input_specs, synthetic};
 use crate::engine::Options;
 use crate::error::Result;
-use crate::graph::Graph;
+use crate::graph::{Graph, Value};
 use crate::invalid;
 use crate::progress::Progress;
 
+/// Runs that are not timed.
+pub const WARM_UP_RUNS: usize = 3;
 /// Runs timed at least, however long they take.
-const LEAST_RUNS: usize = 20;
+pub const LEAST_RUNS: usize = 20;
 /// Runs timed at most, which bounds memory.
-const MOST_RUNS: usize = 1_000_000;
+pub const MOST_RUNS: usize = 1_000_000;
 
 /// Times single runs at the model's default shape on synthetic inputs, for about `seconds` and at least 20 runs, after a
 /// warm-up of three runs. Progress counts milliseconds.
@@ -32,22 +34,17 @@ pub fn latency(
         return invalid!("{seconds} is no time to measure for; give seconds from 0 up");
     };
     progress.check()?;
-    let specs = input_specs(graph, 0);
-    let rows = specs
-        .first()
-        .and_then(|s| s.shape.first().copied())
-        .unwrap_or(1);
+    let rows = declared_rows(graph);
     let options = Options {
         threads,
         ..Options::default()
     };
-    let data = synthetic(&specs, rows.max(1), 1)?;
     let mut feed = Feed::new(graph, options, rows)?;
     feed.stop_with(progress);
-    let inputs = feed.inputs(data.as_ref(), 0..rows)?;
-    for _ in 0..3 {
+    let inputs = latency_inputs(graph)?;
+    for _ in 0..WARM_UP_RUNS {
         progress.check()?;
-        feed.run_inputs(&inputs)?;
+        feed.run_inputs(&inputs, None)?;
     }
     let mut times: Vec<Duration> = vec![];
     let start = Instant::now();
@@ -55,8 +52,35 @@ pub fn latency(
         let total = wanted.as_millis() as usize;
         progress.report((start.elapsed().as_millis() as usize).min(total), total)?;
         let run = Instant::now();
-        feed.run_inputs(&inputs)?;
+        feed.run_inputs(&inputs, None)?;
         times.push(run.elapsed());
+    }
+    latency_of(times, threads)
+}
+
+/// The inputs that latency is measured on: random values at the model's default shape.
+///
+/// # Errors
+/// A model that cannot be fed from data.
+pub fn latency_inputs(graph: &Arc<Graph>) -> Result<Vec<Value>> {
+    let rows = declared_rows(graph);
+    let data = synthetic(&input_specs(graph, 0), rows.max(1), 1)?;
+    Batches::new(graph, 0, rows)?.inputs(data.as_ref(), 0..rows)
+}
+
+fn declared_rows(graph: &Graph) -> usize {
+    let specs = input_specs(graph, 0);
+    let first = specs.first().and_then(|s| s.shape.first().copied());
+    first.unwrap_or(1)
+}
+
+/// Figures of runs that took these times.
+///
+/// # Errors
+/// No runs.
+pub fn latency_of(mut times: Vec<Duration>, threads: usize) -> Result<Latency> {
+    if times.is_empty() {
+        return invalid!("No run was timed");
     }
     times.sort_unstable();
     let ms = |at: usize| times[at.min(times.len() - 1)].as_secs_f64() * 1e3;

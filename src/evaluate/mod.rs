@@ -2,6 +2,8 @@
 
 mod answers;
 mod constants;
+mod difference;
+mod doubts;
 mod histogram;
 mod latency;
 mod outputs;
@@ -12,7 +14,8 @@ mod tally;
 mod tensors;
 mod twins;
 
-pub use latency::latency;
-pub use quality::{Baseline, baseline, evaluate};
+pub use difference::{Difference, difference};
+pub use latency::{LEAST_RUNS, MOST_RUNS, WARM_UP_RUNS, latency, latency_inputs, latency_of};
+pub use quality::{Baseline, Runner, SideBySide, baseline, evaluate, evaluate_with, own_runner};
 pub use report::{ChannelReport, Evaluation, Histogram, Latency, TensorKind, TensorReport};
 pub use tensors::tensors;

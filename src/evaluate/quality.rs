@@ -1,16 +1,19 @@
 //! Accuracy, agreement with the float model, and noise at the outputs, over a data set.
 
+use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::answers::{best, margin, paired_interval, rank};
+use super::difference::{Apart, Difference};
+use super::doubts::doubts;
 use super::outputs::{Noise, Output, outputs, reals};
 use super::report::Evaluation;
-use crate::calibrate::{Feed, batch_size};
+use crate::calibrate::{Batches, Feed, batch_size};
 use crate::data::Dataset;
 use crate::engine::Options;
-use crate::error::Result;
-use crate::graph::Graph;
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Value};
 use crate::progress::Progress;
 use crate::{invalid, malformed};
 
@@ -76,7 +79,7 @@ fn baseline_within(
             }
         }
     };
-    let evaluation = measure(graph, data, None, threads, progress, sink)?;
+    let evaluation = measure_own(graph, data, None, threads, progress, sink)?;
     Ok(Baseline {
         evaluation,
         graph: graph.clone(),
@@ -99,7 +102,57 @@ pub fn evaluate(
     threads: usize,
     progress: &Progress,
 ) -> Result<Evaluation> {
-    measure(graph, data, baseline, threads, progress, |_, _| ())
+    measure_own(graph, data, baseline, threads, progress, |_, _| ())
+}
+
+/// What runs a model: Zeropoint's engine or another.
+pub trait Runner {
+    /// Runs one batch: one value per input with the samples along axis 0, one value per output back. State begins anew.
+    fn run(&mut self, inputs: &[Value]) -> Result<Vec<Value>>;
+}
+
+impl Runner for Feed {
+    fn run(&mut self, inputs: &[Value]) -> Result<Vec<Value>> {
+        self.run_inputs(inputs, None)
+    }
+}
+
+/// Zeropoint's engine for the batches of an evaluation.
+///
+/// # Errors
+/// A model that it cannot run.
+pub fn own_runner(graph: &Arc<Graph>, threads: usize, progress: &Progress) -> Result<Feed> {
+    let options = Options {
+        threads,
+        ..Options::default()
+    };
+    let mut feed = Feed::new(graph, options, batch_size(graph, 0))?;
+    feed.stop_with(progress);
+    Ok(feed)
+}
+
+/// What several engines make of one file over the same samples.
+#[derive(Debug)]
+pub struct SideBySide {
+    /// Each engine's figures, in order; one that fails leaves the others alone.
+    pub evaluations: Vec<Result<Evaluation>>,
+    /// How far the second engine's outputs lie from the first's, where both came through.
+    pub difference: Option<Difference>,
+}
+
+/// [`evaluate`] with each of `runners` on the same batches. `threads` goes to the float model where it must run again.
+///
+/// # Errors
+/// As [`evaluate`], but for what an engine does: that stands in its place.
+pub fn evaluate_with(
+    graph: &Arc<Graph>,
+    data: &dyn Dataset,
+    baseline: Option<&Baseline>,
+    threads: usize,
+    runners: &mut [&mut dyn Runner],
+    progress: &Progress,
+) -> Result<SideBySide> {
+    measure(graph, data, baseline, threads, runners, progress, |_, _| ())
 }
 
 /// Running sums of an evaluation.
@@ -114,64 +167,165 @@ struct Sums {
     noise: Noise,
     answers: Vec<u32>,
     margins: Vec<f32>,
+    /// Time in the engine.
+    ran: Duration,
 }
 
-/// Evaluates, and hands each batch's real outputs (rows, then one array an output) to `sink`.
-fn measure(
+/// What stays the same over all batches of an evaluation.
+struct Judge<'a> {
+    outputs: Vec<Output>,
+    classifier: Option<usize>,
+    classes: usize,
+    labels: Option<&'a [u32]>,
+    compared: bool,
+}
+
+impl<'a> Judge<'a> {
+    fn new(graph: &Graph, data: &'a dyn Dataset, baseline: Option<&Baseline>) -> Result<Self> {
+        let outputs = outputs(graph)?;
+        let classifier = outputs.iter().position(|o| o.classes.is_some());
+        let classes = classifier.and_then(|i| outputs[i].classes).unwrap_or(0);
+        let labels = data.labels().filter(|_| classifier.is_some());
+        check_labels(labels.unwrap_or(&[]), classes, data.name())?;
+        if let Some(baseline) = baseline
+            && (baseline.evaluation.samples != data.len()
+                || baseline.sizes.len() != real_count(&outputs))
+        {
+            return invalid!("The float model was evaluated on other data or has other outputs");
+        }
+        Ok(Self {
+            outputs,
+            classifier,
+            classes,
+            labels,
+            compared: baseline.is_some(),
+        })
+    }
+
+    /// Adds one engine's outputs of the samples of `range`, as they came and as reals.
+    fn add(
+        &self,
+        sums: &mut Sums,
+        values: &[Vec<f32>],
+        float: Option<&[Vec<f32>]>,
+        range: Range<usize>,
+    ) -> Result<()> {
+        let rows = range.len();
+        // Where the classifier's answer lies among the real outputs.
+        let answer = self.classifier.map(|i| real_count(&self.outputs[..i]));
+        if let Some(float) = float {
+            let real = self.outputs.iter().filter(|o| o.real);
+            for ((ours, theirs), output) in values.iter().zip(float).zip(real) {
+                if ours.len() != theirs.len() {
+                    return invalid!(
+                        "Output '{}' holds {} elements a sample, the float model's {}",
+                        output.name,
+                        ours.len() / rows,
+                        theirs.len() / rows
+                    );
+                }
+                let pairs = theirs.iter().zip(ours);
+                pairs.for_each(|(&x, &copy)| sums.noise.add(x.into(), copy.into()));
+            }
+        }
+        if let Some(answer) = answer.and_then(|i| Some((i, values.get(i)?))) {
+            let labels = self.labels.and_then(|l| l.get(range));
+            let float = float.and_then(|f| f.get(answer.0));
+            sums.classify(answer.1, float.map(Vec::as_slice), labels, self.classes);
+        }
+        Ok(())
+    }
+
+    /// The figures; `shared` is the time that no engine took.
+    fn finish(&self, sums: Sums, samples: usize, shared: Duration) -> Evaluation {
+        let share = |n: usize| n as f64 / samples as f64;
+        let labelled = self.labels.is_some();
+        Evaluation {
+            samples,
+            top1: labelled.then(|| share(sums.top1)),
+            top5: (labelled && self.classes >= 5).then(|| share(sums.top5)),
+            agreement: (self.compared && self.classifier.is_some()).then(|| share(sums.agree)),
+            sqnr_db: sums
+                .noise
+                .db()
+                .filter(|_| self.compared && real_count(&self.outputs) > 0),
+            delta_interval: (self.compared && labelled)
+                .then(|| paired_interval(sums.gained, sums.lost, samples)),
+            seconds: (shared + sums.ran).as_secs_f64(),
+            warnings: self
+                .labels
+                .map_or(vec![], |l| doubts(&sums.answers, l, self.classes)),
+            answers: sums.answers,
+            margins: sums.margins,
+        }
+    }
+}
+
+/// Evaluates Zeropoint's engine alone, and hands each batch's real outputs (rows, then one array an output) to `sink`.
+fn measure_own(
     graph: &Arc<Graph>,
     data: &dyn Dataset,
     baseline: Option<&Baseline>,
     threads: usize,
     progress: &Progress,
-    mut sink: impl FnMut(usize, &[Vec<f32>]),
+    sink: impl FnMut(usize, &[Vec<f32>]),
 ) -> Result<Evaluation> {
+    // What is wrong with the data is said before the model is prepared.
+    check_samples(data)?;
+    Judge::new(graph, data, baseline)?;
+    let mut own = own_runner(graph, threads, progress)?;
+    let runners: &mut [&mut dyn Runner] = &mut [&mut own];
+    let found = measure(graph, data, baseline, threads, runners, progress, sink)?;
+    match found.evaluations.into_iter().next() {
+        Some(evaluation) => evaluation,
+        None => invalid!("No engine to evaluate with"),
+    }
+}
+
+fn check_samples(data: &dyn Dataset) -> Result<()> {
+    match data.is_empty() {
+        true => invalid!("{} holds no samples to evaluate on", data.name()),
+        false => Ok(()),
+    }
+}
+
+/// Evaluates with every runner, and hands each batch's real outputs of the first to `sink`.
+fn measure(
+    graph: &Arc<Graph>,
+    data: &dyn Dataset,
+    baseline: Option<&Baseline>,
+    threads: usize,
+    runners: &mut [&mut dyn Runner],
+    progress: &Progress,
+    mut sink: impl FnMut(usize, &[Vec<f32>]),
+) -> Result<SideBySide> {
     let start = Instant::now();
     let samples = data.len();
-    if samples == 0 {
-        return invalid!("{} holds no samples to evaluate on", data.name());
-    }
+    check_samples(data)?;
     progress.report(0, samples)?;
-    let outputs = outputs(graph)?;
-    let classifier = outputs.iter().position(|o| o.classes.is_some());
-    let classes = classifier.and_then(|i| outputs[i].classes).unwrap_or(0);
-    let labels = data.labels().filter(|_| classifier.is_some());
-    check_labels(labels.unwrap_or(&[]), classes, data.name())?;
-    if let Some(baseline) = baseline
-        && (baseline.evaluation.samples != samples || baseline.sizes.len() != real_count(&outputs))
-    {
-        return invalid!("The float model was evaluated on other data or has other outputs");
-    }
-
-    let options = Options {
-        threads,
-        ..Options::default()
-    };
-    let mut feed = Feed::new(graph, options, batch_size(graph, 0))?;
+    let judge = Judge::new(graph, data, baseline)?;
+    let mut batches = Batches::new(graph, 0, batch_size(graph, 0))?;
     let mut beside = match baseline {
-        Some(b) if b.kept.is_none() => Some((
-            Feed::new(&b.graph, options, feed.rows())?,
-            self::outputs(&b.graph)?,
-        )),
+        Some(b) if b.kept.is_none() => {
+            let options = Options {
+                threads,
+                ..Options::default()
+            };
+            let mut other = Feed::new(&b.graph, options, batches.rows())?;
+            other.stop_with(progress);
+            batches = Batches::new(graph, 0, batches.rows().min(other.rows()))?;
+            Some((other, outputs(&b.graph)?))
+        }
         _ => None,
     };
-    if beside.as_ref().is_some_and(|(f, _)| f.rows() < feed.rows()) {
-        feed = Feed::new(graph, options, beside.as_ref().map_or(1, |(f, _)| f.rows()))?;
-    }
-    feed.stop_with(progress);
-    if let Some((other, _)) = &mut beside {
-        other.stop_with(progress);
-    }
-    let mut sums = Sums::default();
-    for range in feed.batches(samples) {
+    let mut all: Vec<Result<Sums>> = runners.iter().map(|_| Ok(Sums::default())).collect();
+    let mut apart = (runners.len() >= 2).then(Apart::default);
+    for range in batches.ranges(samples) {
         progress.report(range.start, samples)?;
         let rows = range.len();
-        let values = feed.run(data, range.clone(), None)?;
-        let values = real_outputs(&outputs, &values, rows, range.start)?;
-        // Where the classifier's answer lies among the real outputs.
-        let answer = classifier.map(|i| real_count(&outputs[..i]));
+        let inputs = batches.inputs(data, range.clone())?;
         let float: Option<Vec<Vec<f32>>> = match (baseline, &mut beside) {
             (Some(_), Some((other, outputs))) => {
-                progress.check()?;
                 let values = other.run(data, range.clone(), None)?;
                 Some(real_outputs(outputs, &values, rows, range.start)?)
             }
@@ -185,49 +339,51 @@ fn measure(
             }),
             (None, _) => None,
         };
-        if let Some(float) = &float {
-            for ((ours, theirs), output) in values
-                .iter()
-                .zip(float)
-                .zip(outputs.iter().filter(|o| o.real))
-            {
-                if ours.len() != theirs.len() {
-                    return invalid!(
-                        "Output '{}' holds {} elements a sample, the float model's {}",
-                        output.name,
-                        ours.len() / rows,
-                        theirs.len() / rows
-                    );
+        let mut given: Vec<Vec<Value>> = vec![];
+        for (i, (runner, sums)) in runners.iter_mut().zip(&mut all).enumerate() {
+            let Ok(running) = sums else { continue };
+            progress.check()?;
+            let began = Instant::now();
+            let done = runner.run(&inputs).and_then(|values| {
+                running.ran += began.elapsed();
+                let reals = real_outputs(&judge.outputs, &values, rows, range.start)?;
+                judge.add(running, &reals, float.as_deref(), range.clone())?;
+                if i == 0 {
+                    sink(rows, &reals);
                 }
-                let pairs = theirs.iter().zip(ours);
-                pairs.for_each(|(&x, &copy)| sums.noise.add(x.into(), copy.into()));
+                Ok(values)
+            });
+            match done {
+                Ok(values) => given.push(values),
+                Err(Error::Cancelled) => return Err(Error::Cancelled),
+                Err(e) => *sums = Err(e),
             }
         }
-        if let Some(answer) = answer {
-            let labels = labels.and_then(|l| l.get(range.clone()));
-            let float = float.as_ref().and_then(|f| f.get(answer));
-            sums.classify(&values[answer], float.map(Vec::as_slice), labels, classes);
+        if let (Some(sums), [ours, theirs, ..]) = (&mut apart, given.as_slice()) {
+            if let Err(e) = sums.add(&judge.outputs, ours, theirs, rows) {
+                all[1] = Err(e);
+            }
+        } else {
+            apart = None;
         }
-        sink(rows, &values);
+        if all.iter().all(Result::is_err) {
+            break;
+        }
     }
     progress.report(samples, samples)?;
-    let share = |n: usize| n as f64 / samples as f64;
-    let compared = baseline.is_some();
-    let labelled = labels.is_some();
-    Ok(Evaluation {
-        samples,
-        top1: labelled.then(|| share(sums.top1)),
-        top5: (labelled && classes >= 5).then(|| share(sums.top5)),
-        agreement: (compared && classifier.is_some()).then(|| share(sums.agree)),
-        sqnr_db: sums
-            .noise
-            .db()
-            .filter(|_| compared && real_count(&outputs) > 0),
-        delta_interval: (compared && labelled)
-            .then(|| paired_interval(sums.gained, sums.lost, samples)),
-        seconds: start.elapsed().as_secs_f64(),
-        answers: sums.answers,
-        margins: sums.margins,
+    let ran: Duration = all.iter().flatten().map(|s| s.ran).sum();
+    let shared = start.elapsed().saturating_sub(ran);
+    let evaluations: Vec<Result<Evaluation>> = all
+        .into_iter()
+        .map(|sums| Ok(judge.finish(sums?, samples, shared)))
+        .collect();
+    let difference = match (apart, evaluations.as_slice()) {
+        (Some(apart), [Ok(a), Ok(b), ..]) => Some(apart.finish(samples, &a.answers, &b.answers)),
+        _ => None,
+    };
+    Ok(SideBySide {
+        evaluations,
+        difference,
     })
 }
 
@@ -243,7 +399,7 @@ fn overflown(x: f32) -> bool {
 /// The real outputs of one run; fails if one holds NaN or an overflow.
 fn real_outputs(
     outputs: &[Output],
-    values: &[crate::graph::Value],
+    values: &[Value],
     rows: usize,
     first: usize,
 ) -> Result<Vec<Vec<f32>>> {

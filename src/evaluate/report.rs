@@ -25,6 +25,8 @@ pub struct Evaluation {
     /// Best answer per sample (index of the largest output element, the first on a tie).
     #[serde(skip)]
     pub answers: Vec<u32>,
+    /// What looks wrong with the labels or the data, one sentence each: classes in another order, far fewer right answers than by chance.
+    pub warnings: Vec<String>,
     /// Margin of each answer: the best minus the second-best softmax score, 0..1; 0 for a tie.
     #[serde(skip)]
     pub margins: Vec<f32>,

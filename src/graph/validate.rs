@@ -271,7 +271,8 @@ impl Subgraph {
             | Op::HashtableFind
             | Op::HashtableImport => 3,
             Op::OneHot { .. } | Op::SparseToDense { .. } => 4,
-            Op::NonMaxSuppressionV4 | Op::NonMaxSuppressionV5 => 5,
+            Op::NonMaxSuppressionV4 => 5,
+            Op::NonMaxSuppressionV5 => 6,
             Op::Concatenation { .. } | Op::Pack { .. } => node.inputs.len().max(1),
         };
         if let Some(missing) = (0..required).find(|&i| node.input(i).is_none()) {

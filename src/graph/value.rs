@@ -74,6 +74,47 @@ impl Data {
         }
     }
 
+    /// Elements of that type from their little-endian bytes; `None` for a type that no value holds, or bytes that are no whole
+    /// elements. A boolean is any byte but 0.
+    pub fn from_bytes(dtype: DType, bytes: &[u8]) -> Option<Self> {
+        if dtype.bits() < 8 || !bytes.len().is_multiple_of(dtype.bits() / 8) {
+            return None;
+        }
+        Some(match dtype {
+            DType::Float32 => Data::F32(bytemuck::pod_collect_to_vec(bytes)),
+            DType::Float16 => Data::F16(bytemuck::pod_collect_to_vec(bytes)),
+            DType::Float64 => Data::F64(bytemuck::pod_collect_to_vec(bytes)),
+            DType::Int8 => Data::I8(bytemuck::pod_collect_to_vec(bytes)),
+            DType::Int16 => Data::I16(bytemuck::pod_collect_to_vec(bytes)),
+            DType::Int32 => Data::I32(bytemuck::pod_collect_to_vec(bytes)),
+            DType::Int64 => Data::I64(bytemuck::pod_collect_to_vec(bytes)),
+            DType::UInt8 => Data::U8(bytes.to_vec()),
+            DType::UInt16 => Data::U16(bytemuck::pod_collect_to_vec(bytes)),
+            DType::UInt32 => Data::U32(bytemuck::pod_collect_to_vec(bytes)),
+            DType::UInt64 => Data::U64(bytemuck::pod_collect_to_vec(bytes)),
+            DType::Bool => Data::Bool(bytes.iter().map(|&x| x != 0).collect()),
+            _ => return None,
+        })
+    }
+
+    /// The elements as little-endian bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Data::F32(x) => bytemuck::cast_slice(x).to_vec(),
+            Data::F16(x) => bytemuck::cast_slice(x).to_vec(),
+            Data::F64(x) => bytemuck::cast_slice(x).to_vec(),
+            Data::I8(x) => bytemuck::cast_slice(x).to_vec(),
+            Data::I16(x) => bytemuck::cast_slice(x).to_vec(),
+            Data::I32(x) => bytemuck::cast_slice(x).to_vec(),
+            Data::I64(x) => bytemuck::cast_slice(x).to_vec(),
+            Data::U8(x) => x.clone(),
+            Data::U16(x) => bytemuck::cast_slice(x).to_vec(),
+            Data::U32(x) => bytemuck::cast_slice(x).to_vec(),
+            Data::U64(x) => bytemuck::cast_slice(x).to_vec(),
+            Data::Bool(x) => x.iter().map(|&b| u8::from(b)).collect(),
+        }
+    }
+
     /// Number of elements.
     pub fn len(&self) -> usize {
         match self {

@@ -17,13 +17,15 @@ pub enum Action {
     Side,
     /// Show a tab.
     Tab(Tab),
+    /// Find anything that can be done by typing.
+    Palette,
     /// Close the innermost thing: a typed path, the selection.
     Escape,
 }
 
 impl Action {
     /// All of them.
-    pub const ALL: [Action; 9] = [
+    pub const ALL: [Action; 10] = [
         Action::Open,
         Action::Run,
         Action::Cancel,
@@ -32,6 +34,7 @@ impl Action {
         Action::Tab(Tab::Tensors),
         Action::Tab(Tab::Layers),
         Action::Tab(Tab::Samples),
+        Action::Palette,
         Action::Escape,
     ];
 
@@ -42,6 +45,7 @@ impl Action {
             Action::Run => Key::Enter,
             Action::Cancel => Key::Period,
             Action::Side => Key::B,
+            Action::Palette => Key::K,
             Action::Tab(Tab::Compare) => Key::Num1,
             Action::Tab(Tab::Tensors) => Key::Num2,
             Action::Tab(Tab::Layers) => Key::Num3,
@@ -49,6 +53,19 @@ impl Action {
             Action::Escape => return KeyboardShortcut::new(Modifiers::NONE, Key::Escape),
         };
         KeyboardShortcut::new(Modifiers::COMMAND, key)
+    }
+
+    /// What it does, for the palette.
+    pub fn name(self) -> String {
+        match self {
+            Action::Open => "Open a model…".into(),
+            Action::Run => "Run what is chosen".into(),
+            Action::Cancel => "Cancel the running job".into(),
+            Action::Side => "Show or hide the side panel".into(),
+            Action::Tab(tab) => format!("Show {}", tab.name()),
+            Action::Palette => "Find a command".into(),
+            Action::Escape => "Close".into(),
+        }
     }
 
     /// Its keys in words, such as `Ctrl+O`.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::actions::{self, Action};
 use super::dialogs::{self, Answer, Ask, Dialogs, Typing};
 use super::theme::{self, Theme};
+use super::view::palette::What;
 use super::{Context, State, Tab, current_errors, panels};
 use crate::workbench::{Command, Workbench};
 
@@ -75,7 +76,9 @@ impl App {
     /// The field that is being typed into, else what the tab has to clear, else the selection.
     fn clear_innermost(&mut self) {
         let state = &mut self.state;
-        let cleared = state.typing.take().is_some()
+        let cleared = state.palette.take().is_some()
+            || state.typing.take().is_some()
+            || state.usage.take().is_some()
             || state.operators.take().is_some()
             || state.data.take().is_some()
             || match state.tab {
@@ -97,25 +100,55 @@ impl App {
             commands.push(dialogs::dropped(file.path(), model_open, calibration));
         }
         for action in actions::pressed(ctx) {
-            match action {
-                Action::Open => self.state.asked.push(Ask::Model),
-                Action::Run => {
-                    if super::view::side::run_button(&self.bench).enabled {
-                        commands.push(Command::Run);
-                    }
+            self.act(ctx, action, commands);
+        }
+    }
+
+    fn act(&mut self, ctx: &egui::Context, action: Action, commands: &mut Vec<Command>) {
+        match action {
+            Action::Open => self.state.asked.push(Ask::Model),
+            Action::Run => {
+                if super::view::side::run_button(&self.bench).enabled {
+                    commands.push(Command::Run);
                 }
-                Action::Cancel => {
-                    if let Some(job) = self.bench.jobs().active().first() {
-                        commands.push(Command::Cancel(job.id));
-                    }
-                }
-                Action::Side => {
-                    let open = panels::side::is_open(&self.state, ctx.content_rect().width());
-                    self.state.side_open = Some(!open);
-                }
-                Action::Tab(tab) => self.state.tab = tab,
-                Action::Escape => self.clear_innermost(),
             }
+            Action::Cancel => {
+                if let Some(job) = self.bench.jobs().active().first() {
+                    commands.push(Command::Cancel(job.id));
+                }
+            }
+            Action::Side => {
+                let open = panels::side::is_open(&self.state, ctx.content_rect().width());
+                self.state.side_open = Some(!open);
+            }
+            Action::Tab(tab) => self.state.tab = tab,
+            Action::Palette => {
+                let open = self.state.palette.is_none();
+                self.state.palette = open.then(panels::palette::State::default);
+            }
+            Action::Escape => self.clear_innermost(),
+        }
+    }
+
+    /// What was picked in the palette.
+    fn carry_out_picked(&mut self, ctx: &egui::Context, what: What, commands: &mut Vec<Command>) {
+        match what {
+            What::Action(action) => self.act(ctx, action, commands),
+            What::Commands(several) => commands.extend(several),
+            What::Ask(ask) => {
+                // Where there is no dialog the path is asked for in the side panel, or in the data.
+                if let Ask::Data(role) | Ask::Folder(role) = &ask {
+                    self.state.data = Some(panels::data::State::of(*role));
+                }
+                self.state.asked.push(ask);
+            }
+            What::Data(role) => self.state.data = Some(panels::data::State::of(role)),
+            What::Usage(of) => self.state.usage = Some(of),
+            What::Operators => self.state.operators = Some(panels::operators::State::new()),
+            What::Theme => ctx.set_theme(match ctx.theme() {
+                egui::Theme::Dark => egui::Theme::Light,
+                egui::Theme::Light => egui::Theme::Dark,
+            }),
         }
     }
 }
@@ -168,13 +201,18 @@ impl eframe::App for App {
         }
         panels::operators::ui(&ctx, &mut context);
         panels::data::ui(&ctx, &mut context);
+        panels::usage::ui(&ctx, &mut context);
+        let picked = panels::palette::ui(&ctx, &mut context);
         panels::drop_hint(&ctx, &context);
         let hovering = self.state.hovering.take();
         if hovering != self.state.hovered {
             self.state.hovered = hovering;
             ctx.request_repaint();
         }
-        let acted = !commands.is_empty();
+        let acted = !commands.is_empty() || picked.is_some();
+        if let Some(what) = picked {
+            self.carry_out_picked(&ctx, what, &mut commands);
+        }
         self.carry_out(&ctx, commands);
         if acted || shown != (self.state.tab, self.state.selected, ctx.theme()) {
             // Lay the answer out at once instead of painting what was true before the click: without a GPU that saves a slow frame.

@@ -1,8 +1,8 @@
 //! The window. Panels paint what `view` computed from the [`Workbench`] and push [`Command`]s, which [`App`] carries out.
 
-mod actions;
+pub mod actions;
 mod app;
-mod dialogs;
+pub mod dialogs;
 mod fonts;
 pub mod icons;
 pub mod panels;
@@ -58,6 +58,10 @@ pub struct State {
     pub suspicion: view::suspicion::Memo,
     /// Of the Samples tab.
     pub samples: panels::samples::State,
+    /// The command palette, while it is open.
+    pub palette: Option<panels::palette::State>,
+    /// The file whose use is explained, while that is open.
+    pub usage: Option<panels::usage::Of>,
     /// The table of operators, while it is open.
     pub operators: Option<panels::operators::State>,
     /// Dialogs that panels asked for in this frame.

@@ -14,7 +14,8 @@ pub(super) const MAGIC: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
 
 /// A dense array of a weight file, widened or narrowed to float32.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Array {
+pub struct Array {
+    /// Extent of each axis.
     pub shape: Vec<usize>,
     /// Row-major, as many as the shape holds.
     pub data: Vec<f32>,

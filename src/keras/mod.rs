@@ -12,14 +12,19 @@ mod hdf5;
 mod lower;
 mod rewrite;
 mod weights;
+#[cfg(feature = "train")]
+mod write;
 
 use bytes::Bytes;
 
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::malformed;
+pub use hdf5::Array;
 use hdf5::Hdf5;
 use weights::Weights;
+#[cfg(feature = "train")]
+pub use write::{Layer, Sequential};
 
 /// Which of Keras' containers these bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -286,8 +286,18 @@ impl<'a> Build<'a> {
             };
             outputs.push(self.home(t, form));
         }
-        let mut intermediates = vec![];
-        for &t in &node.intermediates {
+        let parts = self.plan.parts.iter().filter(|p| p.node == i);
+        let mut intermediates: Vec<TensorId> = vec![];
+        for part in parts {
+            let name = node.outputs.first().map(|&t| &self.old.tensors[t].name);
+            let name = format!("{}_{}", name.map_or("", |n| n.as_str()), part.name);
+            intermediates.push(self.push(Tensor {
+                quantization: part.quantization.clone(),
+                ..Tensor::new(name, part.dtype, vec![0])
+            }));
+        }
+        let replaced = !intermediates.is_empty();
+        for &t in node.intermediates.iter().filter(|_| !replaced) {
             intermediates.push(match self.forms[t].first() {
                 Some(&(_, id)) => id,
                 None => self.home(t, Form::Original),
@@ -361,8 +371,12 @@ impl<'a> Build<'a> {
             return self.constant(t, form);
         }
         let Some((home, from)) = self.forms[t].first().cloned() else {
-            // Never made: state that only a later operator or another subgraph fills.
-            return Ok(self.home(t, Form::Original));
+            // Never made: a node's own state, or what only a later operator or another subgraph fills.
+            let form = match self.old.tensors[t].is_variable {
+                true => form.clone(),
+                false => Form::Original,
+            };
+            return Ok(self.home(t, form));
         };
         let name = self.name(t, form, &home);
         let tensor = self.like(t, form, name);

@@ -13,6 +13,7 @@ mod limits;
 mod params;
 mod plan;
 mod recipe;
+mod recurrent;
 mod rules;
 mod simplify;
 mod static_plan;
@@ -22,6 +23,6 @@ mod weights_plan;
 
 pub use apply::apply;
 pub use bias_correction::{BiasCorrection, corrected_bias};
-pub use plan::{NodePlan, QuantPlan, Reason, ShapeFold, TensorPlan, UsePlan, plan};
+pub use plan::{NodePlan, PartPlan, QuantPlan, Reason, ShapeFold, TensorPlan, UsePlan, plan};
 pub use recipe::{Io, Mode, Recipe};
 pub use support::{Support, support};

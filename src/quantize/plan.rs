@@ -22,6 +22,9 @@ pub struct QuantPlan {
     /// Inputs of quantized nodes that need other parameters than the tensor itself has: a bias or weight that several nodes
     /// share, or a tensor that meets another scale in a concatenation. In the order of the nodes.
     pub uses: Vec<UsePlan>,
+    /// Intermediate tensors that quantized recurrent nodes get in place of those they may have, in the order of the nodes and,
+    /// for each node, of its intermediates.
+    pub parts: Vec<PartPlan>,
     /// Shape arithmetic that becomes a constant, in the order of the nodes.
     pub shapes: Vec<ShapeFold>,
     /// Biases that take the mean error of their weights back, in the order of the nodes.
@@ -83,6 +86,19 @@ pub struct UsePlan {
     pub quantization: Quantization,
     /// Where they come from.
     pub reason: Reason,
+}
+
+/// One intermediate tensor of a recurrent node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartPlan {
+    /// Index of the node.
+    pub node: usize,
+    /// What it is called.
+    pub name: &'static str,
+    /// Type it will have.
+    pub dtype: DType,
+    /// Its parameters; `None` if the kernel does not look at it.
+    pub quantization: Option<Quantization>,
 }
 
 /// A RESHAPE whose computed shape is known but for at most one extent: that becomes −1, and the arithmetic goes away.
@@ -188,6 +204,7 @@ pub fn plan(
         tensors: untouched(main),
         nodes: vec![NodePlan::Unaffected; main.nodes.len()],
         uses: vec![],
+        parts: vec![],
         shapes: match recipe.mode {
             Mode::Float32 => vec![],
             _ => simplify::shape_folds(main),

@@ -11,7 +11,8 @@ use super::params::{
 };
 use super::plan::{NodePlan, QuantPlan, Reason, TensorPlan, assign};
 use super::recipe::Io;
-use super::rules::{Inputs, Output, Rule, Weighted, Width, computes_no_reals, static_rule};
+use super::recurrent::{self, At};
+use super::rules::{Cell, Inputs, Output, Rule, Weighted, Width, computes_no_reals, static_rule};
 use super::warnings;
 use crate::calibrate::{Calibration, Range};
 use crate::graph::{DType, Node, Quantization, Subgraph, Tensor, TensorId};
@@ -25,9 +26,9 @@ pub fn decide(main: &Subgraph, width: Width, calibration: &Calibration, plan: &m
         .map(|(t, &seen)| finite(t, seen))
         .collect();
     let mut rules = vec![];
-    for (decision, node) in plan.nodes.iter_mut().zip(&main.nodes) {
+    for (i, (decision, node)) in plan.nodes.iter_mut().zip(&main.nodes).enumerate() {
         let rule = if computes_reals(main, node) {
-            match integer_rule(main, node, width, calibration, &ranges) {
+            match integer_rule(main, i, node, width, calibration, &ranges) {
                 Ok(rule) => {
                     *decision = NodePlan::Quantized;
                     Some(rule)
@@ -50,7 +51,7 @@ pub fn decide(main: &Subgraph, width: Width, calibration: &Calibration, plan: &m
             plan.nodes[i] = NodePlan::Float(why.into());
         }
         let decided = activations::decide(main, &rules, &ranges, width, border);
-        let refused = refused(main, &rules, &decided, &ranges, width);
+        let refused = refused(main, &rules, &decided, &ranges, calibration, width);
         if refused.is_empty() {
             break decided;
         }
@@ -77,6 +78,15 @@ pub fn decide(main: &Subgraph, width: Width, calibration: &Calibration, plan: &m
     for (i, (node, rule)) in main.nodes.iter().zip(&rules).enumerate() {
         if let Some(rule) = rule {
             inputs_of(main, i, node, rule, width, &decided, &ranges, plan);
+            if let Inputs::Recurrent(cell) = rule.inputs {
+                let at = At {
+                    main,
+                    index: i,
+                    node,
+                    calibration,
+                };
+                recurrent_inputs(at, cell, &decided, plan);
+            }
         }
     }
     if plan.recipe.bias_correction {
@@ -114,6 +124,7 @@ fn computes_reals(main: &Subgraph, node: &Node) -> bool {
 /// The rule by which `node` computes on integers, or why it cannot.
 fn integer_rule(
     main: &Subgraph,
+    index: usize,
     node: &Node,
     width: Width,
     calibration: &Calibration,
@@ -172,6 +183,16 @@ fn integer_rule(
     }
     if let Inputs::Weighted(w) = rule.inputs {
         weighted_inputs(main, node, w, real)?;
+        return Ok(rule);
+    }
+    if let Inputs::Recurrent(cell) = rule.inputs {
+        let at = At {
+            main,
+            index,
+            node,
+            calibration,
+        };
+        recurrent::check(at, cell, real)?;
         return Ok(rule);
     }
     let others = node.inputs.iter().enumerate();
@@ -338,6 +359,17 @@ fn weighted(
     }
 }
 
+/// All inputs of a recurrent node but the first, and its intermediate tensors.
+fn recurrent_inputs(at: At<'_>, cell: Cell, decided: &[Option<Activation>], plan: &mut QuantPlan) {
+    let mut outputs = real_outputs(at.main, at.node);
+    let output = outputs.find_map(|o| Some((o, &decided[o].as_ref()?.quantization)));
+    if let (Some(x), Some(output)) = (seen_scale(plan, at.index, at.node, 0), output)
+        && let Ok(all) = recurrent::parameters(at, cell, x, output)
+    {
+        all.enter(at, plan);
+    }
+}
+
 /// Weight scales of a node with weights, given the scales of its input and output.
 fn weight_scales_of(
     main: &Subgraph,
@@ -369,6 +401,7 @@ fn refused(
     rules: &[Option<Rule>],
     decided: &[Option<Activation>],
     ranges: &[Option<Range>],
+    calibration: &Calibration,
     width: Width,
 ) -> Vec<(usize, Refusal)> {
     let range = |t: TensorId| ranges[t];
@@ -383,7 +416,7 @@ fn refused(
             range: range(t)?,
         })
     };
-    let why = |node: &Node, rule: &Rule| {
+    let why = |index: usize, node: &Node, rule: &Rule| {
         let inputs: Option<Vec<Seen>> = rule.operands(node).map(|(_, t)| seen(t)).collect();
         let inputs = inputs?;
         let output = real_outputs(main, node).find_map(seen);
@@ -395,11 +428,24 @@ fn refused(
             }
             _ => None,
         };
+        if let (Inputs::Recurrent(cell), Some(x)) = (rule.inputs, inputs.first()) {
+            let output = real_outputs(main, node)
+                .find_map(|o| Some((o, &decided[o].as_ref()?.quantization)));
+            let at = At {
+                main,
+                index,
+                node,
+                calibration,
+            };
+            let why = recurrent::parameters(at, cell, x.scale, output?).err()?;
+            let precise = false;
+            return Some(Refusal { why, precise });
+        }
         refusal(&node.op, width, &inputs, weights, output.map(|o| o.scale))
     };
     let nodes = main.nodes.iter().zip(rules).enumerate();
     nodes
-        .filter_map(|(i, (node, rule))| Some((i, why(node, rule.as_ref()?)?)))
+        .filter_map(|(i, (node, rule))| Some((i, why(i, node, rule.as_ref()?)?)))
         .collect()
 }
 

@@ -3,7 +3,7 @@
 use super::plan::{NodePlan, QuantPlan, Reason};
 use super::rules::{Rule, Width};
 use crate::calibrate::Calibration;
-use crate::graph::{Op, Quantization, Subgraph};
+use crate::graph::{DType, Op, Quantization, Subgraph};
 
 /// Most names that one sentence lists.
 const LISTED: usize = 3;
@@ -22,7 +22,7 @@ pub fn collect(
         if let Reason::Calibrated { min, max } = tensor.reason {
             if min == 0.0 && max == 0.0 {
                 zero.push(name());
-            } else if max - min >= 10.0 {
+            } else if max - min >= 10.0 && tensor.dtype == DType::Int8 {
                 wide.push(format!("{} [{min:.4}, {max:.4}]", name()));
             }
         }

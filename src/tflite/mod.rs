@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod lossless;
+mod metadata;
 mod opaque;
 mod operators;
 mod options;
@@ -15,6 +16,7 @@ mod types;
 mod versions;
 mod write;
 
+pub use metadata::{ModelMetadata, metadata};
 pub use operators::builtin_operators;
 pub use read::read;
 pub use runtime_version::min_runtime_version;

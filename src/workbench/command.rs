@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::jobs::JobId;
+use super::litert::Engine;
 use super::{ClassSource, ExperimentId, Role};
 use crate::data::{Preprocess, Selection};
 use crate::quantize::{Io, Mode};
@@ -34,6 +35,8 @@ pub enum Command {
     SetPreprocess(Option<Preprocess>),
     /// Which class of a folder is which output of the model.
     SetClasses(ClassSource),
+    /// The label column of tables: its name, or without a header its number from 1; `None` for a usual name.
+    SetLabelColumn(Option<String>),
     /// Make pictures of these samples of the evaluation data, as the model sees them.
     ShowSamples(Vec<usize>),
     /// Switch a mode on or off.
@@ -44,6 +47,10 @@ pub enum Command {
     SetStrict(bool),
     /// Threads that latency is measured with and jobs may use.
     SetThreads(usize),
+    /// Choose the engine that figures come from.
+    SetEngine(Engine),
+    /// Look for LiteRT there: its library, its folder or a Python environment; `None` for the usual places.
+    SetLitertPlace(Option<PathBuf>),
     /// Run every chosen experiment that has no result yet for this model, recipe and data.
     Run,
     /// Stop this job, running or queued; finished results stay.

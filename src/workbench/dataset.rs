@@ -138,7 +138,7 @@ impl Loaded {
             selection: self.selection,
             synthetic: self.synthetic,
             preprocess: self.preprocess.clone(),
-            preprocess_from: self.preprocess_from.clone(),
+            preprocess_from: self.preprocess_from,
             classes: self.classes.clone(),
             class_order: self.class_order.clone(),
             skipped: self.skipped.len(),
@@ -172,6 +172,14 @@ pub struct DataRecord {
     pub skipped: usize,
     /// What looked wrong.
     pub warnings: Vec<String>,
+}
+
+impl DataRecord {
+    /// It as JSON, every field written.
+    pub fn to_json(&self) -> serde_json::Value {
+        // Plain fields of numbers and words cannot fail; an error would leave null.
+        serde_json::to_value(self).unwrap_or_default()
+    }
 }
 
 impl std::fmt::Debug for Loaded {

@@ -56,6 +56,7 @@ pub(super) struct Aside {
     /// How folders were read.
     pub preprocess: Option<Preprocess>,
     pub classes: ClassSource,
+    pub label_column: Option<String>,
 }
 
 /// The parts of a file in the order of its signatures, then of those subgraphs that no signature enters and no node calls.
@@ -163,6 +164,16 @@ impl Workbench {
         self.enter(entry);
     }
 
+    /// The same entry with other shapes of these inputs.
+    pub(super) fn set_input_shapes(&mut self, shapes: Vec<(String, Vec<usize>)>) {
+        let Some(model) = &self.model else { return };
+        let mut entry = model.entry.clone();
+        let given = |name: &String| shapes.iter().any(|(n, _)| n == name);
+        entry.shapes.retain(|(n, _)| !given(n));
+        entry.shapes.extend(shapes);
+        self.enter(entry);
+    }
+
     /// Prepares another entry of the open file; the one that is open stays until it is ready.
     pub(super) fn enter(&mut self, entry: Entry) {
         let Some(model) = self.model.clone() else {
@@ -214,13 +225,14 @@ impl Workbench {
             evaluation: self.evaluation.clone(),
             preprocess: self.preprocess.clone(),
             classes: self.classes.clone(),
+            label_column: self.label_column.clone(),
         });
         let (mut calibration, mut evaluation) = (None, None);
         let mut read_alike = true;
         match back {
             Some(aside) => {
-                read_alike =
-                    (&aside.preprocess, &aside.classes) == (&self.preprocess, &self.classes);
+                read_alike = (&aside.preprocess, &aside.classes, &aside.label_column)
+                    == (&self.preprocess, &self.classes, &self.label_column);
                 self.model_version = aside.version;
                 self.experiments = aside.experiments;
                 (calibration, evaluation) = (Some(aside.calibration), Some(aside.evaluation));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::jobs::JobId;
+use super::litert::{Engine, LitertFigures};
 use crate::evaluate::{Evaluation, Latency, TensorReport};
 use crate::graph::Graph;
 use crate::quantize::{Io, Mode, QuantPlan, Recipe};
@@ -26,6 +27,8 @@ pub struct RunKey {
     pub evaluation: u64,
     /// Threads that latency was measured with.
     pub threads: usize,
+    /// Which engine the figures come from.
+    pub engine: Engine,
 }
 
 /// Where an experiment stands.
@@ -58,10 +61,12 @@ pub struct Experiment {
     pub random: bool,
     /// The written file.
     pub file: Option<Arc<QuantizedFile>>,
-    /// Answers over the evaluation data.
+    /// Answers over the evaluation data: Zeropoint's engine, or LiteRT where that runs alone.
     pub evaluation: Option<Arc<Evaluation>>,
-    /// Latency of single runs.
+    /// Latency of single runs, by the same engine.
     pub latency: Option<Latency>,
+    /// What LiteRT made of the file where it was asked, or why it made nothing.
+    pub litert: Option<Result<Arc<LitertFigures>, String>>,
     /// What quantization did, tensor by tensor; empty for float32.
     pub tensors: Option<Arc<Vec<TensorReport>>>,
 }
@@ -124,4 +129,6 @@ pub enum Finding {
     Tensors(Arc<Vec<TensorReport>>),
     /// Single runs are timed.
     Latency(Latency),
+    /// LiteRT is through with the file, or failed on it.
+    Litert(Result<Arc<LitertFigures>, String>),
 }

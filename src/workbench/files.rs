@@ -9,6 +9,15 @@ use crate::error::{Error, Result};
 
 /// The whole file.
 pub fn read(path: &Path) -> Result<Bytes> {
+    opened(path, |path| std::fs::read(path).map(Bytes::from))
+}
+
+/// The file, to be read as far as it takes.
+pub fn open(path: &Path) -> Result<std::fs::File> {
+    opened(path, |path| std::fs::File::open(path))
+}
+
+fn opened<T>(path: &Path, open: impl FnOnce(&Path) -> std::io::Result<T>) -> Result<T> {
     let explain = |e: std::io::Error| match e.kind() {
         std::io::ErrorKind::NotFound => {
             Error::Invalid(format!("{}: there is no such file", path.display()))
@@ -25,7 +34,7 @@ pub fn read(path: &Path) -> Result<Bytes> {
     if path.is_dir() {
         return Err(explain(std::io::ErrorKind::IsADirectory.into()));
     }
-    std::fs::read(path).map(Bytes::from).map_err(explain)
+    open(path).map_err(explain)
 }
 
 /// Writes `bytes` beside `path` and renames: the file appears whole or not at all, and an older one stays until then.
@@ -42,6 +51,21 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         let _ = std::fs::remove_file(&temporary);
         Error::Invalid(format!("{}: cannot be written: {e}", path.display()))
     })
+}
+
+/// Fails if `path` cannot become a file because its folder does not exist: to be asked before long work.
+#[cfg(feature = "train")]
+pub fn check_folder(path: &Path) -> Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            crate::invalid!(
+                "{}: there is no folder {} to write it to",
+                path.display(),
+                folder.display()
+            )
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A name in the same folder that no other process of ours uses.

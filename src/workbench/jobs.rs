@@ -32,6 +32,8 @@ pub enum JobKind {
     Save(String),
     /// Reading or writing the list of recent files; not worth showing.
     Recent,
+    /// Looking for LiteRT's library; not worth showing.
+    FindLitert,
 }
 
 /// What a job is doing now. The order is the order of an experiment.
@@ -299,6 +301,7 @@ impl<E: Send + 'static> Jobs<E> {
             JobKind::Save(_) => "save",
             JobKind::Pictures => "pictures",
             JobKind::Recent => "recent files",
+            JobKind::FindLitert => "find LiteRT",
         };
         if let Err(e) = std::thread::Builder::new().name(name.into()).spawn(body) {
             let message = format!("The system gave no thread for this job: {e}");

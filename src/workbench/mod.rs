@@ -7,7 +7,9 @@ mod experiment;
 pub mod files;
 pub mod format;
 pub mod jobs;
+pub mod litert;
 mod model;
+mod open_axes;
 mod open_data;
 mod operators;
 mod recent;
@@ -32,6 +34,7 @@ pub use work::TENSOR_SAMPLES;
 use crate::data::{Preprocess, Preview, Selection};
 use crate::quantize::{Io, Mode};
 use jobs::{JobId, Jobs, Wake};
+use litert::{Engine, Setup};
 
 /// The whole state that the window shows. Panels read it; only [`Workbench::apply`] and [`Workbench::poll`] change it, and
 /// neither ever waits.
@@ -56,12 +59,22 @@ pub struct Workbench {
     pub preprocess: Option<Preprocess>,
     /// Which class of a folder is which output of the model.
     pub classes: ClassSource,
+    /// The label column of tables: its name, or without a header its number from 1; `None` for a usual name.
+    pub label_column: Option<String>,
     /// One per mode, in the order of [`Mode::ALL`].
     pub modes: Vec<ModeChoice>,
     /// Whether an operator that would stay float is an error.
     pub strict: bool,
     /// Threads that latency is measured with and jobs may use.
     pub threads: usize,
+    /// Which engine figures come from.
+    pub engine: Engine,
+    /// Where the user wants LiteRT to be looked for; `None` for the usual places.
+    pub litert_place: Option<PathBuf>,
+    /// What LiteRT's process runs instead of this program (tests, whose own program is another).
+    pub litert_program: Option<PathBuf>,
+    /// LiteRT as last looked for, or one sentence that says how to get it; `None` before anybody asked.
+    pub litert: Option<Result<Setup, String>>,
     /// How long each experiment's latency is measured, seconds.
     pub latency_seconds: f64,
     /// Experiments in the order of their modes; the first float32 one is the baseline.
@@ -126,8 +139,8 @@ pub enum Event {
     Model(Box<OpenModel>),
     /// Another entry of the open model, or another shape of its inputs, is ready.
     Entry(Box<OpenModel>),
-    /// The samples say what shape the input of that name has.
-    SampleShape(String, Vec<usize>),
+    /// The samples say what shapes inputs have, by their names.
+    SampleShapes(steps::Shapes),
     /// Data was read.
     Data(Role, Box<Loaded>),
     /// Pictures of samples were made.
@@ -138,6 +151,8 @@ pub enum Event {
     Saved(PathBuf),
     /// The list of recent files was read.
     Recent(Vec<PathBuf>),
+    /// LiteRT was looked for.
+    Litert(Result<Setup, String>),
 }
 
 impl Workbench {
@@ -165,9 +180,14 @@ impl Workbench {
             pictures: SamplePictures::default(),
             preprocess: None,
             classes: ClassSource::default(),
+            label_column: None,
             modes,
             strict: false,
             threads: 1,
+            engine: Engine::Zeropoint,
+            litert_place: None,
+            litert_program: None,
+            litert: None,
             latency_seconds: 0.4,
             experiments: vec![],
             notices: vec![],

@@ -7,13 +7,14 @@ use bytes::Bytes;
 use super::dataset::{ClassSource, Loaded, Role, Source};
 use super::{files, walk};
 use crate::data::{
-    self, ClassNames, ClassOrder, FolderRequest, GuessedFrom, InputSpec, Listing, Preprocess,
-    Selection,
+    self, ClassNames, ClassOrder, FileKind, FolderRequest, GuessedFrom, InputSpec, Listing,
+    Preprocess, Selection, TableRequest,
 };
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::invalid;
 use crate::progress::Progress;
+use crate::tflite;
 
 /// Random samples that stand in where there is no data.
 const SYNTHETIC_SAMPLES: usize = 100;
@@ -33,8 +34,10 @@ pub struct DataRequest<'a> {
     pub selection: Selection,
     /// How files become inputs; `None` for what the model says, or the default.
     pub preprocess: Option<&'a Preprocess>,
-    /// Which class of a folder is which output.
+    /// Which class of a folder or a table is which output.
     pub classes: &'a ClassSource,
+    /// The label column of a table: its name, or without a header its number from 1; `None` for a usual name.
+    pub label_column: Option<&'a str>,
 }
 
 impl<'a> DataRequest<'a> {
@@ -47,6 +50,7 @@ impl<'a> DataRequest<'a> {
             selection: Selection::All,
             preprocess: None,
             classes: &ClassSource::Auto,
+            label_column: None,
         }
     }
 }
@@ -71,6 +75,9 @@ pub fn open_data(request: &DataRequest<'_>, progress: &Progress) -> Result<Loade
         Source::File { path, labels } if path.is_dir() => {
             folder(path, labels.as_deref(), request, &specs, progress)
         }
+        Source::File { path, labels } if data::is_table(&files::file_name(path)) => {
+            table(path, labels.as_deref(), request, &specs, progress)
+        }
         Source::File { path, labels } => {
             let name = files::file_name(path);
             let samples = files::read(path)?;
@@ -78,8 +85,18 @@ pub fn open_data(request: &DataRequest<'_>, progress: &Progress) -> Result<Loade
                 Some(file) => Some(named(file)?),
                 None => labels_beside(path, &name)?,
             };
+            if data::is_sound(&samples) {
+                return sound(&name, samples, labels, request, &specs);
+            }
             let whole = data::open(&name, samples, labels, &specs)?;
-            loaded(&name, whole, request, &specs)
+            let mut loaded = loaded(&name, whole, request, &specs)?;
+            if let Some(chosen) = request.preprocess {
+                loaded.warnings.push(format!(
+                    "The preprocessing {} is for folders of images; {name} is taken as it is",
+                    chosen.scale_name()
+                ));
+            }
+            Ok(loaded)
         }
         Source::Synthetic => {
             let whole = data::synthetic(&specs, SYNTHETIC_SAMPLES, 0)?;
@@ -100,9 +117,13 @@ fn loaded(
     specs: &[InputSpec],
 ) -> Result<Loaded> {
     let dataset = data::select(whole.clone(), &request.selection)?;
+    let preview = data::preview(dataset.as_ref(), specs, None)?;
+    let asked = asked(request.model);
+    let warnings = data::range_warnings(&asked, None, channels(specs), preview.values);
     Ok(Loaded {
         name: name.to_owned(),
-        preview: data::preview(dataset.as_ref(), specs, None)?,
+        warnings,
+        preview,
         dataset,
         selection: request.selection,
         total: whole.len(),
@@ -113,8 +134,92 @@ fn loaded(
         skipped: vec![],
         preprocess: None,
         preprocess_from: GuessedFrom::Nobody,
-        warnings: vec![],
         whole: Some(whole),
+    })
+}
+
+fn table(
+    path: &Path,
+    labels: Option<&Path>,
+    request: &DataRequest<'_>,
+    specs: &[InputSpec],
+    progress: &Progress,
+) -> Result<Loaded> {
+    let name = files::file_name(path);
+    let read = data::read_table(
+        &mut files::open(path)?,
+        TableRequest {
+            name: &name,
+            specs,
+            label_column: request.label_column,
+            labels: labels.map(named).transpose()?,
+            order: class_order(request)?,
+            classes: data::classes(request.model, 0),
+            needs_labels: request.role == Role::Evaluation,
+        },
+        progress,
+    )?;
+    let mut loaded = loaded(&name, read.dataset, request, specs)?;
+    loaded.warnings.extend(read.warnings);
+    Ok(Loaded {
+        classes: read.classes,
+        class_order: read.class_order,
+        ..loaded
+    })
+}
+
+fn sound(
+    name: &str,
+    samples: Bytes,
+    labels: Option<(String, Bytes)>,
+    request: &DataRequest<'_>,
+    specs: &[InputSpec],
+) -> Result<Loaded> {
+    let (preprocess, preprocess_from) = preprocess(request, Default::default());
+    let whole = data::open_sound(name, samples, labels, specs, &preprocess.sound)?;
+    Ok(Loaded {
+        preprocess: Some(preprocess),
+        preprocess_from,
+        ..loaded(name, whole, request, specs)?
+    })
+}
+
+/// What the model says of the images that it takes.
+fn asked(model: &Graph) -> (Preprocess, GuessedFrom) {
+    data::guess(model, tflite::metadata(model).normalization.as_ref())
+}
+
+/// How files become inputs, and who said so; `otherwise` where the user did not.
+fn preprocess(
+    request: &DataRequest<'_>,
+    otherwise: (Preprocess, GuessedFrom),
+) -> (Preprocess, GuessedFrom) {
+    match request.preprocess {
+        Some(chosen) => (chosen.clone(), GuessedFrom::User),
+        None => otherwise,
+    }
+}
+
+/// Which class is which output.
+fn class_order(request: &DataRequest<'_>) -> Result<ClassOrder> {
+    let carried = tflite::metadata(request.model).labels;
+    let carried =
+        carried.map(|(file, bytes)| ClassNames::read(&format!("the model's {file}"), &bytes));
+    Ok(match request.classes {
+        ClassSource::Auto => ClassOrder::Auto(carried.and_then(Result::ok)),
+        ClassSource::Sorted => ClassOrder::Sorted,
+        ClassSource::Model => match carried {
+            Some(names) => ClassOrder::Names(names?),
+            None => {
+                return invalid!(
+                    "The model carries no class names; give them in a file, one a line"
+                );
+            }
+        },
+        ClassSource::File(file) => {
+            let (name, bytes) = named(file)?;
+            ClassOrder::Names(ClassNames::read(&name, &bytes)?)
+        }
     })
 }
 
@@ -127,22 +232,11 @@ fn folder(
 ) -> Result<Loaded> {
     let name = files::file_name(path);
     let listing = walk::list(path, progress)?;
-    let (preprocess, preprocess_from) = match request.preprocess {
-        Some(chosen) => (chosen.clone(), GuessedFrom::User),
-        None => (Preprocess::default(), GuessedFrom::Nobody),
-    };
+    let asked = asked(request.model);
+    let (preprocess, preprocess_from) = preprocess(request, asked.clone());
     let labels = match labels {
         Some(file) => Some(named(file)?),
         None => labels_within(path, &listing)?,
-    };
-    let order = match request.classes {
-        ClassSource::Auto => ClassOrder::Auto(None),
-        ClassSource::Sorted => ClassOrder::Sorted,
-        ClassSource::Model => return invalid!("The model carries no class names"),
-        ClassSource::File(file) => {
-            let (name, bytes) = named(file)?;
-            ClassOrder::Names(ClassNames::read(&name, &bytes)?)
-        }
     };
     let found = data::open_folder(
         FolderRequest {
@@ -153,14 +247,20 @@ fn folder(
             preprocess: preprocess.clone(),
             selection: request.selection,
             labels,
-            order,
+            order: class_order(request)?,
             classes: data::classes(request.model, 0),
             needs_labels: request.role == Role::Evaluation,
         },
         progress,
     )?;
+    let preview = data::preview(found.dataset.as_ref(), specs, Some(&preprocess))?;
+    let mut warnings = found.warnings;
+    if found.kind == FileKind::Image {
+        let odd = data::range_warnings(&asked, Some(&preprocess), channels(specs), preview.values);
+        warnings.extend(odd);
+    }
     Ok(Loaded {
-        preview: data::preview(found.dataset.as_ref(), specs, Some(&preprocess))?,
+        preview,
         name,
         dataset: found.dataset,
         selection: request.selection,
@@ -172,9 +272,17 @@ fn folder(
         skipped: found.skipped,
         preprocess: Some(preprocess),
         preprocess_from,
-        warnings: found.warnings,
+        warnings,
         whole: None,
     })
+}
+
+/// Channels of the first input where it takes images; 1 for anything else.
+fn channels(specs: &[InputSpec]) -> usize {
+    match specs.first().map(InputSpec::sample_shape) {
+        Some([3, _, _] | [_, _, 3]) => 3,
+        _ => 1,
+    }
 }
 
 /// Name and bytes of a file.
@@ -183,7 +291,7 @@ fn named(file: &Path) -> Result<(String, Bytes)> {
 }
 
 /// Labels that lie beside the data under one of the usual names.
-fn labels_beside(path: &Path, name: &str) -> Result<Option<(String, Bytes)>> {
+pub(super) fn labels_beside(path: &Path, name: &str) -> Result<Option<(String, Bytes)>> {
     for candidate in data::label_candidates(name) {
         let file = path.with_file_name(&candidate);
         if file.is_file() {

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use super::entry::Entry;
 use super::experiment::{Experiment, ExperimentId, Finding, RunKey, State};
 use super::jobs::{Ended, JobId, JobKind, Stage, Update};
+use super::litert::{self, Setup};
 use super::steps::DataRequest;
 use super::work::{Versions, Work};
 use super::{
     Command, DataChoice, Event, Notice, OpenModel, Role, Source, Workbench, files, recent, steps,
 };
 use crate::data::{self, Selection};
+use crate::error::Result;
 use crate::quantize::{Io, Mode, Recipe};
 
 impl Workbench {
@@ -47,6 +49,10 @@ impl Workbench {
                 self.classes = classes;
                 self.read_again();
             }
+            Command::SetLabelColumn(column) => {
+                self.label_column = column;
+                self.read_again();
+            }
             Command::ShowSamples(samples) => self.show_samples(samples),
             Command::SetMode(mode, chosen) => {
                 self.modes
@@ -57,6 +63,16 @@ impl Workbench {
             Command::SetIo(mode, io, on) => self.set_io(mode, io, on),
             Command::SetStrict(strict) => self.strict = strict,
             Command::SetThreads(threads) => self.threads = threads.max(1),
+            Command::SetEngine(engine) => {
+                self.engine = engine;
+                if engine.asks_litert() {
+                    self.look_for_litert();
+                }
+            }
+            Command::SetLitertPlace(place) => {
+                self.litert_place = place;
+                self.look_for_litert();
+            }
             Command::Run => self.run(),
             Command::Cancel(id) => self.jobs.cancel(id),
             Command::CancelAll => self.jobs.cancel_all(),
@@ -87,9 +103,9 @@ impl Workbench {
         match event {
             Event::Model(model) if self.model_pending == Some(id) => self.model_opened(*model),
             Event::Entry(model) if self.entry_pending == Some(id) => self.entered(*model),
-            Event::SampleShape(name, shape) => {
+            Event::SampleShapes(shapes) => {
                 self.shape_from_data = true;
-                self.set_input_shape(name, Some(shape));
+                self.set_input_shapes(shapes);
             }
             Event::Data(role, loaded) => {
                 let choice = self.choice_mut(role);
@@ -111,16 +127,19 @@ impl Workbench {
                 match finding {
                     Finding::File(file) => {
                         (e.evaluation, e.tensors, e.latency) = (None, None, None);
+                        e.litert = None;
                         e.file = Some(file);
                         e.stale = false;
                     }
                     Finding::Evaluation(evaluation) => e.evaluation = Some(evaluation),
                     Finding::Tensors(tensors) => e.tensors = Some(tensors),
                     Finding::Latency(latency) => e.latency = Some(latency),
+                    Finding::Litert(litert) => e.litert = Some(litert),
                 }
             }
             Event::Saved(path) => self.notice(false, format!("Saved {}", path.display())),
             Event::Recent(files) => self.recent = files,
+            Event::Litert(found) => self.litert = Some(found),
             Event::Pictures(preview) if self.pictures.pending == Some(id) => {
                 self.pictures.shown = preview;
                 self.pictures.version += 1;
@@ -179,7 +198,7 @@ impl Workbench {
                     self.pictures.pending = None;
                 }
             }
-            JobKind::Recent => {}
+            JobKind::Recent | JobKind::FindLitert => {}
         }
     }
 
@@ -276,7 +295,7 @@ impl Workbench {
         self.read_data(role, source, false);
     }
 
-    /// The same; a single input whose axes the file leaves open, and that nobody gave a shape, takes that of the samples.
+    /// The same; inputs whose axes the file leaves open, and that the user gave no shapes, take those of the samples.
     fn choose_resolving(&mut self, role: Role, source: Option<Source>) {
         self.read_data(role, source, true);
     }
@@ -301,14 +320,12 @@ impl Workbench {
     fn read(&mut self, role: Role, source: Source, resolve: bool) {
         // Without a model nothing says what shape the samples must have; they are read when one is open.
         let Some(model) = &self.model else { return };
-        let open = match &model.open_inputs()[..] {
-            [open] if resolve && (!open.given || self.shape_from_data) => {
-                Some((open.name.clone(), open.shape.clone()))
-            }
-            _ => None,
-        };
+        let open = model.open_inputs();
+        let given = !self.shape_from_data && open.iter().any(|o| o.given);
+        let resolve = resolve && !open.is_empty() && !given;
         let model = model.graph.clone();
         let (preprocess, classes) = (self.preprocess.clone(), self.classes.clone());
+        let label_column = self.label_column.clone();
         let selection = self.choice(role).selection;
         let name = match &source {
             Source::Demo => "MNIST digits".to_owned(),
@@ -317,15 +334,6 @@ impl Workbench {
         };
         let id = self.jobs.start(JobKind::OpenData(name), move |job| {
             job.stage(Stage::File)?;
-            if let (Some((input, declared)), Source::File { path, .. }) = (open, &source)
-                && let Some(shape) = steps::sample_shape(path)
-                && shape.len() == declared.len()
-                && shape != declared
-            {
-                // The data is read again for the model at that shape.
-                job.send(Event::SampleShape(input, shape));
-                return Ok(());
-            }
             let request = DataRequest {
                 source: &source,
                 role,
@@ -333,7 +341,17 @@ impl Workbench {
                 selection,
                 preprocess: preprocess.as_ref(),
                 classes: &classes,
+                label_column: label_column.as_deref(),
             };
+            if resolve {
+                let mut shapes = steps::shapes_from(&request, job.progress())?;
+                shapes.retain(|(n, s)| !open.iter().any(|o| o.name == *n && o.shape == *s));
+                if !shapes.is_empty() {
+                    // The data is read again for the model at those shapes.
+                    job.send(Event::SampleShapes(shapes));
+                    return Ok(());
+                }
+            }
             let loaded = steps::open_data(&request, job.progress())?;
             job.send(Event::Data(role, Box::new(loaded)));
             Ok(())
@@ -387,7 +405,7 @@ impl Workbench {
             };
             choice.version += 1;
             choice.error = None;
-            self.read(role, source, false);
+            self.read(role, source, true);
         }
     }
 
@@ -436,6 +454,7 @@ impl Workbench {
             },
             evaluation: self.evaluation.version,
             threads: self.threads,
+            engine: self.engine,
         }
     }
 
@@ -534,6 +553,7 @@ impl Workbench {
             file: None,
             evaluation: None,
             latency: None,
+            litert: None,
             tensors: None,
         };
         self.experiments.insert(at, empty);
@@ -554,8 +574,31 @@ impl Workbench {
             }),
             shared: self.shared.clone(),
             threads: self.threads,
+            engine: key.engine,
+            litert: Box::new(self.litert_finder()),
             latency_seconds: self.latency_seconds,
         }
+    }
+
+    /// Finds LiteRT where the user wants it; touches files, so for jobs only.
+    fn litert_finder(&self) -> impl Fn() -> Result<Setup> + Send + use<> {
+        let (place, program) = (self.litert_place.clone(), self.litert_program.clone());
+        move || {
+            let found = litert::find(place.as_deref())?;
+            Ok(match program.clone() {
+                Some(program) => Setup { program, ..found },
+                None => found,
+            })
+        }
+    }
+
+    /// Says in `litert` whether it is there, and if not, how to get it.
+    fn look_for_litert(&mut self) {
+        let find = self.litert_finder();
+        self.jobs.start(JobKind::FindLitert, move |job| {
+            job.send(Event::Litert(find().map_err(|e| e.to_string())));
+            Ok(())
+        });
     }
 
     fn delete(&mut self, id: ExperimentId) {

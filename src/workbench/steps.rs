@@ -18,6 +18,7 @@ use crate::progress::Progress;
 use crate::quantize::{self, Recipe};
 use crate::tflite;
 
+pub use super::open_axes::{Shapes, shapes_from};
 pub use super::open_data::{DataRequest, open_data};
 
 /// Reads a model from its bytes, whatever its format, and enters it where its file says.
@@ -56,13 +57,13 @@ pub fn open_demo() -> Result<OpenModel> {
     read_model("MNIST digits", None, data::demo::demo().model.bytes)
 }
 
-/// The shape of one sample in an `.npy` file as a batch of 1; `None` for anything else.
-pub fn sample_shape(path: &Path) -> Option<Vec<usize>> {
-    path.extension().filter(|e| e.eq_ignore_ascii_case("npy"))?;
-    let value = data::read_npy(&files::file_name(path), files::read(path).ok()?).ok()?;
-    let mut shape = value.shape;
-    *shape.first_mut()? = 1;
-    Some(shape)
+/// Reads images to train on, with the labels that lie beside them.
+#[cfg(feature = "train")]
+pub fn labelled_images(path: &Path) -> Result<data::LabelledImages> {
+    let name = files::file_name(path);
+    let images = files::read(path)?;
+    let labels = super::open_data::labels_beside(path, &name)?;
+    data::LabelledImages::read(&name, images, labels)
 }
 
 /// Plans, quantizes, writes and reads back: what is measured later is what was written.

@@ -4,11 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::experiment::{ExperimentId, Finding};
 use super::jobs::{JobHandle, Stage};
+use super::litert::{Asked, Engine, Measure, Setup, Sides};
 use super::{Event, OpenModel, steps};
 use crate::calibrate::{self, Calibration};
 use crate::data::Dataset;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::evaluate::{self, Baseline};
+use crate::litert::Delegate;
 use crate::quantize::{Mode, Recipe};
 
 /// Samples that the per-tensor measurement runs, of window and command line.
@@ -74,6 +76,9 @@ pub(super) struct Work {
     pub versions: [Versions; 2],
     pub shared: Shared,
     pub threads: usize,
+    pub engine: Engine,
+    /// Finds LiteRT.
+    pub litert: Box<dyn Fn() -> Result<Setup> + Send>,
     pub latency_seconds: f64,
 }
 
@@ -105,15 +110,49 @@ impl Work {
         found(Finding::File(file.clone()));
 
         let is_float = self.recipe.mode == Mode::Float32;
-        if let Some(data) = &self.evaluation {
-            job.stage(Stage::Evaluating)?;
-            let make =
-                || evaluate::baseline(&self.model.graph, data.as_ref(), jobs_threads, progress);
-            let baseline = self.shared.baseline.get(self.versions[1], make)?;
-            let compared = (!is_float).then_some(baseline.as_ref());
-            let evaluation =
-                evaluate::evaluate(&file.graph, data.as_ref(), compared, jobs_threads, progress)?;
-            found(Finding::Evaluation(Arc::new(evaluation)));
+        let baseline = match &self.evaluation {
+            Some(data) => {
+                job.stage(Stage::Evaluating)?;
+                let make =
+                    || evaluate::baseline(&self.model.graph, data.as_ref(), jobs_threads, progress);
+                Some(self.shared.baseline.get(self.versions[1], make)?)
+            }
+            None => None,
+        };
+        let compared = baseline.as_deref().filter(|_| !is_float);
+        let mut sides = match self.engine.asks_litert() {
+            true => {
+                let file = Measure {
+                    bytes: &file.bytes,
+                    graph: &file.graph,
+                    baseline: compared,
+                    own: self.engine.asks_own(),
+                    litert: Asked {
+                        threads: self.threads,
+                        delegate: Delegate::default(),
+                    },
+                    jobs_threads,
+                };
+                Some(Sides::open(&(self.litert)(), file, progress)?)
+            }
+            false => None,
+        };
+        if let Some(data) = self.evaluation.as_deref() {
+            let evaluation = match &mut sides {
+                Some(sides) => sides.evaluate(data, progress)?,
+                None => Some(evaluate::evaluate(
+                    &file.graph,
+                    data,
+                    compared,
+                    jobs_threads,
+                    progress,
+                )?),
+            };
+            if let Some(evaluation) = evaluation {
+                found(Finding::Evaluation(Arc::new(evaluation)));
+            }
+        } else if let Some(sides) = &mut sides {
+            sides.compare_on_random(progress)?;
         }
 
         job.stage(Stage::Measuring)?;
@@ -134,12 +173,24 @@ impl Work {
         found(Finding::Tensors(Arc::new(tensors)));
 
         job.stage(Stage::Timing)?;
-        found(Finding::Latency(evaluate::latency(
-            &file.graph,
-            self.threads,
-            self.latency_seconds,
-            progress,
-        )?));
+        let seconds = self.latency_seconds;
+        if self.engine.asks_own() {
+            let latency = evaluate::latency(&file.graph, self.threads, seconds, progress)?;
+            found(Finding::Latency(latency));
+        }
+        let Some(sides) = sides else { return Ok(()) };
+        let litert = sides.finish(seconds)?;
+        if !self.engine.asks_own() {
+            // Alone it stands for the experiment: what it cannot do is the experiment's failure.
+            let figures = litert.as_ref().map_err(Error::clone)?;
+            if let Some(evaluation) = &figures.evaluation {
+                found(Finding::Evaluation(Arc::new(evaluation.clone())));
+            }
+            found(Finding::Latency(figures.latency.clone()));
+        }
+        found(Finding::Litert(
+            litert.map(Arc::new).map_err(|e| e.to_string()),
+        ));
         Ok(())
     }
 }

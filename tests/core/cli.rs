@@ -37,7 +37,7 @@ fn zeropoint(folder: &Path, arguments: &str) -> Output {
         .unwrap()
 }
 
-fn succeeds(folder: &Path, arguments: &str) -> String {
+pub fn succeeds(folder: &Path, arguments: &str) -> String {
     let out = zeropoint(folder, arguments);
     assert!(
         out.status.success(),
@@ -48,7 +48,7 @@ fn succeeds(folder: &Path, arguments: &str) -> String {
 }
 
 /// The one line on stderr of a command that fails with `code`.
-fn fails(folder: &Path, arguments: &str, code: i32) -> String {
+pub fn fails(folder: &Path, arguments: &str, code: i32) -> String {
     let out = zeropoint(folder, arguments);
     let message = String::from_utf8(out.stderr).unwrap();
     assert_eq!(out.status.code(), Some(code), "{arguments}: {message}");
@@ -56,7 +56,7 @@ fn fails(folder: &Path, arguments: &str, code: i32) -> String {
     message
 }
 
-fn json(text: &str) -> Json {
+pub fn json(text: &str) -> Json {
     serde_json::from_str(text).unwrap()
 }
 
@@ -267,4 +267,13 @@ fn bad_usage_is_code_2_and_bad_input_code_1() {
     assert!(message.contains("missing"), "{message}");
     assert!(!f.join("q.tflite").exists());
     assert_eq!(zeropoint(f.path(), "--help").status.code(), Some(0));
+}
+
+#[cfg(not(feature = "train"))]
+#[test]
+fn a_build_without_training_says_how_to_get_it() {
+    let f = demo_files("no-training");
+    let message = fails(f.path(), &format!("train --data {CALIBRATION} -o x.h5"), 1);
+    assert!(message.contains("--features train"), "{message}");
+    assert!(!f.join("x.h5").exists());
 }

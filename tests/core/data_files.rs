@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use zeropoint::data::{self, Dataset, InputSpec};
+use zeropoint::data::{self, Dataset, InputSpec, Open};
 use zeropoint::graph::{DType, Data};
 
 /// A file of tests/golden/data.
@@ -21,6 +21,7 @@ pub fn spec(name: &str, dtype: DType, shape: &[usize]) -> InputSpec {
         name: name.into(),
         dtype,
         shape: shape.to_vec(),
+        open: Open::None,
         quantization: None,
     }
 }

@@ -77,6 +77,7 @@ pub fn input(shape: &[usize]) -> InputSpec {
         name: "x".into(),
         dtype: DType::Float32,
         shape: shape.to_vec(),
+        open: zeropoint::data::Open::None,
         quantization: None,
     }
 }

@@ -1,4 +1,5 @@
-//! Operators that move data, look up and select against LiteRT's reference kernels; cases from `tests/golden/ops_layout.py`.
+//! Operators that move data, look up and select against LiteRT's reference kernels; cases from `tests/golden/ops_layout.py`
+//! and `ops_detection.py`.
 
 use crate::golden_replay::{golden, replay, tight};
 
@@ -35,6 +36,8 @@ golden!(
     sparse_to_dense,
     matrix_diag,
     matrix_set_diag,
+    non_max_suppression_v4,
+    non_max_suppression_v5,
     segment_sum,
     unsorted_segment_sum,
     unsorted_segment_prod,

@@ -33,6 +33,7 @@ fn entry(name: &str, mode: Mode, bytes: usize) -> Entry {
             seconds: 1.0,
             answers: vec![],
             margins: vec![],
+            warnings: vec![],
         }),
         latency: Some(Latency {
             min_ms: 0.01,
@@ -262,6 +263,7 @@ fn figures_that_are_none_or_odd_leave_dashes() {
             seconds: x,
             answers: vec![],
             margins: vec![],
+            warnings: vec![],
         });
         let mut t = tensor("t");
         (t.scale, t.scale_error, t.zero_point_error) = (x as f32, Some(x), Some(x));

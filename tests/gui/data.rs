@@ -273,7 +273,7 @@ fn random_values_are_marked_wherever_their_figures_show() {
     run(&mut window);
     window.get_by_label("Random values, accuracy may suffer");
     // In the table, and in the list of jobs.
-    window.get_by_label_contains("int8, random values, float32 I/O, ");
+    window.get_by_label_contains("int8, random values, ");
     window.get_by_label("Show jobs").click();
     window.run();
     assert!(

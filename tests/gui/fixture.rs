@@ -7,6 +7,7 @@ use zeropoint::graph::{
     Activation, Conv2d, DType, FullyConnected, Graph, Node, Op, Padding, Subgraph, Tensor,
 };
 use zeropoint::quantize::{Io, Mode, NodePlan, QuantPlan, Reason, Recipe, TensorPlan};
+use zeropoint::workbench::litert::Engine;
 use zeropoint::workbench::{
     Entry, Experiment, ExperimentId, ModelCard, ModelFormat, OpenModel, QuantizedFile, RunKey,
     State,
@@ -26,6 +27,7 @@ pub fn experiment(id: u64, mode: Mode, tensors: Vec<TensorReport>) -> Experiment
             calibration: 1,
             evaluation: 1,
             threads: 1,
+            engine: Engine::Zeropoint,
         },
         state: State::Done,
         reused: false,
@@ -34,6 +36,7 @@ pub fn experiment(id: u64, mode: Mode, tensors: Vec<TensorReport>) -> Experiment
         file: None,
         evaluation: None,
         latency: None,
+        litert: None,
         tensors: Some(Arc::new(tensors)),
     }
 }
@@ -125,6 +128,7 @@ pub fn file(model: &OpenModel, dtype: DType) -> Arc<QuantizedFile> {
             NodePlan::Float(why),
         ],
         uses: vec![],
+        parts: vec![],
         shapes: vec![],
         corrections: vec![],
         warnings: vec![],

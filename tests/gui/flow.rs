@@ -11,7 +11,7 @@ use zeropoint::gui::{Ask, Tab};
 use zeropoint::quantize::{Io, Mode};
 use zeropoint::workbench::{self, Command, State};
 
-use crate::harness::{Window, dark, step_until, window};
+use crate::harness::{Window, dark, picture, screenshot, step_until, window};
 
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -330,4 +330,82 @@ fn the_keyboard_reaches_tabs_and_the_side_panel() {
         window.run();
         assert_eq!(window.state().state.tab, tab);
     }
+}
+
+#[test]
+fn the_palette_finds_what_can_be_done_by_typing() {
+    let mut window = demo(dark());
+    window.key_press_modifiers(Modifiers::COMMAND, Key::K);
+    window.run();
+    let find = |w: &Window| {
+        w.get_by_role_and_label(Role::TextInput, "Command")
+            .type_text("leave dynamic")
+    };
+    find(&window);
+    window.run();
+    assert_eq!(window.query_all_by_role(Role::MenuItem).count(), 1);
+    window.key_press(Key::Enter);
+    window.run();
+    assert!(!window.state().bench.modes[2].chosen);
+    assert!(
+        window
+            .query_by_role_and_label(Role::TextInput, "Command")
+            .is_none()
+    );
+
+    // Arrows go through the list, Escape closes it, a click picks.
+    window.get_by_label("Find a command").click();
+    window.run();
+    window
+        .get_by_role_and_label(Role::TextInput, "Command")
+        .type_text("show ");
+    window.run();
+    window.key_press(Key::ArrowDown);
+    window.run();
+    window.key_press(Key::ArrowDown);
+    window.run();
+    window.key_press(Key::Enter);
+    window.run();
+    assert_eq!(window.state().state.tab, Tab::Tensors);
+    window.key_press_modifiers(Modifiers::COMMAND, Key::K);
+    window.run();
+    assert!(window.query_all_by_role(Role::MenuItem).count() > 20);
+    screenshot(&mut window, "palette");
+    window
+        .get_by_role_and_label(Role::TextInput, "Command")
+        .type_text("no such thing");
+    window.run();
+    window.get_by_label("Nothing is called that");
+    window.key_press(Key::Escape);
+    window.run();
+    assert!(window.query_by_label("Nothing is called that").is_none());
+}
+
+#[test]
+fn integer_files_show_how_they_are_fed() {
+    let mut window = demo(dark());
+    let bench = &mut window.state_mut().bench;
+    for mode in [Mode::Float32, Mode::Float16, Mode::Dynamic, Mode::Int16x8] {
+        bench.apply(Command::SetMode(mode, false));
+    }
+    bench.apply(Command::SetIo(Mode::Int8, Io::Uint8, true));
+    bench.apply(Command::SetIo(Mode::Int8, Io::Float32, false));
+    bench.apply(Command::Run);
+    idle(&mut window);
+    window.get_by_label("More for int8, uint8 I/O").click();
+    window.run();
+    window.get_by_label("How to use it…").click();
+    window.run();
+    window.get_by_label("How to use int8, uint8 I/O");
+    window.get_by_label_contains("Scale 0.00392, zero point 0");
+    window.get_by_label_contains(").astype(np.uint8)");
+    window.get_by_label_contains("Needs TensorFlow Lite ");
+    picture(&mut window);
+    window.key_press(Key::Escape);
+    window.run();
+    assert!(
+        window
+            .query_by_label("How to use int8, uint8 I/O")
+            .is_none()
+    );
 }

@@ -31,13 +31,13 @@ pub enum ClassOrder {
 
 /// Classes with their outputs.
 #[derive(Debug)]
-pub(super) struct Assigned {
+pub(in crate::data) struct Assigned {
     /// For each class that was found, its output.
-    pub(super) index: Vec<u32>,
+    pub(in crate::data) index: Vec<u32>,
     /// Names by output.
-    pub(super) names: Vec<String>,
+    pub(in crate::data) names: Vec<String>,
     /// How, for people.
-    pub(super) how: String,
+    pub(in crate::data) how: String,
 }
 
 impl ClassNames {
@@ -91,7 +91,7 @@ fn plain(name: &str) -> String {
 }
 
 /// Gives each class its output; `None` where there are no classes or the model is no classifier.
-pub(super) fn assign(
+pub(in crate::data) fn assign(
     folder: &str,
     found: &Classes,
     order: &ClassOrder,

@@ -7,6 +7,7 @@ use super::resize::{self, Fitted};
 use super::{Entry, Listing};
 use crate::data::preprocess::{Colour, Preprocess};
 use crate::data::preview::ImageShape;
+use crate::data::wav;
 use crate::data::words::{count, extents};
 use crate::data::{InputSpec, Original};
 use crate::error::Result;
@@ -146,6 +147,12 @@ pub(super) struct Decoder {
 
 enum What {
     Image(Images),
+    Sound {
+        /// Samples of one input.
+        length: usize,
+        /// Samples a second.
+        rate: Option<u32>,
+    },
 }
 
 struct Images {
@@ -167,7 +174,10 @@ impl Decoder {
     pub(super) fn new(kind: FileKind, spec: &InputSpec, preprocess: &Preprocess) -> Result<Self> {
         let what = match kind {
             FileKind::Image => What::Image(Images::new(spec, preprocess)?),
-            FileKind::Sound => return unsupported!("Sounds cannot be read yet"),
+            FileKind::Sound => What::Sound {
+                length: wav::row_length("The folder", spec)?,
+                rate: preprocess.sound.rate,
+            },
         };
         let plain = match spec.dtype {
             _ if spec.is_real() => None,
@@ -193,6 +203,15 @@ impl Decoder {
     pub(super) fn decode(&self, bytes: &[u8]) -> Result<(Sample, Original), String> {
         match &self.what {
             What::Image(images) => images.decode(bytes),
+            What::Sound { length, rate } => {
+                let read = wav::read("", bytes, *rate, *length);
+                let (sound, format) = read.map_err(|e| e.to_string().trim_start().to_owned())?;
+                let original = Original::Sound {
+                    rate: format.rate,
+                    seconds: format.seconds(),
+                };
+                Ok((Sample::Reals(sound), original))
+            }
         }
     }
 
@@ -208,6 +227,13 @@ impl Decoder {
         for sample in samples {
             match &self.what {
                 What::Image(images) => images.scale(sample, &mut reals),
+                What::Sound { .. } => {
+                    if let Sample::Reals(sound) = sample {
+                        // 16-bit integers are asked for at their full scale.
+                        let scale = if self.plain.is_some() { 32768.0 } else { 1.0 };
+                        reals.extend(sound.iter().map(|x| x * scale));
+                    }
+                }
             }
             rows += 1;
         }

@@ -12,7 +12,7 @@ use crate::{invalid, malformed};
 const MAX_BYTES: usize = 256 << 20;
 
 /// Classes as a folder has them.
-pub(super) enum Classes {
+pub(in crate::data) enum Classes {
     /// Nothing says what they are.
     Unknown,
     /// Names, sorted; folders or labels.

@@ -24,6 +24,7 @@ mod select;
 mod shape;
 mod space;
 mod split;
+mod suppression;
 mod transpose_conv;
 mod unary;
 mod window;
@@ -161,9 +162,9 @@ pub(super) fn build(cx: &NodeCx<'_>) -> Result<Built> {
         Op::Conv3dTranspose(o) => conv3d::transposed(cx, o),
         Op::BatchMatMul(o) => batch_matmul::build(cx, o),
         Op::L2Pool2d(o) => reduce::l2_pool(cx, o),
-        Op::Rfft2d | Op::NonMaxSuppressionV4 | Op::NonMaxSuppressionV5 => {
-            unsupported!("this operator cannot run yet")
-        }
+        Op::NonMaxSuppressionV4 => suppression::build(cx, false),
+        Op::NonMaxSuppressionV5 => suppression::build(cx, true),
+        Op::Rfft2d => unsupported!("this operator cannot run yet"),
 
         // Recurrence, state and control flow.
         Op::Svdf(o) => recurrent::svdf(cx, o),

@@ -7,6 +7,7 @@ pub mod jobs;
 pub mod layers;
 pub mod messages;
 pub mod operators;
+pub mod palette;
 pub mod samples;
 pub mod side;
 mod side_data;
@@ -19,6 +20,7 @@ pub mod tabs;
 pub mod tensors;
 pub mod top;
 mod tradeoff;
+pub mod usage;
 
 use egui::{Align2, LayerId, Order, Stroke, StrokeKind};
 

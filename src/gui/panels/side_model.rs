@@ -8,6 +8,7 @@ use super::messages::typed_path;
 use super::side::{labelled, menu, section};
 use super::side_entry;
 use crate::gui::icons::Icon;
+use crate::gui::view::feed::has_integers;
 use crate::gui::view::{format, side};
 use crate::gui::widgets::{Banner, Button, banner, card, chip, menu_item, text};
 use crate::workbench::{Command, files};
@@ -66,6 +67,13 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
             }
         }
         side_entry::ui(ui, context);
+        if has_integers(&model.graph) {
+            let button = ui.add(Button::bare("How to feed it…"));
+            let hint = "Scale and zero point of its integers, and the line of code for each";
+            if button.on_hover_text(hint).clicked() {
+                context.state.usage = Some(super::usage::Of::Model);
+            }
+        }
     });
 }
 

@@ -388,6 +388,11 @@ fn row_menu(ui: &mut Ui, context: &mut Context<'_>, row: &Row) {
             context.type_path(crate::gui::Ask::Save(row.id, name));
         }
     });
+    ui.add_enabled_ui(row.has_file, |ui| {
+        if menu_item(ui, "How to use it…").clicked() {
+            context.state.usage = Some(super::usage::Of::Experiment(row.id));
+        }
+    });
     if menu_item(ui, "Show its tensors").clicked() {
         context.state.selected = Some(row.id);
         context.state.tab = Tab::Tensors;

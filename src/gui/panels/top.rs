@@ -2,6 +2,7 @@
 
 use egui::{Frame, Margin, Panel, Ui, vec2};
 
+use super::super::actions::Action;
 use super::super::{Context, fonts};
 use crate::gui::icons::Icon;
 use crate::gui::widgets::{Button, icon_button, text};
@@ -49,6 +50,15 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
                         .on_hover_text("What this version opens, runs and quantizes");
                     if operators.clicked() {
                         context.state.operators = Some(super::operators::State::new());
+                    }
+                    let keys = Action::Palette.keys(ui.ctx());
+                    let find = ui
+                        .add(Button::bare("Find a command").icon(Icon::Search))
+                        .on_hover_text(format!(
+                            "Everything that can be done now, by typing ({keys})"
+                        ));
+                    if find.clicked() {
+                        context.state.palette = Some(super::palette::State::default());
                     }
                 });
             });

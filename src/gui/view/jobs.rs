@@ -89,12 +89,16 @@ fn subject(bench: &Workbench, kind: &JobKind) -> (Option<Look>, String) {
         | JobKind::OpenData(name)
         | JobKind::Save(name) => (None, name.clone()),
         JobKind::Recent | JobKind::Pictures => (None, "pictures".into()),
+        JobKind::FindLitert => (None, "LiteRT".into()),
     }
 }
 
 /// Whether a job is worth a line.
 fn is_shown(kind: &JobKind) -> bool {
-    !matches!(kind, JobKind::Recent | JobKind::Pictures)
+    !matches!(
+        kind,
+        JobKind::Recent | JobKind::Pictures | JobKind::FindLitert
+    )
 }
 
 /// Everything the strip shows.

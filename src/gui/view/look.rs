@@ -1,6 +1,6 @@
 //! How experiments are told apart beside their colour: marker by mode, filling by the recipe's place in its mode.
 
-use crate::quantize::Mode;
+use crate::quantize::{Io, Mode};
 use crate::workbench::Experiment;
 
 /// The filling of markers and bars: the first recipe of a mode solid, the second hatched, the third dotted.
@@ -68,9 +68,10 @@ pub fn words(experiment: &Experiment) -> (&'static str, String) {
     } else {
         format!("{} I/O", experiment.io().name())
     };
-    let detail = match experiment.random {
-        true => format!("random values, {detail}"),
-        false => detail,
+    let detail = match (experiment.random, experiment.io()) {
+        (true, Io::Float32) => "random values".to_owned(),
+        (true, _) => format!("random values, {detail}"),
+        (false, _) => detail,
     };
     (mode.name(), detail)
 }

@@ -265,6 +265,7 @@ mod tests {
             sqnr_db: None,
             delta_interval: None,
             seconds: 0.0,
+            warnings: vec![],
             answers: answers.to_vec(),
             margins: margins.to_vec(),
         }

@@ -242,7 +242,8 @@ pub fn run_button(bench: &Workbench) -> RunButton {
         let hint = if pending > 0 {
             format!("{pending} on the way")
         } else {
-            format!("Nothing new to run, {wanted} results reused")
+            let results = if wanted == 1 { "result" } else { "results" };
+            format!("Nothing new to run, {wanted} {results} reused")
         };
         return RunButton {
             label: "Run".into(),

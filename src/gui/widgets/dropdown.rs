@@ -87,7 +87,7 @@ pub fn text_field(ui: &mut Ui, typed: &mut String, name: &str, hint: &str, width
         .margin(margin)
         .min_size(vec2(0.0, 24.0))
         .frame(ground)
-        .desired_width((width - 18.0).max(20.0));
+        .desired_width(width.max(38.0));
     let response = ui.add(edit).accessible_name(name);
     focus_ring(ui, &response, ROUND);
     response

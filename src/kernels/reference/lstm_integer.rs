@@ -1,9 +1,14 @@
 //! The integer LSTM cell: int8 input, weights and output, int16 gates and cell state.
 //!
-//! Sources: LiteRT `lstm_eval.cc` (`LstmStepInteger8x8_16`), `internal/reference/portable_tensor_utils.cc`.
+//! And the old one of five inputs, on uint8.
+//!
+//! Sources: LiteRT `lstm_eval.cc` (`LstmStepInteger8x8_16`), `internal/reference/portable_tensor_utils.cc`;
+//! `internal/reference/reference_ops.h` (`LstmCell`).
 
 use super::recurrent::Sequence;
-use crate::kernels::fixed_point::{Multiplier, inverse_sqrt, rounding_divide_by_pot};
+use crate::kernels::fixed_point::{
+    Multiplier, doubling_high_mul_i16, inverse_sqrt, rounding_divide_by_pot,
+};
 use crate::kernels::fixed_point_i16::{logistic, tanh};
 
 /// Integer bits of what enters the activation functions of gates.
@@ -257,5 +262,46 @@ impl Lstm<'_> {
             self.step(&x[i * n..(i + 1) * n], output, cell, row, work);
             out[i * outputs..(i + 1) * outputs].copy_from_slice(output);
         });
+    }
+}
+
+/// `x` times the factor, rounded once, half up: what matrix products of ruy do, on which LiteRT builds this kernel alone.
+fn rounded_once(by: Multiplier, x: i32) -> i32 {
+    let shift = 31 - by.shift;
+    let product = i64::from(x) * i64::from(by.mantissa);
+    ((product + (1i64 << (shift - 1))) >> shift) as i32
+}
+
+/// The old LSTM of five inputs on uint8, one step: `weights` [4·cells, inputs + cells] and their zero point give input gate,
+/// update, forget gate and output gate, `by` scales their products to Q3.12. Activations are in steps of 1/128 from 128 on,
+/// the state in Q4.11; those of the step before are replaced.
+pub fn basic_lstm_u8(
+    x: &[u8],
+    (weights, zero_point): (&[u8], i32),
+    bias: &[i32],
+    by: Multiplier,
+    (activation, state, joined, gates): (&mut [u8], &mut [i16], &mut [u8], &mut [i16]),
+) {
+    const STATE_INTEGER_BITS: i32 = 4;
+    let n = state.len();
+    joined[..x.len()].copy_from_slice(x);
+    joined[x.len()..].copy_from_slice(activation);
+    let rows = weights.chunks_exact(joined.len().max(1));
+    for (g, (row, &bias)) in gates.iter_mut().zip(rows.zip(bias)) {
+        let sum = row.iter().zip(&*joined).fold(bias, |sum, (&w, &x)| {
+            sum.wrapping_add((i32::from(w) - zero_point) * (i32::from(x) - 128))
+        });
+        *g = saturate(rounded_once(by, sum));
+    }
+    for c in 0..n {
+        let gate = |k: usize| logistic(gates[k * n + c], GATE_INTEGER_BITS);
+        let update = tanh(gates[n + c], GATE_INTEGER_BITS);
+        let new = doubling_high_mul_i16(gate(0), update);
+        let new = rounding_divide_by_pot(new.into(), STATE_INTEGER_BITS) as i16;
+        let kept = doubling_high_mul_i16(gate(2), state[c]);
+        state[c] = new.saturating_add(kept);
+        let out = doubling_high_mul_i16(gate(3), tanh(state[c], STATE_INTEGER_BITS));
+        let out = rounding_divide_by_pot(out.into(), 8).clamp(-128, 127);
+        activation[c] = (128 + out) as u8;
     }
 }

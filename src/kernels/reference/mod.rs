@@ -25,5 +25,6 @@ pub mod requantize;
 pub mod resize;
 pub mod select;
 pub mod softmax;
+pub mod suppression;
 pub mod transpose_conv;
 pub mod unary;

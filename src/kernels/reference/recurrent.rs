@@ -200,9 +200,49 @@ pub struct Lstm<'a> {
     pub asymmetric: bool,
 }
 
+/// Smallest and largest of some values; the other way round before the first.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Extremes {
+    /// Smallest.
+    pub min: f32,
+    /// Largest.
+    pub max: f32,
+}
+
+impl Default for Extremes {
+    fn default() -> Self {
+        Self {
+            min: f32::INFINITY,
+            max: f32::NEG_INFINITY,
+        }
+    }
+}
+
+impl Extremes {
+    fn see(&mut self, values: &[f32]) {
+        for &v in values {
+            self.min = self.min.min(v);
+            self.max = self.max.max(v);
+        }
+    }
+}
+
+/// What a cell computes on the way to its output, over all steps.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Seen {
+    /// Sums of the gates before layer normalization, where there is one: input, forget, update, output.
+    pub gates: [Extremes; 4],
+    /// Output gate × activation of the cell, before the projection.
+    pub hidden: Extremes,
+    /// The cell; of SVDF what its features give.
+    pub cell: Extremes,
+}
+
 /// Working memory of cells.
 #[derive(Debug, Clone, Default)]
 pub struct CellWork {
+    /// Gathers what LSTM and SVDF compute on the way, if it is there.
+    pub seen: Option<Seen>,
     x: Quantized,
     aux: Quantized,
     state: Quantized,
@@ -218,6 +258,7 @@ impl Gate<'_> {
         q: [&Quantized; 3],
         activation: fn(f32) -> f32,
         out: &mut Vec<f32>,
+        seen: Option<&mut Extremes>,
     ) {
         out.clear();
         match self.norm {
@@ -236,6 +277,9 @@ impl Gate<'_> {
             accumulate_each(weights, cell, out);
         }
         if let Some(norm) = self.norm {
+            if let Some(seen) = seen {
+                seen.see(out);
+            }
             normalize(out);
             for ((o, n), b) in out.iter_mut().zip(norm).zip(self.bias) {
                 *o = *o * n + b;
@@ -257,13 +301,18 @@ impl Lstm<'_> {
         }
         let q = [&w.x, &w.aux, &w.state];
         let [enter, forget, update, leave] = &mut w.gates;
+        let [seen_enter, seen_forget, seen_update, seen_leave] = match &mut w.seen {
+            Some(seen) => seen.gates.each_mut().map(Some),
+            None => [None, None, None, None],
+        };
+        let all = (x, aux, &*output);
         if let Some(gate) = &self.input {
-            gate.compute((x, aux, output), cell, q, logistic, enter);
+            gate.compute(all, cell, q, logistic, enter, seen_enter);
         }
         self.forget
-            .compute((x, aux, output), cell, q, logistic, forget);
+            .compute(all, cell, q, logistic, forget, seen_forget);
         self.update
-            .compute((x, aux, output), cell, q, self.activation, update);
+            .compute(all, cell, q, self.activation, update, seen_update);
         if self.input.is_none() {
             enter.clear();
             enter.extend(forget.iter().map(|f| 1.0 - f));
@@ -273,9 +322,13 @@ impl Lstm<'_> {
         }
         clip(cell, self.cell_clip);
         self.output
-            .compute((x, aux, output), cell, q, logistic, leave);
+            .compute(all, cell, q, logistic, leave, seen_leave);
         for (l, c) in leave.iter_mut().zip(&*cell) {
             *l *= (self.activation)(*c);
+        }
+        if let Some(seen) = &mut w.seen {
+            seen.cell.see(cell);
+            seen.hidden.see(leave);
         }
         let Some(projection) = self.projection else {
             output.copy_from_slice(leave);
@@ -384,10 +437,7 @@ pub fn basic_lstm(
     x: &[f32],
     weights: &[f32],
     bias: &[f32],
-    activation: &mut [f32],
-    state: &mut [f32],
-    joined: &mut [f32],
-    gates: &mut [f32],
+    (activation, state, joined, gates): (&mut [f32], &mut [f32], &mut [f32], &mut [f32]),
 ) {
     let n = state.len();
     joined[..x.len()].copy_from_slice(x);
@@ -456,6 +506,9 @@ impl SvdfShape {
             newest.clear();
             newest.resize(filters, 0.0);
             accumulate(feature, x, &work.x, newest);
+            if let Some(seen) = &mut work.seen {
+                seen.cell.see(newest);
+            }
             let state = &mut state[b * filters * self.memory..(b + 1) * filters * self.memory];
             for u in 0..self.units {
                 let mut sum = 0.0;

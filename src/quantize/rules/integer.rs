@@ -1,7 +1,9 @@
 //! Rules of the modes that compute on integers, operator by operator.
 
-use super::{Inputs, Output, Rule, Weighted, Width, Work};
-use crate::graph::{Activation, Binary, Comparison, Op, Reduction, Unary};
+use super::{Cell, Inputs, Output, Rule, Weighted, Width, Work};
+use crate::graph::{
+    Activation, Binary, Comparison, Lstm, Op, Reduction, Unary, UnidirectionalSequenceLstm,
+};
 
 const FIRST: Inputs = Inputs::Slots(&[0]);
 const SECOND: Inputs = Inputs::Slots(&[1]);
@@ -34,6 +36,7 @@ pub fn static_rule(op: &Op, width: Width) -> Result<Rule, String> {
     let joins = |inputs| rule(inputs, Output::SharedByAll, Work::Moves);
     let lacks = |what: &str| Err(format!("LiteRT has no {what} kernel for {name}"));
     let none = || lacks("integer");
+    let cell = |cell| rule(Inputs::Recurrent(cell), Output::Free, Work::Products);
     // Kernels that exist in one width only.
     let int8 = |found: Result<Rule, String>| match width {
         Width::Int8 => found,
@@ -219,14 +222,24 @@ pub fn static_rule(op: &Op, width: Width) -> Result<Rule, String> {
         }
         Op::FakeQuant(_) => Err("it rounds to a grid of its own".into()),
         Op::Densify => Err("its sparse constant cannot be unpacked".into()),
-        Op::Svdf(_)
-        | Op::Lstm(_)
-        | Op::UnidirectionalSequenceLstm(_)
-        | Op::BidirectionalSequenceLstm(_)
+        Op::Svdf(o) => match o.activation {
+            // The kernel leaves it to the output's range, which then begins at 0.
+            Activation::Relu => int8(cell(Cell::Svdf)),
+            _ => Err("LiteRT's integer SVDF takes no activation function but RELU".into()),
+        },
+        Op::Lstm(o) if o.basic => Err("LiteRT's old kernel of LSTM takes uint8, not int8".into()),
+        Op::Lstm(Lstm { activation, .. })
+        | Op::UnidirectionalSequenceLstm(UnidirectionalSequenceLstm { activation, .. }) => {
+            match activation {
+                Activation::Tanh => int8(cell(Cell::Lstm)),
+                _ => Err(format!("LiteRT's integer {name} always computes tanh, not {activation:?}")),
+            }
+        }
+        Op::BidirectionalSequenceLstm(_)
         | Op::Rnn(_)
         | Op::UnidirectionalSequenceRnn(_)
         | Op::BidirectionalSequenceRnn(_) => Err(format!(
-            "{name} keeps state between steps, whose range calibration does not see; mode dynamic makes its weights int8"
+            "LiteRT has no integer kernel for {name}; mode dynamic makes its weights int8"
         )),
         Op::If { .. } | Op::While { .. } | Op::CallOnce { .. } => {
             Err("the subgraphs it runs stay float".into())

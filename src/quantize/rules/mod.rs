@@ -63,6 +63,17 @@ pub enum Inputs {
     Slots(&'static [usize]),
     /// All inputs hold reals.
     All,
+    /// One activation, then weights, biases and state of a cell.
+    Recurrent(Cell),
+}
+
+/// Recurrent cells that compute on integers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cell {
+    /// LSTM and UNIDIRECTIONAL_SEQUENCE_LSTM.
+    Lstm,
+    /// SVDF.
+    Svdf,
 }
 
 /// Where an operator's output takes its scale from.
@@ -133,6 +144,7 @@ impl Rule {
         let slots: Vec<usize> = match self.inputs {
             Inputs::Weighted(w) => vec![w.activation],
             Inputs::Slots(slots) => slots.to_vec(),
+            Inputs::Recurrent(_) => vec![0],
             Inputs::All => (0..node.inputs.len()).collect(),
         };
         slots

@@ -1,4 +1,4 @@
-//! Builder of LSTM in integers: int8 input, weights and output, int16 cell state.
+//! Builder of LSTM in integers: int8 input, weights and output, int16 cell state; and what the old one on uint8 needs.
 
 use super::{expect_shape, rows_of, sequence};
 use crate::engine::buffer::typed_mut;
@@ -269,7 +269,13 @@ pub(super) fn lstm(
     };
     let input = match cx.optional(WEIGHTS)? {
         Some(_) => Some(extents.gate(cx, 0)?),
-        None => None,
+        None => {
+            // LiteRT computes nothing without it.
+            if extents.normalizes {
+                intermediate(cx, 0)?;
+            }
+            None
+        }
     };
     let (forget, update) = (extents.gate(cx, 1)?, extents.gate(cx, 2)?);
     let output = extents.gate(cx, 3)?;
@@ -317,4 +323,18 @@ pub(super) fn lstm(
         Ok(())
     })?;
     Ok(built.with_states(states))
+}
+
+/// Zero point of the weights of the old LSTM on uint8, and what scales its products to Q3.12.
+pub(super) fn basic(cx: &NodeCx<'_>) -> Result<(i32, Multiplier)> {
+    let (id, tensor) = cx.output_at(1)?;
+    let (scale, _) = per_tensor(id, tensor)?;
+    if checked_log2(scale) != Some(-11) {
+        return cx.no_kernel(format_args!(
+            "uint8 with a state of scale {scale}, not 2^-11,"
+        ));
+    }
+    let (bias_scale, _) = cx.input(3)?.quantization()?;
+    let by = multiplier(f64::from(4096.0 * bias_scale))?;
+    Ok((cx.input(2)?.weight_zero_point()?, by))
 }

@@ -1,15 +1,19 @@
 //! Builders of LSTM in floats and with int8 weights, in one direction and in both.
 
+use bytemuck::Pod;
+
 use super::{
     Directions, Source, States, expect_shape, float_sequence, function, integer, optional_vector,
-    optional_weights, rows_of, vector, weights,
+    optional_weights, report, rows_of, sequence, vector, watch, weights,
 };
+use crate::engine::Part;
 use crate::engine::buffer::typed_mut;
-use crate::engine::node::{Built, Inputs, NodeCx};
+use crate::engine::node::{Built, Inputs, NodeCx, label};
 use crate::error::Result;
 use crate::graph::{
     Activation, BidirectionalSequenceLstm, DType, Lstm, UnidirectionalSequenceLstm,
 };
+use crate::kernels::reference::lstm_integer::basic_lstm_u8;
 use crate::kernels::reference::recurrent::{self, CellWork, Gate, Into, basic_lstm};
 use crate::{malformed, unsupported};
 
@@ -156,7 +160,7 @@ impl LstmSource {
     }
 }
 
-pub(in crate::engine::ops) fn sequence(
+pub(in crate::engine::ops) fn of_sequence(
     cx: &NodeCx<'_>,
     o: &UnidirectionalSequenceLstm,
 ) -> Result<Built> {
@@ -204,14 +208,26 @@ fn one_lstm(cx: &NodeCx<'_>, time_major: Option<bool>, options: LstmOptions) -> 
         offset: 0,
     };
     let mut work = CellWork::default();
-    let built = Built::several(vec![rows_of(cx, cell.outputs)?], move |io, outs, _| {
+    let built = Built::several(vec![rows_of(cx, cell.outputs)?], move |io, outs, mut on| {
         let [out, output, state] = outs else {
             return malformed!("its state is missing");
         };
         let (output, state, out) = (typed_mut(output), typed_mut(state), typed_mut(out));
+        watch(&mut work, &on);
         let x = (io.get(0), &[][..]);
         cell.get(io)
             .run(&sequence, x, (n, 0), output, state, into, out, &mut work);
+        report(&work, &mut on, |seen| {
+            let [enter, forget, update, leave] = seen.gates;
+            [
+                (Part::State(19), seen.cell),
+                (Part::Intermediate(0), enter),
+                (Part::Intermediate(1), forget),
+                (Part::Intermediate(2), update),
+                (Part::Intermediate(3), leave),
+                (Part::Intermediate(4), seen.hidden),
+            ]
+        });
         Ok(())
     })?;
     Ok(built.with_states(states))
@@ -280,38 +296,73 @@ fn basic(cx: &NodeCx<'_>, o: &Lstm) -> Result<Built> {
     if !matches!(o.activation, Activation::Tanh) || o.cell_clip > 0.0 || o.projection_clip > 0.0 {
         return unsupported!("the basic kernel with other options than tanh cannot run");
     }
-    cx.expect_outputs(DType::Float32)?;
-    let (sequence, n) = float_sequence(cx, 0, None)?;
+    match cx.input(0)?.dtype() {
+        DType::UInt8 => {
+            let (weights_zero_point, by) = integer::basic(cx)?;
+            let dtypes = [DType::UInt8, DType::Int32, DType::Int16];
+            basic_of(cx, dtypes, move |x, weights, bias, outs| {
+                basic_lstm_u8(x, (weights, weights_zero_point), bias, by, outs);
+            })
+        }
+        _ => basic_of(cx, [DType::Float32; 3], basic_lstm),
+    }
+}
+
+/// Activation, state, joined inputs and gates of one row.
+type BasicRow<'a, X, S> = (&'a mut [X], &'a mut [S], &'a mut [X], &'a mut [S]);
+
+/// [`basic`] of x, bias and state in `dtypes`, one row by `step` from x, weights and bias.
+fn basic_of<X: Pod, B: Pod, S: Pod>(
+    cx: &NodeCx<'_>,
+    [of_x, of_bias, of_state]: [DType; 3],
+    step: impl Fn(&[X], &[X], &[B], BasicRow<'_, X, S>) + Send + 'static,
+) -> Result<Built> {
+    let (sequence, n) = sequence(cx, 0, None)?;
     let batch = sequence.batch;
     let bias = cx.input(3)?;
     let cells = bias.elements() / 4;
-    let floats = [(2, vec![4 * cells, n + cells]), (3, vec![4 * cells])];
-    for (i, shape) in floats {
-        cx.input(i)?.expect(DType::Float32)?;
+    let inputs = [
+        (0, of_x, vec![batch, n]),
+        (2, of_x, vec![4 * cells, n + cells]),
+        (3, of_bias, vec![4 * cells]),
+    ];
+    for (i, dtype, shape) in inputs {
+        cx.input(i)?.expect(dtype)?;
         expect_shape(cx.input(i)?, &shape)?;
     }
-    let is_state = |i: usize| {
+    let is_state = |i: usize, dtype: DType| {
         cx.node
             .input(i)
             .and_then(|id| cx.tensors.get(id))
-            .is_some_and(|t| t.is_variable)
+            .is_some_and(|t| t.is_variable && t.dtype == dtype)
     };
-    let kept = is_state(1) && is_state(4);
+    let kept = is_state(1, of_x) && is_state(4, of_state);
     let states: States = match kept {
         true => vec![(1, batch * cells), (4, batch * cells)],
         false => {
-            for i in [1, 4] {
-                cx.input(i)?.expect(DType::Float32)?;
+            for (i, dtype) in [(1, of_x), (4, of_state)] {
+                cx.input(i)?.expect(dtype)?;
                 expect_shape(cx.input(i)?, &[batch, cells])?;
             }
             vec![]
         }
     };
-    let row = |n: usize| vec![batch, n];
-    let mut shapes = vec![row(cells), row(cells), row(n + cells), row(4 * cells)];
-    shapes.truncate(cx.node.outputs.len());
-    if shapes.len() != 4 {
-        return malformed!("it has {} outputs, not 4", shapes.len());
+    let outputs = [
+        (cells, of_x),
+        (cells, of_state),
+        (n + cells, of_x),
+        (4 * cells, of_state),
+    ];
+    if cx.node.outputs.len() != outputs.len() {
+        return malformed!("it has {} outputs, not 4", cx.node.outputs.len());
+    }
+    let mut shapes = vec![];
+    for (i, (width, dtype)) in outputs.into_iter().enumerate() {
+        let (id, tensor) = cx.output_at(i)?;
+        if tensor.dtype != dtype {
+            return malformed!("{} is {}, not {dtype}", label(id, tensor), tensor.dtype);
+        }
+        shapes.push(vec![batch, width]);
     }
     let built = Built::several(shapes, move |io, outs, _| {
         let (outs, states) = outs.split_at_mut(4);
@@ -328,18 +379,16 @@ fn basic(cx: &NodeCx<'_>, o: &Lstm) -> Result<Built> {
                 state.copy_from_slice(io.bytes(4));
             }
         }
-        let x: &[f32] = io.get(0);
+        let x: &[X] = io.get(0);
         for b in 0..batch {
             let part = |n: usize| b * n..(b + 1) * n;
-            basic_lstm(
-                &x[part(n)],
-                io.get(2),
-                io.get(3),
+            let row = (
                 &mut typed_mut(activation)[part(cells)],
                 &mut typed_mut(state)[part(cells)],
                 &mut typed_mut(joined)[part(n + cells)],
                 &mut typed_mut(gates)[part(4 * cells)],
             );
+            step(&x[part(n)], io.get(2), io.get(3), row);
         }
         if let [a, s] = states {
             a.copy_from_slice(activation);

@@ -5,14 +5,16 @@ mod lstm;
 mod rnn;
 mod svdf;
 
+use crate::engine::Part;
+use crate::engine::built::Work;
 use crate::engine::node::{Inputs, NodeCx, Operand};
 use crate::error::Result;
 use crate::graph::{Activation, DType};
-use crate::kernels::reference::recurrent::{Into, Sequence, Weights};
+use crate::kernels::reference::recurrent::{CellWork, Extremes, Into, Seen, Sequence, Weights};
 use crate::{malformed, unsupported};
 
 pub(super) use lstm::{
-    bidirectional as bidirectional_lstm, full_or_basic as lstm, sequence as sequence_lstm,
+    bidirectional as bidirectional_lstm, full_or_basic as lstm, of_sequence as sequence_lstm,
 };
 pub(super) use rnn::{bidirectional as bidirectional_rnn, one as rnn, sequence as sequence_rnn};
 pub(super) use svdf::svdf;
@@ -132,6 +134,23 @@ fn rows_of(cx: &NodeCx<'_>, n: usize) -> Result<Vec<usize>> {
         *last = n;
     }
     Ok(shape)
+}
+
+/// Readies `cell` to see what it computes on the way, if somebody wants to know.
+fn watch(cell: &mut CellWork, work: &Work<'_>) {
+    cell.seen = work.parts.is_some().then(Seen::default);
+}
+
+/// Passes on what `cell` saw of these parts.
+fn report<const N: usize>(
+    cell: &CellWork,
+    work: &mut Work<'_>,
+    parts: impl Fn(&Seen) -> [(Part, Extremes); N],
+) {
+    if let (Some(all), Some(seen)) = (&mut work.parts, &cell.seen) {
+        let parts = parts(seen).into_iter().filter(|(_, e)| e.min <= e.max);
+        all.extend(parts.map(|(part, e)| (part, e.min, e.max)));
+    }
 }
 
 /// State tensors: the inputs and how many elements they hold.

@@ -1,6 +1,7 @@
 //! Builders of SVDF, float and with int8 weights, and in integers.
 
-use super::{States, expect_shape, function, optional_vector, weights};
+use super::{States, expect_shape, function, optional_vector, report, watch, weights};
+use crate::engine::Part;
 use crate::engine::buffer::{typed, typed_mut};
 use crate::engine::node::{Built, NodeCx, Operand};
 use crate::error::Result;
@@ -43,10 +44,11 @@ pub(in crate::engine::ops) fn svdf(cx: &NodeCx<'_>, o: &Svdf) -> Result<Built> {
     let bias = optional_vector(cx, 3, shape.units)?;
     let (activation, asymmetric) = (function(o.activation)?, o.asymmetric_quantize_inputs);
     let mut work = CellWork::default();
-    let built = Built::several(out_shape, move |io, outs, _| {
+    let built = Built::several(out_shape, move |io, outs, mut on| {
         let [out, state] = outs else {
             return malformed!("its state is missing");
         };
+        watch(&mut work, &on);
         shape.float(
             io.get(0),
             feature.get(io),
@@ -58,6 +60,7 @@ pub(in crate::engine::ops) fn svdf(cx: &NodeCx<'_>, o: &Svdf) -> Result<Built> {
             typed_mut(out),
             &mut work,
         );
+        report(&work, &mut on, |seen| [(Part::State(4), seen.cell)]);
         Ok(())
     })?;
     Ok(built.with_states(states))

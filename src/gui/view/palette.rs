@@ -1,0 +1,209 @@
+//! The one list of what can be done now, for the palette: names, and what each does.
+
+use super::side::io_words;
+use crate::gui::actions::Action;
+use crate::gui::dialogs::Ask;
+use crate::gui::panels::usage::Of;
+use crate::quantize::Mode;
+use crate::workbench::{Command, Role, Workbench, files};
+
+/// What an entry does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// As its shortcut.
+    Action(Action),
+    /// Commands of the workbench.
+    Commands(Vec<Command>),
+    /// Asks for a file or folder.
+    Ask(Ask),
+    /// Shows the data of that role.
+    Data(Role),
+    /// Explains how to use a file.
+    Usage(Of),
+    /// Shows the table of operators.
+    Operators,
+    /// The other of dark and light.
+    Theme,
+}
+
+/// One thing that can be done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// In words, beginning with a verb.
+    pub name: String,
+    /// What it does.
+    pub what: What,
+}
+
+/// Everything that can be done now.
+pub fn entries(bench: &Workbench) -> Vec<Entry> {
+    let mut all = vec![];
+    let mut add = |name: String, what: What| all.push(Entry { name, what });
+    let open = bench.model.is_some();
+    for action in Action::ALL {
+        let possible = match action {
+            Action::Escape | Action::Palette => false,
+            Action::Open => true,
+            Action::Run => open && super::side::run_button(bench).enabled,
+            Action::Cancel => !bench.jobs().is_idle(),
+            Action::Side | Action::Tab(_) => open,
+        };
+        if possible {
+            add(action.name(), What::Action(action));
+        }
+    }
+    add(
+        "Open the MNIST demo".into(),
+        What::Commands(vec![Command::OpenDemo]),
+    );
+    for path in &bench.recent {
+        let open = Command::OpenModel(path.clone());
+        add(
+            format!("Open {}", files::file_name(path)),
+            What::Commands(vec![open]),
+        );
+    }
+    add("Show the table of operators".into(), What::Operators);
+    add("Switch between dark and light".into(), What::Theme);
+    if !open {
+        return all;
+    }
+    for (role, name) in [
+        (Role::Calibration, "calibration"),
+        (Role::Evaluation, "evaluation"),
+    ] {
+        add(format!("Preview {name} data"), What::Data(role));
+        add(format!("Choose {name} file…"), What::Ask(Ask::Data(role)));
+        add(
+            format!("Choose {name} folder…"),
+            What::Ask(Ask::Folder(role)),
+        );
+        let clear = Command::ClearData(role);
+        add(format!("Use no {name} data"), What::Commands(vec![clear]));
+    }
+    add(
+        "Calibrate on random values".into(),
+        What::Commands(vec![Command::UseRandomValues]),
+    );
+    for choice in &bench.modes {
+        let (verb, on) = match choice.chosen {
+            true => ("Leave out", false),
+            false => ("Include", true),
+        };
+        let name = format!("{verb} {}", choice.mode.name());
+        add(
+            name,
+            What::Commands(vec![Command::SetMode(choice.mode, on)]),
+        );
+        for &io in choice
+            .mode
+            .ios()
+            .iter()
+            .filter(|_| choice.mode.ios().len() > 1)
+        {
+            let on = !choice.ios.contains(&io);
+            let verb = if on { "Add" } else { "Drop" };
+            let meaning = io_words(io).1.to_lowercase();
+            let name = format!(
+                "{verb} {} with {} I/O: {meaning}",
+                choice.mode.name(),
+                io.name()
+            );
+            add(
+                name,
+                What::Commands(vec![Command::SetIo(choice.mode, io, on)]),
+            );
+        }
+    }
+    let only = |mode: Mode| Mode::ALL.map(|m| Command::SetMode(m, m == mode || m == Mode::Float32));
+    for mode in Mode::ALL.into_iter().filter(|&m| m != Mode::Float32) {
+        let name = format!("Choose only float32 and {}", mode.name());
+        add(name, What::Commands(only(mode).to_vec()));
+    }
+    let strict = match bench.strict {
+        true => "Let operators stay float",
+        false => "Let no operator stay float",
+    };
+    add(
+        strict.into(),
+        What::Commands(vec![Command::SetStrict(!bench.strict)]),
+    );
+    if let Some(model) = &bench.model {
+        for entry in model.entries.iter() {
+            if entry.subgraph != model.entry.subgraph {
+                let enter = Command::ChooseEntry(entry.subgraph);
+                add(
+                    format!("Work on signature {}", entry.name),
+                    What::Commands(vec![enter]),
+                );
+            }
+        }
+        add(format!("How to use {}", model.name), What::Usage(Of::Model));
+    }
+    for e in bench.experiments.iter().filter(|e| e.file.is_some()) {
+        let name = e.name();
+        add(
+            format!("How to use {name}"),
+            What::Usage(Of::Experiment(e.id)),
+        );
+        add(
+            format!("Delete {name}"),
+            What::Commands(vec![Command::Delete(e.id)]),
+        );
+    }
+    all
+}
+
+/// The entries whose names hold every typed word, those that begin with the text first.
+pub fn matching(entries: Vec<Entry>, typed: &str) -> Vec<Entry> {
+    let typed = typed.trim().to_lowercase();
+    let words: Vec<&str> = typed.split_whitespace().collect();
+    let mut found: Vec<(bool, Entry)> = entries
+        .into_iter()
+        .map(|e| (e.name.to_lowercase(), e))
+        .filter(|(name, _)| words.iter().all(|w| name.contains(w)))
+        .map(|(name, e)| (!name.starts_with(&typed), e))
+        .collect();
+    // Stable: within both groups the list's own order.
+    found.sort_by_key(|(later, _)| *later);
+    found.into_iter().map(|(_, e)| e).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn without_a_model_only_opening_and_looks_are_offered() {
+        let bench = Workbench::new(Arc::new(|| {}));
+        let names: Vec<String> = entries(&bench).into_iter().map(|e| e.name).collect();
+        assert_eq!(
+            names,
+            [
+                "Open a model…",
+                "Open the MNIST demo",
+                "Show the table of operators",
+                "Switch between dark and light"
+            ]
+        );
+    }
+
+    #[test]
+    fn every_word_must_occur_and_beginnings_come_first() {
+        let entry = |name: &str| Entry {
+            name: name.into(),
+            what: What::Theme,
+        };
+        let all = vec![
+            entry("Use no evaluation data"),
+            entry("Evaluation data"),
+            entry("Run"),
+        ];
+        let found: Vec<_> = matching(all, " evaluation DATA ")
+            .into_iter()
+            .map(|e| e.name)
+            .collect();
+        assert_eq!(found, ["Evaluation data", "Use no evaluation data"]);
+    }
+}
