@@ -157,14 +157,19 @@ fn unit(report: &Report) -> TimeUnit {
     TimeUnit::for_column(times.map(|l| l.median_ms))
 }
 
+/// Whether a figure can be one: nothing that is measured is as large as what is left out, which no unit could hold.
+fn sane(x: f64) -> bool {
+    x.abs() < 1e15
+}
+
 /// A figure in words, or a dash for what is missing or means nothing.
 fn finite(x: Option<f64>, words: impl Fn(f64) -> String) -> String {
-    x.filter(|x| x.is_finite()).map_or(NONE.into(), words)
+    x.filter(|&x| sane(x)).map_or(NONE.into(), words)
 }
 
 /// As [`finite`]; here infinity means exact.
 fn decibel(db: Option<f64>) -> String {
-    let known = db.filter(|&db| db > f64::NEG_INFINITY);
+    let known = db.filter(|&db| db > -1e15);
     known.map_or(NONE.into(), format::decibel)
 }
 
@@ -252,7 +257,7 @@ fn charts(report: &Report) -> String {
     let times: Vec<Bar<'_>> = all
         .iter()
         .filter_map(|&(e, look)| {
-            let l = e.latency.as_ref().filter(|l| l.median_ms.is_finite())?;
+            let l = e.latency.as_ref().filter(|l| sane(l.median_ms))?;
             Some(Bar {
                 look,
                 name: &e.name,
@@ -266,7 +271,7 @@ fn charts(report: &Report) -> String {
         .iter()
         .filter(|(e, _)| baseline != Some(*e))
         .filter_map(|&(e, look)| {
-            let (delta, interval) = e.delta(baseline).filter(|d| d.0.is_finite())?;
+            let (delta, interval) = e.delta(baseline).filter(|d| sane(d.0))?;
             Some(Delta {
                 look,
                 name: &e.name,
@@ -305,11 +310,7 @@ fn signal(all: &[(&Entry, Look)]) -> String {
     let bars: Vec<Bar<'_>> = all
         .iter()
         .filter_map(|&(e, look)| {
-            let db = e
-                .evaluation
-                .as_ref()?
-                .sqnr_db
-                .filter(|&db| db > f64::NEG_INFINITY)?;
+            let db = e.evaluation.as_ref()?.sqnr_db.filter(|&db| db > -1e15)?;
             Some(Bar {
                 look,
                 name: &e.name,
