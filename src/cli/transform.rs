@@ -147,6 +147,14 @@ pub(super) fn all_cores() -> usize {
 
 /// Carries out `run`.
 pub(super) fn run(a: &args::Run) -> Result<(), Failure> {
+    run_and_keep(a)?;
+    if a.input.is_empty() {
+        eprintln!("No --input: the inputs were random values");
+    }
+    Ok(())
+}
+
+fn run_and_keep(a: &args::Run) -> Result<(), Failure> {
     let engines = Engines::of(&a.engine)?;
     let model = open(&a.model, &a.entry, None)?;
     let specs = datasets::input_specs(&model.graph, 0);
@@ -160,7 +168,6 @@ pub(super) fn run(a: &args::Run) -> Result<(), Failure> {
     }
     let inputs: Vec<Value> = if a.input.is_empty() {
         let random = datasets::synthetic(&specs, 1, 0)?;
-        eprintln!("No --input: the inputs are random values");
         let batches = calibrate::Batches::new(&model.graph, 0, 1);
         let batches = asking_for_shapes(&model, &a.entry, batches)?;
         batches.inputs(random.as_ref(), 0..1)?

@@ -59,8 +59,10 @@ pub fn size(bytes: usize) -> String {
 
 /// `3.41 ×`: how many times `of` goes into `base`; a dash where that means nothing.
 pub fn times(base: f64, of: f64) -> String {
-    if of > 0.0 && base.is_finite() && of.is_finite() {
-        format!("{} ×", fixed(base / of, 2))
+    let times = base / of;
+    // Nothing that is measured is as many times as large.
+    if of > 0.0 && of.is_finite() && times.abs() < 1e15 {
+        format!("{} ×", fixed(times, 2))
     } else {
         NONE.into()
     }

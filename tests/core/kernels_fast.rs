@@ -278,7 +278,7 @@ fn int8_convolution() {
             };
             let (most, peak) = sums(i);
             let bias: Vec<i32> = (0..s.out_c)
-                .map(|_| random.below(2 * most as usize) as i32 - most)
+                .map(|_| (random.below(2 * most as usize) as i64 - i64::from(most)) as i32)
                 .collect();
             let k = size.weights / s.out_c;
             let rescale = factors(&mut random, s.out_c, k, peak, false);

@@ -87,7 +87,7 @@ fn integer_depthwise() {
             };
             let (most, peak) = sums(i);
             let bias: Vec<i32> = (0..s.out_c)
-                .map(|_| random.below(2 * most as usize) as i32 - most)
+                .map(|_| (random.below(2 * most as usize) as i64 - i64::from(most)) as i32)
                 .collect();
             let rescale = factors(&mut random, s.out_c, s.k_h * s.k_w, peak, i % 5 == 0);
             let given = i % 3 > 0;

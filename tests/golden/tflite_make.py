@@ -27,9 +27,9 @@ TABLES = {
 UNIONS = [n for n in dir(s.BuiltinOptions) if n.endswith("Options")]
 UNIONS_2 = [n for n in dir(s.BuiltinOptions2) if n.endswith("Options")]
 FOLDED = {n.replace("_", "").lower(): n for n in UNIONS + UNIONS_2}
-# Operators that take just so many inputs; everything else gets five, as many as any requires.
+# Operators that take just so many inputs; everything else gets five, as many as any other requires.
 FIXED = {"PACK": 2, "STRIDED_SLICE": 4, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 3, "ADD": 2, "SUB": 2,
-         "MUL": 2, "MEAN": 2, "PAD": 2, "TRANSPOSE": 2, "RESHAPE": 2, "CONCATENATION": 3}
+         "MUL": 2, "MEAN": 2, "PAD": 2, "TRANSPOSE": 2, "RESHAPE": 2, "CONCATENATION": 3, "NON_MAX_SUPPRESSION_V5": 6}
 
 
 def table_of(op):
