@@ -461,6 +461,6 @@ fn lower_priority() {
     #[cfg(target_os = "linux")]
     {
         // Without the right to change it the job simply runs at the usual priority.
-        let _ = rustix::process::setpriority_process(None, 10);
+        let _ = rustix::process::setpriority_process(None, 19);
     }
 }
