@@ -1,6 +1,7 @@
 //! The table of operators: what this version does with each builtin operator of the format.
 
 use crate::engine::{self, Runs};
+use crate::graph::{Activation, Lstm, Op, Svdf, UnidirectionalSequenceLstm};
 use crate::quantize::{self, Support};
 use crate::tflite;
 
@@ -18,13 +19,35 @@ pub struct OperatorRow {
 /// All builtin operators in the order of their names.
 pub fn operator_table() -> Vec<OperatorRow> {
     let mut rows: Vec<_> = tflite::builtin_operators()
-        .iter()
+        .into_iter()
+        .map(usual)
         .map(|op| OperatorRow {
             name: op.name().to_owned(),
-            runs: engine::runs(op),
-            quantized: quantize::support(op),
+            runs: engine::runs(&op),
+            quantized: quantize::support(&op),
         })
         .collect();
     rows.sort_by(|a, b| a.name.cmp(&b.name));
     rows
+}
+
+/// The operator as networks have it, where LiteRT's integer kernels take no other activation function: the schema's default is none.
+fn usual(op: Op) -> Op {
+    match op {
+        Op::Lstm(o) => Op::Lstm(Lstm {
+            activation: Activation::Tanh,
+            ..o
+        }),
+        Op::UnidirectionalSequenceLstm(o) => {
+            Op::UnidirectionalSequenceLstm(UnidirectionalSequenceLstm {
+                activation: Activation::Tanh,
+                ..o
+            })
+        }
+        Op::Svdf(o) => Op::Svdf(Svdf {
+            activation: Activation::Relu,
+            ..o
+        }),
+        other => other,
+    }
 }
