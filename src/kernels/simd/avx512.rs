@@ -381,11 +381,12 @@ fn requant_i8_roomy(
         let (c, d) = (RoomyPanel::new(q, 2 * PANEL), RoomyPanel::new(q, 3 * PANEL));
         let lanes = u64::MAX >> (TILE_COLS - columns);
         for r in 0..rows {
-            let (ab, cd) = (
-                [a.rescaled(tile, r), b.rescaled(tile, r)],
-                [c.rescaled(tile, r), d.rescaled(tile, r)],
-            );
-            let y = [ab[0], ab[1], cd[0], cd[1]];
+            let y = [
+                a.rescaled(tile, r),
+                b.rescaled(tile, r),
+                c.rescaled(tile, r),
+                d.rescaled(tile, r),
+            ];
             // SAFETY: masked lanes beyond `columns` are not written, the others lie within `out`.
             unsafe { _mm512_mask_storeu_epi8(to.wrapping_add(r * ldc), lanes, bounds.pack(y)) };
         }
@@ -398,11 +399,12 @@ fn requant_i8_roomy(
         let mut r = 0;
         while r + 4 <= rows {
             // No `map`: a closure is not compiled into it with these instructions.
-            let (ab, cd) = (
-                [panel.rescaled(tile, r), panel.rescaled(tile, r + 1)],
-                [panel.rescaled(tile, r + 2), panel.rescaled(tile, r + 3)],
-            );
-            let y = [ab[0], ab[1], cd[0], cd[1]];
+            let y = [
+                panel.rescaled(tile, r),
+                panel.rescaled(tile, r + 1),
+                panel.rescaled(tile, r + 2),
+                panel.rescaled(tile, r + 3),
+            ];
             let bytes = bounds.pack(y);
             let quarters = [
                 _mm512_castsi512_si128(bytes),
