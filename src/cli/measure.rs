@@ -149,18 +149,29 @@ fn print_profile(p: &Profile) {
         print(&format!("{ms:10.4} ms {:5.1} %  {what}", share * 100.0));
     };
     let mut rows: Vec<_> = p.operators.iter().collect();
-    rows.sort_by(|a, b| b.median_ms.unwrap_or(0.0).total_cmp(&a.median_ms.unwrap_or(0.0)));
+    rows.sort_by(|a, b| {
+        b.median_ms
+            .unwrap_or(0.0)
+            .total_cmp(&a.median_ms.unwrap_or(0.0))
+    });
     let mut kinds: Vec<(&str, f64, f64, usize)> = vec![];
     for o in rows {
         let (Some(ms), Some(share)) = (o.median_ms, o.share) else {
             continue;
         };
         let types: Vec<_> = o.dtypes.iter().map(|d| d.name()).collect();
-        let what = format!("{:>4} {} {} {:?} {}", o.index, o.op, types.join(" "), o.shape, o.output);
+        let what = format!(
+            "{:>4} {} {} {:?} {}",
+            o.index,
+            o.op,
+            types.join(" "),
+            o.shape,
+            o.output
+        );
         line(ms, share, &what);
         match kinds.iter_mut().find(|k| k.0 == o.op) {
             Some(kind) => *kind = (kind.0, kind.1 + ms, kind.2 + share, kind.3 + 1),
-            None => kinds.push((o.op, ms, share, 1)),
+            None => kinds.push((&o.op, ms, share, 1)),
         }
     }
     kinds.sort_by(|a, b| b.1.total_cmp(&a.1));

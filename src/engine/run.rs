@@ -11,6 +11,7 @@ use super::state::{State, Times};
 use super::{Observer, Options};
 use crate::error::Result;
 use crate::graph::{Subgraph, TensorId, Value};
+use crate::kernels::parallel::awake;
 use crate::progress::Progress;
 use crate::{invalid, unsupported};
 
@@ -115,7 +116,10 @@ impl Prepared {
         };
         match (observer, &self.pool) {
             (None, None) => main.run(&fed, &mut alone(state), &mut sink),
-            (None, Some(pool)) => pool.install(|| main.run(&fed, &mut alone(state), &mut sink)),
+            (None, Some(pool)) => {
+                let run = || main.run(&fed, &mut alone(state), &mut sink);
+                pool.install(|| awake(run))
+            }
             // The observer stays on the calling thread, so only kernels enter the pool.
             (Some(observer), pool) => {
                 let mut run = Run {

@@ -85,8 +85,16 @@ pub fn profile(
         OperatorTime {
             index,
             op: node.op.name().to_owned(),
-            dtypes: read.iter().chain([&output]).flatten().map(|t| t.dtype).collect(),
-            shape: shape.or(output.map(|t| &t.shape[..])).unwrap_or_default().to_vec(),
+            dtypes: read
+                .iter()
+                .chain([&output])
+                .flatten()
+                .map(|t| t.dtype)
+                .collect(),
+            shape: shape
+                .or(output.map(|t| &t.shape[..]))
+                .unwrap_or_default()
+                .to_vec(),
             output: output.map_or_else(String::new, |t| t.name.clone()),
             median_ms,
             share: median_ms.map(|ms| if all > 0.0 { ms / all } else { 0.0 }),

@@ -243,7 +243,10 @@ fn bench_profiles_operators() {
     assert_eq!(operators.len(), listed.len());
     let mut shares = 0.0;
     for (timed, listed) in operators.iter().zip(listed) {
-        assert_eq!((&timed["index"], &timed["op"]), (&listed["index"], &listed["op"]));
+        assert_eq!(
+            (&timed["index"], &timed["op"]),
+            (&listed["index"], &listed["op"])
+        );
         assert!(timed["shape"].as_array().unwrap().len() > 1, "{timed}");
         shares += timed["share"].as_f64().unwrap_or(0.0);
         let free = timed["op"] == "RESHAPE";
@@ -251,7 +254,10 @@ fn bench_profiles_operators() {
     }
     assert!((shares - 1.0).abs() < 1e-6, "{shares}");
     let text = succeeds(f.path(), &line);
-    assert!(text.contains("CONV_2D float32 float32 float32 [1, "), "{text}");
+    assert!(
+        text.contains("CONV_2D float32 float32 float32 [1, "),
+        "{text}"
+    );
 }
 
 #[test]
