@@ -223,6 +223,9 @@ pub struct Bench {
     /// How long to measure each model
     #[arg(long, value_name = "S", default_value_t = 2.0, value_parser = seconds)]
     pub seconds: f64,
+    /// Time each operator too, in as many runs again
+    #[arg(long)]
+    pub profile: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

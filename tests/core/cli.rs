@@ -233,6 +233,34 @@ fn bench_times_every_model() {
 }
 
 #[test]
+fn bench_profiles_operators() {
+    let f = demo_files("profile");
+    let line = format!("bench {MODEL} --seconds 0.05 --profile");
+    let j = json(&succeeds(f.path(), &format!("{line} --json")));
+    let operators = j[0]["profile"]["operators"].as_array().unwrap();
+    let listed = json(&succeeds(f.path(), &format!("inspect {MODEL} --json")));
+    let listed = listed["operators"].as_array().unwrap();
+    assert_eq!(operators.len(), listed.len());
+    let mut shares = 0.0;
+    for (timed, listed) in operators.iter().zip(listed) {
+        assert_eq!(
+            (&timed["index"], &timed["op"]),
+            (&listed["index"], &listed["op"])
+        );
+        assert!(timed["shape"].as_array().unwrap().len() > 1, "{timed}");
+        shares += timed["share"].as_f64().unwrap_or(0.0);
+        let free = timed["op"] == "RESHAPE";
+        assert_eq!(timed["median_ms"].is_null(), free, "{timed}");
+    }
+    assert!((shares - 1.0).abs() < 1e-6, "{shares}");
+    let text = succeeds(f.path(), &line);
+    assert!(
+        text.contains("CONV_2D float32 float32 float32 [1, "),
+        "{text}"
+    );
+}
+
+#[test]
 fn bad_usage_is_code_2_and_bad_input_code_1() {
     let f = demo_files("errors");
     let bad = zeropoint(
