@@ -1,5 +1,6 @@
 //! The application without a window: what is open, what was asked for, what came of it. Changed by [`Command`]s only.
 
+mod choosing;
 mod command;
 mod dataset;
 mod entry;
@@ -31,8 +32,8 @@ pub use command::Command;
 pub use dataset::{ClassSource, DataChoice, DataIdentity, DataRecord, Loaded, Role, Source};
 pub use entry::{Entry, EntryCard, OpenInput, entries, parse_shape};
 pub use experiment::{
-    Experiment, ExperimentId, Finding, Intent, QuantizedFile, RunKey, State, experiment_name,
-    recipe_words,
+    Experiment, ExperimentId, Finding, Finished, Intent, QuantizedFile, RunKey, State,
+    experiment_name, recipe_words,
 };
 pub use fingerprint::{Fingerprint, Stamps};
 pub use model::{ModelCard, ModelFormat, OpenModel, PortCard, shape_text};
