@@ -471,6 +471,8 @@ impl DepthwiseI16 {
 pub struct DepthwiseHybrid {
     common: Common,
     asymmetric: bool,
+    /// Whether the scales of input and weights are multiplied with each other first.
+    joint: bool,
     scales: Vec<f32>,
     weight_sums: Vec<i32>,
     bias: Vec<f32>,
@@ -493,15 +495,17 @@ impl DepthwiseHybrid {
         let common = Common::new(isa, shape, weights)?;
         check_bias(bias, shape.out_c)?;
         let n = shape.out_c;
-        let (asymmetric, scales) = match how {
-            Hybrid::Symmetric(scale) => (false, vec![scale; n]),
-            Hybrid::Asymmetric(scales) => (true, scales.to_vec()),
+        let (asymmetric, joint, scales) = match how {
+            Hybrid::Symmetric(scale) => (false, true, vec![scale; n]),
+            Hybrid::Asymmetric(scales) => (true, false, scales.to_vec()),
+            Hybrid::AsymmetricJoint(scales) => (true, true, scales.to_vec()),
         };
         if scales.len() != n {
             return crate::invalid!("{} weight scales for {n} output channels", scales.len());
         }
         Ok(Self {
             asymmetric,
+            joint,
             scales: whole_panels(scales.into_iter(), 0.0),
             weight_sums: whole_panels(common.sums.iter().copied(), 0),
             bias: whole_panels((0..n).map(|c| bias.map_or(0.0, |b| b[c])), 0.0),
@@ -590,7 +594,7 @@ impl DepthwiseHybrid {
                                 bias: &self.bias[first..],
                                 row_scales: &[scale; TILE_ROWS],
                                 row_offsets: &[zero_point; TILE_ROWS],
-                                joint: !self.asymmetric,
+                                joint: self.joint,
                                 low: self.clamp.0,
                                 high: self.clamp.1,
                             };

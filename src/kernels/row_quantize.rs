@@ -1,6 +1,7 @@
 //! Quantizing the input of hybrid kernels while they run, vectorised; the results are those of `quantize::quantize_row_*`.
 
 use super::isa::Proven;
+use super::quantize::{ROUNDED_TOGETHER, inverse_of, round_sum, row_steps};
 use super::simd::{self, Vectorized};
 
 /// Values looked at in one go.
@@ -49,8 +50,8 @@ impl Vectorized for Extremes<'_> {
 struct Round<'a> {
     values: &'a [f32],
     inverse: f32,
-    zero_point: f32,
-    low: f32,
+    zero_point: i32,
+    low: i32,
     out: &'a mut [i8],
 }
 
@@ -58,7 +59,11 @@ impl Vectorized for Round<'_> {
     #[inline(always)]
     fn run(self) {
         for (out, &v) in self.out.iter_mut().zip(self.values) {
-            *out = round_within(self.zero_point + v * self.inverse, self.low, 127.0) as i8;
+            let whole = round_sum(v * self.inverse);
+            // NaN passes both comparisons and is 0 as an integer.
+            let whole = if whole < -256.0 { -256.0 } else { whole };
+            let whole = if whole > 256.0 { 256.0 } else { whole };
+            *out = (whole as i32 + self.zero_point).max(self.low).min(127) as i8;
         }
     }
 }
@@ -78,38 +83,41 @@ pub(crate) fn quantize_row(isa: Proven, x: &[f32], asymmetric: bool, out: &mut [
     let mut ignored = [0i8; 2];
     if asymmetric {
         let (scale, zero_point) = super::quantize::quantize_row_asymmetric(&ends, &mut ignored);
-        let flat = extremes.0 == extremes.1
-            || !(f64::from(extremes.1) - f64::from(extremes.0)).is_finite();
-        if flat {
+        let range = extremes.1 - extremes.0;
+        if range == 0.0 || !range.is_finite() {
             out.fill(0);
-            return (scale, zero_point);
+        } else {
+            steps(isa, x, inverse_of(scale), zero_point, -128, out);
         }
-        let round = Round {
-            values: x,
-            inverse: 1.0 / scale,
-            zero_point: zero_point as f32,
-            low: -128.0,
-            out,
-        };
-        simd::vectorized(isa, round);
         (scale, zero_point)
     } else {
         let scale = super::quantize::quantize_row_symmetric(&ends, &mut ignored);
         let range = extremes.1.max(-extremes.0);
         if range == 0.0 || !range.is_finite() {
             out.fill(0);
-            return (scale, 0);
+        } else {
+            steps(isa, x, 127.0 / range, 0, -127, out);
         }
-        let round = Round {
-            values: x,
-            inverse: 127.0 / range,
-            zero_point: 0.0,
-            low: -127.0,
-            out,
-        };
-        simd::vectorized(isa, round);
         (scale, 0)
     }
+}
+
+/// As `quantize::row_steps`.
+fn steps(isa: Proven, x: &[f32], inverse: f32, zero_point: i32, low: i32, out: &mut [i8]) {
+    let together = x.len() / ROUNDED_TOGETHER * ROUNDED_TOGETHER;
+    let (x, rest) = x.split_at(together);
+    let (out, rest_out) = out.split_at_mut(together);
+    simd::vectorized(
+        isa,
+        Round {
+            values: x,
+            inverse,
+            zero_point,
+            low,
+            out,
+        },
+    );
+    row_steps(rest, inverse, zero_point, low, rest_out);
 }
 
 #[cfg(test)]

@@ -280,6 +280,7 @@ fn float(cx: &NodeCx<'_>, o: &TransposeConv, c: Checked<'_>) -> Result<Built> {
         filter,
         f32,
         |shape, weights: &[f32]| ConvF32::new(isa, shape, weights, bias, clamp)
+            .map(|c| c.in_order(cx.in_order))
     ));
     Built::kernel(c.out_shape(), move |io, out| {
         let (input, filter, bias) = (io.get(2), io.get(1), io.optional(3));
@@ -292,7 +293,7 @@ fn hybrid(cx: &NodeCx<'_>, o: &TransposeConv, c: Checked<'_>) -> Result<Built> {
     c.symmetric_filter()?;
     let (s, clamp) = (c.shape, clamp_f32(o.activation)?);
     let scales = c.filter.weight_scales(s.out_c, 0)?;
-    let how = Hybrid::Asymmetric(&scales);
+    let how = Hybrid::AsymmetricJoint(&scales);
     if_packed!(cx, c, |isa, parts, filter, bias| phased!(
         cx,
         s,
