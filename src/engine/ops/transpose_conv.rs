@@ -293,7 +293,7 @@ fn hybrid(cx: &NodeCx<'_>, o: &TransposeConv, c: Checked<'_>) -> Result<Built> {
     c.symmetric_filter()?;
     let (s, clamp) = (c.shape, clamp_f32(o.activation)?);
     let scales = c.filter.weight_scales(s.out_c, 0)?;
-    let how = Hybrid::AsymmetricJoint(&scales);
+    let how = Hybrid::Asymmetric(&scales);
     if_packed!(cx, c, |isa, parts, filter, bias| phased!(
         cx,
         s,

@@ -134,7 +134,7 @@ pub fn transpose_conv_hybrid(
     clamp: (f32, f32),
     out: &mut [f32],
 ) {
-    let how = Hybrid::AsymmetricJoint(scales);
+    let how = Hybrid::Asymmetric(scales);
     let x = quantize_rows(input, s.batches, how);
     let mac = |acc: i32, a: i8, w: i8, b: usize| {
         acc.wrapping_add((i32::from(a) - x.rows[b].1) * i32::from(w))
