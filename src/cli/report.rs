@@ -11,7 +11,7 @@ use crate::tflite;
 use crate::workbench::report::{
     DataNote, Entry, FileNote, Machine, Report, csv, html, sha256, utc,
 };
-use crate::workbench::{Loaded, OpenModel, experiment_name, files};
+use crate::workbench::{Loaded, OpenModel, files};
 
 use super::compare::Row;
 
@@ -113,7 +113,7 @@ fn data_note(
 }
 
 fn entry(row: &Row) -> Entry {
-    let name = experiment_name(row.recipe.mode, row.recipe.io);
+    let name = super::compare::name(&row.recipe);
     let saved = row.saved.as_deref().map(files::file_name);
     let mut warnings = row.warnings.clone();
     // Which engine the figures come from, and what the other one says.

@@ -5,6 +5,7 @@ mod app;
 pub mod dialogs;
 mod fonts;
 pub mod icons;
+mod pacing;
 pub mod panels;
 mod start;
 pub mod theme;

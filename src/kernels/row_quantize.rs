@@ -1,8 +1,15 @@
 //! Quantizing the input of hybrid kernels while they run, vectorised; the results are those of `quantize::quantize_row_*`.
 
+use std::sync::{Mutex, PoisonError};
+
+use super::gemm::worth;
 use super::isa::Proven;
+use super::parallel;
 use super::quantize::{ROUNDED_TOGETHER, inverse_of, round_sum, row_steps};
 use super::simd::{self, Vectorized};
+
+/// Values that are worth a thread.
+const GRAIN: usize = 50_000;
 
 /// Values looked at in one go.
 const LANES: usize = 32;
@@ -47,37 +54,91 @@ impl Vectorized for Extremes<'_> {
     }
 }
 
+/// What `quantize::row_steps` takes.
 struct Round<'a> {
     values: &'a [f32],
     inverse: f32,
     zero_point: i32,
     low: i32,
+}
+
+/// Some of the values that are rounded together.
+struct RoundPart<'a> {
+    round: &'a Round<'a>,
+    values: &'a [f32],
     out: &'a mut [i8],
 }
 
-impl Vectorized for Round<'_> {
+impl Vectorized for RoundPart<'_> {
     #[inline(always)]
     fn run(self) {
+        let &Round {
+            inverse,
+            zero_point,
+            low,
+            ..
+        } = self.round;
         for (out, &v) in self.out.iter_mut().zip(self.values) {
-            let whole = round_sum(v * self.inverse);
+            let whole = round_sum(v * inverse);
             // NaN passes both comparisons and is 0 as an integer.
             let whole = if whole < -256.0 { -256.0 } else { whole };
             let whole = if whole > 256.0 { 256.0 } else { whole };
-            *out = (whole as i32 + self.zero_point).max(self.low).min(127) as i8;
+            *out = (whole as i32 + zero_point).max(low).min(127) as i8;
         }
     }
 }
 
-/// Quantizes a row to int8, as `quantize_row_asymmetric` or `quantize_row_symmetric` does; returns scale and zero point.
-pub(crate) fn quantize_row(isa: Proven, x: &[f32], asymmetric: bool, out: &mut [i8]) -> (f32, i32) {
-    let mut extremes = (0f32, 0f32);
-    simd::vectorized(
-        isa,
-        Extremes {
-            values: x,
-            out: &mut extremes,
-        },
-    );
+/// [`Extremes`] on up to `threads` threads.
+fn extremes(isa: Proven, x: &[f32], threads: usize) -> (f32, f32) {
+    let of = |values: &[f32]| {
+        let mut found = (0f32, 0f32);
+        let out = &mut found;
+        simd::vectorized(isa, Extremes { values, out });
+        found
+    };
+    let threads = worth(threads, x.len(), GRAIN);
+    if threads == 1 {
+        return of(x);
+    }
+    let step = x.len().div_ceil(threads);
+    let all = Mutex::new((0f32, 0f32));
+    parallel::parts(threads, &|i| {
+        let found = of(x.chunks(step).nth(i).unwrap_or(&[]));
+        let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+        *all = (all.0.min(found.0), all.1.max(found.1));
+    });
+    all.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// [`Round`] on up to `threads` threads.
+fn round(isa: Proven, round: &Round<'_>, out: &mut [i8], threads: usize) {
+    let together = out.len() / ROUNDED_TOGETHER * ROUNDED_TOGETHER;
+    let (out, rest) = out.split_at_mut(together);
+    let last = &round.values[together..];
+    row_steps(last, round.inverse, round.zero_point, round.low, rest);
+    let threads = worth(threads, out.len(), GRAIN);
+    let step = out.len().div_ceil(threads).max(1);
+    let part = |i: usize, out: &mut [i8]| {
+        let values = &round.values[i * step..][..out.len()];
+        simd::vectorized(isa, RoundPart { round, values, out });
+    };
+    if threads == 1 {
+        part(0, out);
+    } else {
+        parallel::chunks(out, step, &part);
+    }
+}
+
+/// Quantizes a row to int8 on up to `threads` threads, as `quantize_row_asymmetric` or `quantize_row_symmetric` does; returns
+/// scale and zero point.
+pub(crate) fn quantize_row(
+    isa: Proven,
+    x: &[f32],
+    asymmetric: bool,
+    out: &mut [i8],
+    threads: usize,
+) -> (f32, i32) {
+    let extremes = extremes(isa, x, threads);
     // The scale follows from the extremes alone, and a row of just them has the same.
     let ends = [extremes.0, extremes.1];
     let mut ignored = [0i8; 2];
@@ -86,38 +147,32 @@ pub(crate) fn quantize_row(isa: Proven, x: &[f32], asymmetric: bool, out: &mut [
         let range = extremes.1 - extremes.0;
         if range == 0.0 || !range.is_finite() {
             out.fill(0);
-        } else {
-            steps(isa, x, inverse_of(scale), zero_point, -128, out);
+            return (scale, zero_point);
         }
+        let how = Round {
+            values: x,
+            inverse: inverse_of(scale),
+            zero_point,
+            low: -128,
+        };
+        round(isa, &how, out, threads);
         (scale, zero_point)
     } else {
         let scale = super::quantize::quantize_row_symmetric(&ends, &mut ignored);
         let range = extremes.1.max(-extremes.0);
         if range == 0.0 || !range.is_finite() {
             out.fill(0);
-        } else {
-            steps(isa, x, 127.0 / range, 0, -127, out);
+            return (scale, 0);
         }
+        let how = Round {
+            values: x,
+            inverse: 127.0 / range,
+            zero_point: 0,
+            low: -127,
+        };
+        round(isa, &how, out, threads);
         (scale, 0)
     }
-}
-
-/// As `quantize::row_steps`.
-fn steps(isa: Proven, x: &[f32], inverse: f32, zero_point: i32, low: i32, out: &mut [i8]) {
-    let together = x.len() / ROUNDED_TOGETHER * ROUNDED_TOGETHER;
-    let (x, rest) = x.split_at(together);
-    let (out, rest_out) = out.split_at_mut(together);
-    simd::vectorized(
-        isa,
-        Round {
-            values: x,
-            inverse,
-            zero_point,
-            low,
-            out,
-        },
-    );
-    row_steps(rest, inverse, zero_point, low, rest_out);
 }
 
 #[cfg(test)]
@@ -147,13 +202,15 @@ mod tests {
                 rows.push(wave(n, 0.77, shift));
             }
         }
+        // Worth three threads.
+        rows.push(wave(3 * GRAIN + 1, 0.77, 0.1));
         for isa in Isa::available() {
             for (i, x) in rows.iter().enumerate() {
                 let (mut got, mut want) = (vec![1; x.len()], vec![2; x.len()]);
-                let a = quantize_row(isa.proven(), x, true, &mut got);
+                let a = quantize_row(isa.proven(), x, true, &mut got, 3);
                 assert_eq!(a, quantize_row_asymmetric(x, &mut want), "{isa:?} row {i}");
                 assert_eq!(got, want, "{isa:?} asymmetric row {i}");
-                let (s, zero_point) = quantize_row(isa.proven(), x, false, &mut got);
+                let (s, zero_point) = quantize_row(isa.proven(), x, false, &mut got, 3);
                 assert_eq!(s, quantize_row_symmetric(x, &mut want), "{isa:?} row {i}");
                 assert_eq!((got, zero_point), (want, 0), "{isa:?} symmetric row {i}");
             }
