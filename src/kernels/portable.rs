@@ -73,6 +73,8 @@ impl Vectorized for TileInOrder<'_> {
             let mut row = 0;
             while row < t.rows {
                 row += match t.rows - row {
+                    // As many as fit the registers of AVX2.
+                    6.. => rows_f32::<6, PANEL>(t, first, row, columns, out),
                     4.. => rows_f32::<4, PANEL>(t, first, row, columns, out),
                     2.. => rows_f32::<2, PANEL>(t, first, row, columns, out),
                     _ => rows_f32::<1, PANEL>(t, first, row, columns, out),
