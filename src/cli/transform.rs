@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::{self, Runner};
 use crate::graph::{Graph, Value};
 use crate::progress::Progress;
-use crate::quantize::{NodePlan, QuantPlan, Recipe};
+use crate::quantize::{NodePlan, OperatorRef, QuantPlan, Recipe};
 use crate::workbench::litert::{Litert, runtime_line};
 use crate::workbench::{ModelFormat, OpenModel, Role, files, steps};
 
@@ -68,6 +68,7 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
         Some(argument) if recipe.mode.needs_calibration() => {
             let loaded = argument.open(&model);
             let loaded = asking_for_shapes(&model, &a.entry, loaded)?;
+            super::tell_of(&a.data_flags, &[&loaded])?;
             let data = loaded.dataset.as_ref();
             let calibrated = calibrate::calibrate(&model.graph, data, all_cores(), &progress);
             let calibrated = asking_for_shapes(&model, &a.entry, calibrated)?;
@@ -116,7 +117,13 @@ fn recipe(a: &args::Quantize) -> Result<Recipe> {
         recipe.io = io.into();
     }
     recipe.strict |= a.strict;
+    recipe.keep_float.extend(kept(&a.keep_float));
     Ok(recipe)
+}
+
+/// The operators that `--keep-float` names.
+pub(super) fn kept(names: &[String]) -> impl Iterator<Item = OperatorRef> {
+    names.iter().map(|name| OperatorRef::parse(name.trim()))
 }
 
 /// The settings that a file holds; the defaults without one.

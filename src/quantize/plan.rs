@@ -1,17 +1,19 @@
 //! The decision as data: for every tensor its type, parameters and why; for every operator whether it stays float, and why.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use super::bias_correction::BiasCorrection;
 use super::recipe::{Io, Mode, Recipe};
 use super::rules::Width;
-use super::{fold, simplify, static_plan, weights_plan};
+use super::{fold, islands, keep, simplify, static_plan, weights_plan};
 use crate::calibrate::Calibration;
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Op, Quantization, Subgraph, TensorId};
 
 /// What will be done to the main subgraph, complete before anything is done.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QuantPlan {
     /// What was asked for.
     pub recipe: Recipe,
@@ -61,7 +63,7 @@ impl QuantPlan {
 
 /// What becomes of one tensor: how quantized operators see it. Where an operator that stays float makes or reads it, or the
 /// model's inputs and outputs ask for another type (the recipe's `io`), a conversion is put in between.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TensorPlan {
     /// Which tensor.
     pub tensor: TensorId,
@@ -74,7 +76,7 @@ pub struct TensorPlan {
 }
 
 /// One input of one node that sees its tensor differently from [`QuantPlan::tensors`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UsePlan {
     /// Index of the node.
     pub node: usize,
@@ -89,12 +91,12 @@ pub struct UsePlan {
 }
 
 /// One intermediate tensor of a recurrent node.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PartPlan {
     /// Index of the node.
     pub node: usize,
     /// What it is called.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Type it will have.
     pub dtype: DType,
     /// Its parameters; `None` if the kernel does not look at it.
@@ -102,7 +104,7 @@ pub struct PartPlan {
 }
 
 /// A RESHAPE whose computed shape is known but for at most one extent: that becomes −1, and the arithmetic goes away.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShapeFold {
     /// Index of the RESHAPE.
     pub node: usize,
@@ -111,7 +113,7 @@ pub struct ShapeFold {
 }
 
 /// Why a tensor has its type and parameters.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// Stays as it is; the text says why.
@@ -141,7 +143,7 @@ pub enum Reason {
 }
 
 /// What becomes of one operator.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NodePlan {
     /// Computes on the mode's integers.
     Quantized,
@@ -184,7 +186,8 @@ pub(super) fn assign(
 /// Decides how `graph` is quantized by `recipe`. `calibration` is needed by int8 and int16x8 and ignored by the others.
 ///
 /// Fails with `Invalid` if the model is quantized already, if mode and input/output type do not go together, if the
-/// calibration is missing or of another model, and, with `recipe.strict`, if an operator would stay float.
+/// calibration is missing or of another model, if an operator of `recipe.keep_float` is not there, and, with
+/// `recipe.strict`, if another operator would stay float.
 pub fn plan(
     graph: &Graph,
     recipe: &Recipe,
@@ -199,6 +202,7 @@ pub fn plan(
     if recipe.mode != Mode::Float32 {
         refuse_quantized(main)?;
     }
+    let kept = keep::kept(main, &recipe.keep_float)?;
     let mut plan = QuantPlan {
         recipe: recipe.clone(),
         tensors: untouched(main),
@@ -215,11 +219,11 @@ pub fn plan(
     let width = match recipe.mode {
         Mode::Float32 => None,
         Mode::Float16 => {
-            weights_plan::float16(main, &mut plan);
+            weights_plan::float16(main, &kept, &mut plan);
             None
         }
         Mode::Dynamic => {
-            weights_plan::dynamic(main, &mut plan);
+            weights_plan::dynamic(main, &kept, &mut plan);
             None
         }
         Mode::Int8 => Some(Width::Int8),
@@ -227,7 +231,7 @@ pub fn plan(
     };
     if let Some(width) = width {
         let calibration = usable(calibration, main, recipe.mode)?;
-        static_plan::decide(main, width, calibration, &mut plan);
+        static_plan::decide(main, width, calibration, &kept, &mut plan);
         refuse_unknown_border(main, &plan)?;
     }
     let others = graph.subgraphs.len() - 1;
@@ -239,7 +243,7 @@ pub fn plan(
         ));
     }
     if recipe.strict {
-        refuse_float(main, &plan)?;
+        refuse_float(main, &kept, &plan)?;
     }
     Ok(plan)
 }
@@ -371,14 +375,25 @@ fn refuse_quantized(main: &Subgraph) -> Result<()> {
     Ok(())
 }
 
-/// With `strict`: one error that lists every operator that stays float.
-fn refuse_float(main: &Subgraph, plan: &QuantPlan) -> Result<()> {
+/// With `strict`: one error that lists every operator that stays float, but those the user keeps so.
+fn refuse_float(main: &Subgraph, kept: &[bool], plan: &QuantPlan) -> Result<()> {
+    // What stays float for the sake of kept operators alone is wanted, too.
+    let only_kept = plan
+        .nodes
+        .iter()
+        .zip(kept)
+        .all(|(decision, kept)| match decision {
+            NodePlan::Float(why) => *kept || islands::is_consequence(why),
+            NodePlan::Quantized | NodePlan::SmallerWeights | NodePlan::Unaffected => true,
+        });
     let list: Vec<String> = plan
         .nodes
         .iter()
         .zip(&main.nodes)
         .enumerate()
+        .filter(|(i, _)| !kept[*i])
         .filter_map(|(i, (decision, node))| match decision {
+            NodePlan::Float(why) if only_kept && islands::is_consequence(why) => None,
             NodePlan::Float(why) => Some(format!("{i} {} ({why})", node.op.name())),
             NodePlan::Quantized | NodePlan::SmallerWeights | NodePlan::Unaffected => None,
         })

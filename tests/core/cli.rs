@@ -11,7 +11,7 @@ use zeropoint::graph::{Data, Value};
 use crate::folder::Folder;
 
 /// The demo's model and data as files, and a place for results.
-fn demo_files(name: &str) -> Folder {
+pub fn demo_files(name: &str) -> Folder {
     let folder = Folder::new(name);
     let demo = demo();
     for file in [
