@@ -5,7 +5,6 @@ use std::time::SystemTime;
 
 use super::engine::litert_lines;
 use super::{Failure, args};
-use crate::data::demo;
 use crate::error::Result;
 use crate::tflite;
 use crate::workbench::report::{
@@ -59,15 +58,10 @@ pub(super) fn write(
     if forms.is_empty() {
         return Ok(());
     }
-    let built_in = demo::demo();
     let report = Report {
         model: model_note(model)?,
-        calibration: calibration
-            .map(|c| data_note(a.calibration.as_deref(), c, &built_in.calibration.bytes))
-            .transpose()?,
-        data: data
-            .map(|d| data_note(a.data.as_deref(), d, &built_in.test.bytes))
-            .transpose()?,
+        calibration: calibration.map(data_note),
+        data: data.map(data_note),
         machine: Machine::here(),
         made: utc(SystemTime::now()),
         experiments: rows.iter().map(entry).collect(),
@@ -95,21 +89,12 @@ fn model_note(model: &OpenModel) -> Result<FileNote> {
     })
 }
 
-fn data_note(
-    path: Option<&Path>,
-    (loaded, samples): (&Loaded, usize),
-    built_in: &[u8],
-) -> Result<DataNote> {
-    let hash = match path {
-        Some(path) if path.is_file() => Some(sha256(&files::read(path)?)),
-        Some(_) => None,
-        None => Some(sha256(built_in)),
-    };
-    Ok(DataNote {
+fn data_note((loaded, samples): (&Loaded, usize)) -> DataNote {
+    DataNote {
         name: loaded.name.clone(),
         samples,
-        sha256: hash,
-    })
+        sha256: loaded.fingerprint.as_ref().map(|f| f.sha256.clone()),
+    }
 }
 
 fn entry(row: &Row) -> Entry {

@@ -19,13 +19,19 @@ pub enum Action {
     Tab(Tab),
     /// Find anything that can be done by typing.
     Palette,
+    /// Write the session to its file.
+    Save,
+    /// Make the change again that was taken back last.
+    Redo,
+    /// Take back the last change.
+    Undo,
     /// Close the innermost thing: a typed path, the selection.
     Escape,
 }
 
 impl Action {
     /// All of them.
-    pub const ALL: [Action; 10] = [
+    pub const ALL: [Action; 13] = [
         Action::Open,
         Action::Run,
         Action::Cancel,
@@ -35,6 +41,10 @@ impl Action {
         Action::Tab(Tab::Layers),
         Action::Tab(Tab::Samples),
         Action::Palette,
+        Action::Save,
+        // Before Undo, whose keys these hold.
+        Action::Redo,
+        Action::Undo,
         Action::Escape,
     ];
 
@@ -46,6 +56,11 @@ impl Action {
             Action::Cancel => Key::Period,
             Action::Side => Key::B,
             Action::Palette => Key::K,
+            Action::Save => Key::S,
+            Action::Undo => Key::Z,
+            Action::Redo => {
+                return KeyboardShortcut::new(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+            }
             Action::Tab(Tab::Compare) => Key::Num1,
             Action::Tab(Tab::Tensors) => Key::Num2,
             Action::Tab(Tab::Layers) => Key::Num3,
@@ -64,6 +79,9 @@ impl Action {
             Action::Side => "Show or hide the side panel".into(),
             Action::Tab(tab) => format!("Show {}", tab.name()),
             Action::Palette => "Find a command".into(),
+            Action::Save => "Save the session".into(),
+            Action::Undo => "Undo".into(),
+            Action::Redo => "Redo".into(),
             Action::Escape => "Close".into(),
         }
     }
@@ -78,9 +96,12 @@ impl Action {
 pub fn pressed(ctx: &egui::Context) -> Vec<Action> {
     // An open menu closes on Escape by itself.
     let menu = egui::Popup::is_any_open(ctx);
+    let typing = ctx.text_edit_focused();
     Action::ALL
         .into_iter()
         .filter(|&a| !(menu && a == Action::Escape))
+        // A field that is typed into takes back its own changes.
+        .filter(|&a| !(typing && matches!(a, Action::Undo | Action::Redo)))
         .filter(|a| ctx.input_mut(|i| i.consume_shortcut(&a.shortcut())))
         .collect()
 }

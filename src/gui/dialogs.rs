@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
-use crate::workbench::{ClassSource, Command, ExperimentId, Role, files};
+use crate::workbench::{ClassSource, Command, EXTENSION, ExperimentId, Role, files};
 
 /// rfd answers a missing dialog as if the user had cancelled, only faster than anybody could.
 const NOBODY_CANCELS_FASTER: Duration = Duration::from_millis(250);
@@ -24,6 +24,10 @@ pub enum Ask {
     Classes,
     /// Where to write an experiment's file, with a name to start from.
     Save(ExperimentId, String),
+    /// Where to write the session, with a name to start from.
+    SaveSession(String),
+    /// A session to open.
+    OpenSession,
 }
 
 impl Ask {
@@ -35,6 +39,11 @@ impl Ask {
             Ask::Classes => Command::SetClasses(ClassSource::File(path)),
             Ask::Labels(role) => Command::ChooseLabels(*role, path),
             Ask::Save(id, _) => Command::Save(*id, path),
+            Ask::SaveSession(_) => Command::SaveSession(match path.extension() {
+                Some(_) => path,
+                None => path.with_extension(EXTENSION),
+            }),
+            Ask::OpenSession => Command::OpenSession(path),
         }
     }
 
@@ -49,15 +58,17 @@ impl Ask {
             Ask::Labels(_) => "Labels path",
             Ask::Classes => "Class names path",
             Ask::Save(..) => "Save as path",
+            Ask::SaveSession(_) => "Save session as path",
+            Ask::OpenSession => "Session path",
         }
     }
 
     /// Label of the button that confirms a typed path.
     pub fn verb(&self) -> &'static str {
         match self {
-            Ask::Model => "Open",
+            Ask::Model | Ask::OpenSession => "Open",
             Ask::Data(_) | Ask::Folder(_) | Ask::Labels(_) | Ask::Classes => "Read",
-            Ask::Save(..) => "Save",
+            Ask::Save(..) | Ask::SaveSession(_) => "Save",
         }
     }
 }
@@ -79,15 +90,18 @@ impl Typing {
     /// An empty field for this, or one that starts from a proposed name.
     pub fn new(ask: Ask, folder: Option<&Path>, no_dialog: bool) -> Self {
         let text = match &ask {
-            Ask::Save(_, name) => folder
+            Ask::Save(_, name) | Ask::SaveSession(name) => folder
                 .map(Path::to_owned)
                 .or_else(|| std::env::current_dir().ok())
                 .map_or_else(|| PathBuf::from(name), |f| f.join(name))
                 .display()
                 .to_string(),
-            Ask::Model | Ask::Data(_) | Ask::Folder(_) | Ask::Labels(_) | Ask::Classes => {
-                String::new()
-            }
+            Ask::Model
+            | Ask::Data(_)
+            | Ask::Folder(_)
+            | Ask::Labels(_)
+            | Ask::Classes
+            | Ask::OpenSession => String::new(),
         };
         Self {
             ask,
@@ -181,7 +195,10 @@ fn native(ask: &Ask, folder: Option<PathBuf>) -> Option<PathBuf> {
     match ask {
         Ask::Model => dialog
             .set_title("Open model")
-            .add_filter("Models", &["tflite", "keras", "h5", "hdf5"])
+            .add_filter(
+                "Models and sessions",
+                &["tflite", "keras", "h5", "hdf5", EXTENSION],
+            )
             .add_filter("All files", &["*"])
             .pick_file(),
         Ask::Data(_) => dialog
@@ -200,6 +217,15 @@ fn native(ask: &Ask, folder: Option<PathBuf>) -> Option<PathBuf> {
             .add_filter("All files", &["*"])
             .add_filter("Labels", &["npy", "gz", "idx1-ubyte"])
             .pick_file(),
+        Ask::SaveSession(name) => dialog
+            .set_title("Save session")
+            .set_file_name(name)
+            .add_filter("Zeropoint session", &[EXTENSION])
+            .save_file(),
+        Ask::OpenSession => dialog
+            .set_title("Open session")
+            .add_filter("Zeropoint session", &[EXTENSION])
+            .pick_file(),
         Ask::Save(_, name) => dialog
             .set_title("Save file")
             .set_file_name(name)
@@ -212,7 +238,8 @@ fn native(ask: &Ask, folder: Option<PathBuf>) -> Option<PathBuf> {
 /// is missing.
 pub fn dropped(path: &Path, model_open: bool, calibration_chosen: bool) -> Command {
     let name = files::file_name(path).to_lowercase();
-    let is_model = [".tflite", ".keras", ".h5", ".hdf5", ".lite"]
+    // Opening a session is opening its model.
+    let is_model = [".tflite", ".keras", ".h5", ".hdf5", ".lite", ".zps"]
         .iter()
         .any(|end| name.ends_with(end));
     if is_model || !model_open {

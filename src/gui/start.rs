@@ -37,6 +37,9 @@ pub fn run(model: Option<PathBuf>) -> Result<(), String> {
         let mut app = App::new(&cc.egui_ctx);
         if let Some(file) = recent_file() {
             app.bench.remember_recent_in(&file);
+            // A model that was asked for comes before the session of last time.
+            app.bench
+                .keep_session_in(&file.with_file_name("sessions"), model.is_none());
         }
         if let Some(path) = model {
             app.bench.apply(Command::OpenModel(path));

@@ -205,8 +205,13 @@ impl ConvF32 {
             let at = block.first - columns.start;
             for k0 in (0..k).step_by(k_step) {
                 let k1 = (k0 + k_step).min(k);
-                for row in (0..rows).step_by(tile) {
+                let tiles = rows.div_ceil(tile);
+                for (i, row) in (0..rows).step_by(tile).enumerate() {
                     let t = F32Tile {
+                        ahead: match k1 == k {
+                            true => block.ahead(i, tiles),
+                            false => &[],
+                        },
                         rows: tile.min(rows - row),
                         k: k1 - k0,
                         a: &a[row * k + k0..],

@@ -12,7 +12,7 @@ use crate::error::Result;
 const GRAIN: usize = 200_000;
 
 /// Channels whose weights and lines of input stay in the first-level cache together.
-const CHANNELS: usize = 64;
+const CHANNELS: usize = 128;
 
 /// DEPTHWISE_CONV_2D in float32, prepared.
 #[derive(Debug, Clone)]

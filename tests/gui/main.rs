@@ -3,6 +3,7 @@
 mod data;
 mod demo;
 mod entry;
+mod experiments;
 mod fixture;
 mod flow;
 mod harness;

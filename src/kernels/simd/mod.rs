@@ -45,6 +45,8 @@ pub(crate) struct F32Tile<'a> {
     pub lda: usize,
     /// `k` × `panels` × 16.
     pub b: &'a [f32],
+    /// Weights that are wanted soon; a hint.
+    pub ahead: &'a [f32],
     pub panels: usize,
     /// What the sums begin with (whole panels); `None`: what the output holds.
     pub bias: Option<&'a [f32]>,
@@ -82,8 +84,8 @@ pub(crate) fn has_byte_dot(isa: Proven) -> bool {
     isa.isa() == Isa::Avx512
 }
 
-/// `tile` = products of `rows` rows of `groups` × 4 unsigned bytes, `lda` apart, with a block of weights.
-/// Only where [`has_byte_dot`]; elsewhere the tile is left as it is.
+/// `tile` = products of `rows` rows of `groups` × 4 unsigned bytes, `lda` apart, with a block of weights; `ahead` are weights that
+/// are wanted soon, a hint. Only where [`has_byte_dot`]; elsewhere the tile is left as it is.
 #[allow(clippy::too_many_arguments)] // a micro-kernel's operands
 pub(crate) fn dot_u8i8(
     isa: Proven,
@@ -92,12 +94,13 @@ pub(crate) fn dot_u8i8(
     lda: usize,
     rows: usize,
     b: &[i8],
+    ahead: &[i8],
     panels: usize,
     tile: &mut Tile,
 ) {
     match isa.isa() {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => avx512::dot_u8i8(groups, a, lda, rows, b, panels, tile),
+        Isa::Avx512 => avx512::dot_u8i8(groups, a, lda, rows, b, ahead, panels, tile),
         _ => debug_assert!(false, "no byte products on {isa:?}"),
     }
 }
@@ -201,6 +204,14 @@ pub(crate) struct RoomyFactor {
     pub multiplier: i32,
     pub left: i32,
     pub right: i32,
+}
+
+impl RoomyFactor {
+    /// Whether it is one half of a value shifted left, as that of the operand with the larger scale is.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // for kernels
+    fn is_half(self) -> bool {
+        self.multiplier == 1 << 30 && self.right == 0 && self.left > 0
+    }
 }
 
 /// ADD or SUB of int8: each operand less its zero point is rescaled, then their sum.
