@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::jobs::JobId;
 use super::litert::{Engine, LitertFigures};
-use crate::evaluate::{Evaluation, Latency, TensorReport};
+use crate::evaluate::{Evaluation, Latency, Profile, TensorReport};
 use crate::graph::Graph;
-use crate::quantize::{Io, Mode, QuantPlan, Recipe};
+use crate::quantize::{Io, Mode, QuantPlan, Recipe, kept_words};
 
 /// Number of an experiment, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -90,6 +90,8 @@ pub struct Experiment {
     pub evaluation: Option<Arc<Evaluation>>,
     /// Latency of single runs, by the same engine.
     pub latency: Option<Latency>,
+    /// Time of each operator of the file by Zeropoint's engine; sessions do not keep it.
+    pub profile: Option<Arc<Profile>>,
     /// What LiteRT made of the file where it was asked, or why it made nothing.
     pub litert: Option<Result<Arc<LitertFigures>, String>>,
     /// What quantization did, tensor by tensor; empty for float32.
@@ -149,6 +151,7 @@ impl Experiment {
         self.file = from.file.clone();
         self.evaluation = from.evaluation.clone();
         self.latency = from.latency.clone();
+        self.profile = from.profile.clone();
         self.litert = from.litert.clone();
         self.tensors = from.tensors.clone();
     }
@@ -181,6 +184,9 @@ pub fn recipe_words(recipe: &Recipe) -> Vec<String> {
             n => format!("weights from {n} elements"),
         });
     }
+    if recipe.mode != Mode::Float32 {
+        words.extend(kept_words(&recipe.keep_float));
+    }
     words
 }
 
@@ -208,6 +214,8 @@ pub enum Finding {
     Tensors(Arc<Vec<TensorReport>>),
     /// Single runs are timed.
     Latency(Latency),
+    /// Every operator is timed.
+    Profile(Arc<Profile>),
     /// LiteRT is through with the file, or failed on it.
     Litert(Result<Arc<LitertFigures>, String>),
 }
