@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::jobs::JobId;
 use super::litert::{Engine, LitertFigures};
-use crate::evaluate::{Evaluation, Latency, TensorReport};
+use crate::evaluate::{Evaluation, Latency, Profile, TensorReport};
 use crate::graph::Graph;
 use crate::quantize::{self, Io, Mode, QuantPlan, Recipe};
 
@@ -90,6 +90,8 @@ pub struct Experiment {
     pub evaluation: Option<Arc<Evaluation>>,
     /// Latency of single runs, by the same engine.
     pub latency: Option<Latency>,
+    /// Time of each operator of the file by Zeropoint's engine; sessions do not keep it.
+    pub profile: Option<Arc<Profile>>,
     /// What LiteRT made of the file where it was asked, or why it made nothing.
     pub litert: Option<Result<Arc<LitertFigures>, String>>,
     /// What quantization did, tensor by tensor; empty for float32.
@@ -150,12 +152,14 @@ impl Experiment {
             file,
             evaluation,
             latency,
+            profile,
             litert,
             tensors,
         } = from.figures();
         (self.key, self.random, self.file) = (key, random, file);
         (self.evaluation, self.latency) = (evaluation, latency);
         (self.litert, self.tensors) = (litert, tensors);
+        self.profile = profile;
     }
 
     /// The figures that it has now.
@@ -166,6 +170,7 @@ impl Experiment {
             file: self.file.clone(),
             evaluation: self.evaluation.clone(),
             latency: self.latency.clone(),
+            profile: self.profile.clone(),
             litert: self.litert.clone(),
             tensors: self.tensors.clone(),
         }
@@ -186,6 +191,7 @@ pub struct Finished {
     pub file: Option<Arc<QuantizedFile>>,
     pub evaluation: Option<Arc<Evaluation>>,
     pub latency: Option<Latency>,
+    pub profile: Option<Arc<Profile>>,
     pub litert: Option<Result<Arc<LitertFigures>, String>>,
     pub tensors: Option<Arc<Vec<TensorReport>>>,
 }
@@ -242,6 +248,8 @@ pub enum Finding {
     Tensors(Arc<Vec<TensorReport>>),
     /// Single runs are timed.
     Latency(Latency),
+    /// Every operator is timed.
+    Profile(Arc<Profile>),
     /// LiteRT is through with the file, or failed on it.
     Litert(Result<Arc<LitertFigures>, String>),
 }

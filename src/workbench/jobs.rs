@@ -32,6 +32,8 @@ pub enum JobKind {
     Experiment(ExperimentId),
     /// Making pictures of samples; not worth showing.
     Pictures,
+    /// Asking every experiment about the picture on the pad; not worth showing.
+    Answers,
     /// Writing a file.
     Save(String),
     /// Writing the session of this name.
@@ -61,6 +63,7 @@ impl JobKind {
             | JobKind::Recheck
             | JobKind::Experiment(_)
             | JobKind::Pictures
+            | JobKind::Answers
             | JobKind::AutosavePause => true,
             JobKind::Save(_)
             | JobKind::SaveSession(_)
@@ -344,6 +347,7 @@ impl<E: Send + 'static> Jobs<E> {
             JobKind::AutosavePause => "wait to keep session",
             JobKind::Autosave => "keep session",
             JobKind::Pictures => "pictures",
+            JobKind::Answers => "answers",
             JobKind::Recent => "recent files",
             JobKind::FindLitert => "find LiteRT",
         };
@@ -425,12 +429,15 @@ impl<E: Send + 'static> Jobs<E> {
                         ended
                     };
                     let took = job.started.map_or(Duration::ZERO, |s| s.elapsed());
-                    self.finished.push(FinishedJob {
-                        id,
-                        kind: job.kind.clone(),
-                        ended: ended.clone(),
-                        took,
-                    });
+                    // A pen makes twenty a second.
+                    if job.kind != JobKind::Answers {
+                        self.finished.push(FinishedJob {
+                            id,
+                            kind: job.kind.clone(),
+                            ended: ended.clone(),
+                            took,
+                        });
+                    }
                     updates.push(Update::Ended(id, job.kind, ended));
                 }
             }

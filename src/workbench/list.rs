@@ -39,6 +39,7 @@ impl Workbench {
             file: None,
             evaluation: None,
             latency: None,
+            profile: None,
             litert: None,
             tensors: None,
         };

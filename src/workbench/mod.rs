@@ -16,6 +16,7 @@ mod model;
 mod open_axes;
 mod open_data;
 mod operators;
+mod pad;
 mod recent;
 mod recheck;
 pub mod report;
@@ -26,6 +27,7 @@ mod walk;
 mod work;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use command::Command;
@@ -38,10 +40,11 @@ pub use experiment::{
 pub use fingerprint::{Fingerprint, Stamps};
 pub use model::{ModelCard, ModelFormat, OpenModel, PortCard, shape_text};
 pub use operators::{OperatorRow, operator_table};
+pub use pad::{Pad, PadAnswer, PadAnswers};
 pub use session::{Claimed, EXTENSION, Restored, SaveStatus, Session};
 pub use work::TENSOR_SAMPLES;
 
-use crate::data::{Preprocess, Preview, Selection};
+use crate::data::{Drawing, Preprocess, Preview, Selection};
 use crate::quantize::{Io, Mode};
 use jobs::{JobId, Jobs, Wake};
 use litert::{Engine, Setup};
@@ -65,6 +68,8 @@ pub struct Workbench {
     pub evaluation: DataChoice,
     /// Pictures of evaluation samples that were asked for.
     pub pictures: SamplePictures,
+    /// The draw pad.
+    pub pad: Pad,
     /// How files of folders become inputs; `None` for what the model says, or the default.
     pub preprocess: Option<Preprocess>,
     /// Which class of a folder is which output of the model.
@@ -176,6 +181,10 @@ pub enum Event {
     Preview(Role, u64, Preview),
     /// Pictures of samples were made.
     Pictures(Preview),
+    /// A picture for the pad was read and fitted.
+    Drawn(Arc<Drawing>),
+    /// What experiments answer to the picture on the pad.
+    Answers(PadAnswers),
     /// Part of an experiment.
     Finding(ExperimentId, Finding),
     /// A file was written.
@@ -217,6 +226,7 @@ impl Workbench {
             },
             evaluation: DataChoice::default(),
             pictures: SamplePictures::default(),
+            pad: Pad::default(),
             preprocess: None,
             classes: ClassSource::default(),
             label_column: None,

@@ -73,6 +73,8 @@ impl Workbench {
                 self.read_again();
             }
             Command::ShowSamples(samples) => self.show_samples(samples),
+            Command::Draw(drawing) => self.draw(drawing),
+            Command::DrawImage(path) => self.draw_image(path),
             Command::SetMode(mode, chosen) => {
                 self.modes
                     .iter_mut()
@@ -168,16 +170,20 @@ impl Workbench {
                 match finding {
                     Finding::File(file) => {
                         (e.evaluation, e.tensors, e.latency) = (None, None, None);
-                        e.litert = None;
+                        (e.litert, e.profile) = (None, None);
                         e.file = Some(file);
                         e.stale = false;
+                        self.ask_pad();
                     }
                     Finding::Evaluation(evaluation) => e.evaluation = Some(evaluation),
                     Finding::Tensors(tensors) => e.tensors = Some(tensors),
                     Finding::Latency(latency) => e.latency = Some(latency),
+                    Finding::Profile(profile) => e.profile = Some(profile),
                     Finding::Litert(litert) => e.litert = Some(litert),
                 }
             }
+            Event::Drawn(drawing) => self.drawn(drawing),
+            Event::Answers(found) => self.pad_answered(found),
             Event::Saved(path) => self.notice(false, format!("Saved {}", path.display())),
             Event::SessionSaved(path) => self.session_saved(path),
             Event::Session(restored) => self.session_read(*restored),
@@ -278,6 +284,13 @@ impl Workbench {
             }
             JobKind::ModelAgain(_) => self.model_read_again_ended(ended),
             JobKind::Recheck => self.recheck.asked.clear(),
+            JobKind::Answers => {
+                let failed = match ended {
+                    Ended::Failed(message) => Some(message),
+                    Ended::Done | Ended::Cancelled => None,
+                };
+                self.pad_ended(id, failed);
+            }
             JobKind::Recent | JobKind::FindLitert => {}
         }
         self.go_on();
@@ -361,6 +374,7 @@ impl Workbench {
     pub(super) fn new_model_version(&mut self) {
         self.model_version = self.next_model;
         self.next_model += 1;
+        self.reset_pad();
     }
 
     fn set_io(&mut self, mode: Mode, io: Io, on: bool) {

@@ -45,6 +45,7 @@ pub fn experiment(id: u64, mode: Mode, tensors: Vec<TensorReport>) -> Experiment
         file: None,
         evaluation: None,
         latency: None,
+        profile: None,
         litert: None,
         tensors: Some(Arc::new(tensors)),
     }

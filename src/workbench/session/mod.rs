@@ -152,6 +152,7 @@ fn experiment(note: &ExperimentNote, store: &mut dyn Store) -> Result<Experiment
         file: None,
         evaluation: None,
         latency: None,
+        profile: None,
         litert: None,
         tensors: None,
     };
