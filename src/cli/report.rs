@@ -3,43 +3,25 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::engine::litert_lines;
 use super::{Failure, args};
 use crate::data::demo;
 use crate::error::Result;
 use crate::tflite;
+use crate::workbench::litert::litert_lines;
 use crate::workbench::report::{
-    DataNote, Entry, FileNote, Machine, Report, csv, html, sha256, utc,
+    DataNote, Entry, FileNote, Form, Machine, Report, data_note, model_note, sha256, utc,
 };
 use crate::workbench::{Loaded, OpenModel, experiment_name, files};
 
 use super::compare::Row;
 
-/// The forms of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Html,
-    Csv,
-}
-
 /// The form of each report file that was asked for. Fails with bad usage if a name says none.
 fn forms(paths: &[PathBuf]) -> Result<Vec<(&Path, Form)>, Failure> {
-    let form = |path: &Path| {
-        let end = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-        match end.as_deref() {
-            Some("html" | "htm") => Some(Form::Html),
-            Some("csv") => Some(Form::Csv),
-            _ => None,
-        }
-    };
-    let each = paths.iter().map(|path| match form(path) {
-        Some(form) => Ok((path.as_path(), form)),
-        None => Err(Failure::Usage(format!(
-            "{}: a report is .html or .csv, give it such a name",
-            path.display()
-        ))),
-    });
-    each.collect()
+    let form = |path: &PathBuf| Form::of(path).map_err(|e| Failure::Usage(e.to_string()));
+    paths
+        .iter()
+        .map(|path| Ok((path.as_path(), form(path)?)))
+        .collect()
 }
 
 /// Fails, before any work, if a report's name says no form.
@@ -63,53 +45,27 @@ pub(super) fn write(
     let report = Report {
         model: model_note(model)?,
         calibration: calibration
-            .map(|c| data_note(a.calibration.as_deref(), c, &built_in.calibration.bytes))
+            .map(|c| note(a.calibration.as_deref(), c, &built_in.calibration.bytes))
             .transpose()?,
         data: data
-            .map(|d| data_note(a.data.as_deref(), d, &built_in.test.bytes))
+            .map(|d| note(a.data.as_deref(), d, &built_in.test.bytes))
             .transpose()?,
         machine: Machine::here(),
         made: utc(SystemTime::now()),
         experiments: rows.iter().map(entry).collect(),
     };
     for (path, form) in forms {
-        let text = match form {
-            Form::Html => html(&report),
-            Form::Csv => csv(&report),
-        };
-        files::write(path, text.as_bytes())?;
+        files::write(path, form.write(&report).as_bytes())?;
     }
     Ok(())
 }
 
-/// The model's file, as it was given.
-fn model_note(model: &OpenModel) -> Result<FileNote> {
-    let bytes = match &model.path {
-        Some(path) => files::read(path)?,
-        None => model.bytes.clone(),
-    };
-    Ok(FileNote {
-        name: model.name.clone(),
-        bytes: bytes.len(),
-        sha256: sha256(&bytes),
-    })
-}
-
-fn data_note(
+fn note(
     path: Option<&Path>,
     (loaded, samples): (&Loaded, usize),
     built_in: &[u8],
 ) -> Result<DataNote> {
-    let hash = match path {
-        Some(path) if path.is_file() => Some(sha256(&files::read(path)?)),
-        Some(_) => None,
-        None => Some(sha256(built_in)),
-    };
-    Ok(DataNote {
-        name: loaded.name.clone(),
-        samples,
-        sha256: hash,
-    })
+    data_note(loaded, samples, path, Some(built_in))
 }
 
 fn entry(row: &Row) -> Entry {
@@ -117,7 +73,8 @@ fn entry(row: &Row) -> Entry {
     let saved = row.saved.as_deref().map(files::file_name);
     let mut warnings = row.warnings.clone();
     // Which engine the figures come from, and what the other one says.
-    warnings.extend(row.figures.litert.iter().flat_map(litert_lines));
+    let litert = row.figures.litert.iter();
+    warnings.extend(litert.flat_map(|l| litert_lines(l.as_ref())));
     Entry {
         file: FileNote {
             name: saved.unwrap_or_else(|| name.clone()),

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use bytes::Bytes;
+
 use super::jobs::JobId;
 use super::litert::Engine;
 use super::{ClassSource, ExperimentId, Role};
@@ -61,6 +63,10 @@ pub enum Command {
     Delete(ExperimentId),
     /// Write an experiment's file there, whole or not at all.
     Save(ExperimentId, PathBuf),
+    /// Write a report of everything that has run there, in the form that the name's ending asks for.
+    SaveReport(PathBuf),
+    /// Write these bytes there, whole or not at all.
+    WriteFile(PathBuf, Bytes),
     /// Forget a file of the recent list.
     ForgetRecent(PathBuf),
     /// Close the message of that number.

@@ -1,5 +1,6 @@
 //! The application without a window: what is open, what was asked for, what came of it. Changed by [`Command`]s only.
 
+mod acceleration;
 mod command;
 mod dataset;
 mod entry;
@@ -7,6 +8,7 @@ mod experiment;
 pub mod files;
 pub mod format;
 pub mod jobs;
+mod layout;
 pub mod litert;
 mod model;
 mod open_axes;
@@ -21,14 +23,16 @@ mod work;
 
 use std::path::PathBuf;
 
+pub use acceleration::not_accelerated;
 pub use command::Command;
 pub use dataset::{ClassSource, DataChoice, DataRecord, Loaded, Role, Source};
 pub use entry::{Entry, EntryCard, OpenInput, entries, parse_shape};
 pub use experiment::{
     Experiment, ExperimentId, Finding, QuantizedFile, RunKey, State, experiment_name,
 };
+pub use layout::Layout;
 pub use model::{ModelCard, ModelFormat, OpenModel, PortCard, shape_text};
-pub use operators::{OperatorRow, operator_table};
+pub use operators::{OperatorRow, float_operators, operator_table};
 pub use work::TENSOR_SAMPLES;
 
 use crate::data::{Preprocess, Preview, Selection};
@@ -147,8 +151,8 @@ pub enum Event {
     Pictures(Preview),
     /// Part of an experiment.
     Finding(ExperimentId, Finding),
-    /// A file was written.
-    Saved(PathBuf),
+    /// A file was written; what there is to say of it.
+    Saved(PathBuf, Vec<String>),
     /// The list of recent files was read.
     Recent(Vec<PathBuf>),
     /// LiteRT was looked for.

@@ -29,7 +29,9 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
             None => {}
         }
     }
-    typed_path(ui, context, |ask| matches!(ask, Ask::Save(..)));
+    typed_path(ui, context, |ask| {
+        matches!(ask, Ask::Save(..) | Ask::Report(_) | Ask::Picture(..))
+    });
 }
 
 fn failures(ui: &mut Ui, context: &mut Context<'_>) {

@@ -1,8 +1,10 @@
 //! Painting, one file per panel; what to show is computed in [`view`](super::view).
 
 pub mod bars;
+mod beside;
 pub mod compare;
 pub mod data;
+pub mod help;
 pub mod jobs;
 pub mod layers;
 pub mod messages;
@@ -11,6 +13,7 @@ pub mod palette;
 pub mod samples;
 pub mod side;
 mod side_data;
+mod side_engine;
 pub mod side_entry;
 mod side_model;
 mod side_modes;

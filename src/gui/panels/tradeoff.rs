@@ -10,6 +10,8 @@ use crate::gui::view::bars::Axis;
 use crate::gui::view::compare::{Answer, Comparison};
 use crate::gui::view::format;
 use crate::gui::view::tradeoff::{Measure, Tradeoff};
+use crate::gui::view::words::Word;
+use crate::gui::widgets::export;
 
 /// Paints the card into this place.
 pub fn ui(
@@ -187,5 +189,7 @@ pub fn ui(
     let response = ui.interact(name_at, ui.scope_id().with("trade-off"), Sense::hover());
     let summary = format!("Trade-off chart: {}", words.join("; "));
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &summary));
-    response.on_hover_text("Pareto front: variants that no other beats on both axes");
+    let front = Word::Pareto;
+    response.on_hover_text(format!("{}: {}", front.name(), front.meaning()));
+    export::offer(ui, rect, "Trade-off");
 }
