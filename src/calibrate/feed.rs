@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::data::{Dataset, InputSpec, input_specs};
 use crate::engine::{self, Observer, Options, Prepared};
 use crate::error::Result;
-use crate::graph::{DType, Data, Graph, Node, Op, Subgraph, Value};
+use crate::graph::{DType, Data, Graph, Node, Op, Subgraph, TensorId, Value};
 use crate::progress::Progress;
 use crate::{invalid, unsupported};
 
@@ -279,6 +280,17 @@ impl Feed {
             }
             None => invalid!("The model was not prepared for {rows} samples"),
         }
+    }
+
+    /// [`Feed::run_inputs`] of a full run, and how long each node of the subgraph took; `None` where a node had nothing to compute.
+    pub fn run_timed(&mut self, inputs: &[Value]) -> Result<(Vec<Value>, Vec<Option<Duration>>)> {
+        self.main.reset();
+        self.main.run_timed(inputs)
+    }
+
+    /// Resolved shape of a tensor in a full run; `None` if it is only known while running.
+    pub fn shape(&self, id: TensorId) -> Option<&[usize]> {
+        self.main.shape(id)
     }
 }
 

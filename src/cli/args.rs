@@ -141,6 +141,9 @@ pub struct Quantize {
     /// Settings as JSON; flags given beside it win
     #[arg(long, value_name = "RECIPE.json")]
     pub recipe: Option<PathBuf>,
+    /// Keep these operators float: by index, or by the name of a tensor they make (see `inspect`), separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "NAME|INDEX,…")]
+    pub keep_float: Vec<String>,
     /// Fail, with a list, if an operator would stay float
     #[arg(long)]
     pub strict: bool,
@@ -223,6 +226,9 @@ pub struct Bench {
     /// How long to measure each model
     #[arg(long, value_name = "S", default_value_t = 2.0, value_parser = seconds)]
     pub seconds: f64,
+    /// Time each operator too, in as many runs again
+    #[arg(long)]
+    pub profile: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -260,6 +266,9 @@ pub struct Compare {
     /// Settings of every mode as JSON; its own mode and input/output type are not used
     #[arg(long, value_name = "RECIPE.json")]
     pub recipe: Option<PathBuf>,
+    /// Keep these operators float: by index, or by the name of a tensor they make (see `inspect`), separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "NAME|INDEX,…")]
+    pub keep_float: Vec<String>,
     /// Threads that latency is measured with
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = threads)]
     pub threads: usize,

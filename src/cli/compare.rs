@@ -7,14 +7,14 @@ use serde_json::{Value as Json, json};
 
 use super::engine::{Engines, latency_json};
 use super::measure::{Figures, LATENCY_SECONDS, measure_file};
-use super::transform::{all_cores, recipe_file};
+use super::transform::{all_cores, kept, recipe_file};
 use super::{DataArgument, Failure, args, print, report, write_json};
 use crate::calibrate::{self, Calibration};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::evaluate::{self, Baseline, TensorReport};
 use crate::progress::Progress;
-use crate::quantize::{Io, Mode, Recipe};
+use crate::quantize::{self, Io, Mode, Recipe};
 use crate::workbench::litert::{Engine, Measure, litert_lines};
 use crate::workbench::{
     Loaded, OpenModel, QuantizedFile, Role, Source, TENSOR_SAMPLES, experiment_name, files,
@@ -171,7 +171,8 @@ fn experiments(
         None => None,
     };
     let io: Io = a.io.into();
-    let settings = recipe_file(a.recipe.as_deref())?;
+    let mut settings = recipe_file(a.recipe.as_deref())?;
+    settings.keep_float.extend(kept(&a.keep_float));
     let mut rows = vec![];
     for &mode in modes {
         let io = if mode.ios().contains(&io) {
@@ -222,7 +223,7 @@ fn experiments(
         } else {
             0.0
         };
-        eprintln!("{} done", experiment_name(mode, io));
+        eprintln!("{} done", name(&recipe));
         rows.push(Row {
             recipe,
             file,
@@ -276,6 +277,17 @@ fn measured(
     measure_file(engines, file, judged, LATENCY_SECONDS)
 }
 
+/// `int8, int8 I/O, conv2d_1 kept float`.
+pub(super) fn name(recipe: &Recipe) -> String {
+    let mut name = experiment_name(recipe.mode, recipe.io);
+    if let Some(kept) =
+        quantize::kept_words(&recipe.keep_float).filter(|_| recipe.mode != Mode::Float32)
+    {
+        name = format!("{name}, {kept}");
+    }
+    name
+}
+
 /// `mnist_int8.tflite`, `mnist_int8_uint8io.tflite`.
 fn file_name(model: &OpenModel, recipe: &Recipe) -> String {
     let stem = match &model.path {
@@ -293,7 +305,7 @@ fn file_name(model: &OpenModel, recipe: &Recipe) -> String {
 fn row_as_json(r: &Row, engines: &Engines) -> Json {
     let (e, l) = (r.figures.evaluation.as_ref(), r.figures.latency.as_ref());
     let mut row = json!({
-        "name": experiment_name(r.recipe.mode, r.recipe.io),
+        "name": name(&r.recipe),
         "mode": r.recipe.mode.name(),
         "io": r.recipe.io.name(),
         "recipe": r.recipe,
@@ -333,7 +345,7 @@ fn rows_as_text(rows: &[Row]) -> Vec<String> {
         let latency = latency.map_or("–".to_owned(), |l| format!("{:.4} ms", l.median_ms));
         lines.push(format!(
             "{:<22} {:>10} {:>12} {:>9} {:>10} {:>9}",
-            experiment_name(r.recipe.mode, r.recipe.io),
+            name(&r.recipe),
             r.file.bytes.len(),
             latency,
             share(e.and_then(|e| e.top1)),

@@ -7,7 +7,7 @@ use super::transform::all_cores;
 use super::{DataArgument, Failure, args, asking_for_shapes, open, print, print_json};
 use crate::data::Dataset;
 use crate::error::Result;
-use crate::evaluate::{self, Evaluation, Latency};
+use crate::evaluate::{self, Evaluation, Latency, Profile};
 use crate::progress::Progress;
 use crate::workbench::litert::{
     Engine, LitertFigures, Measure, Sides, answers_line, latency_line, litert_lines,
@@ -100,6 +100,15 @@ pub(super) fn bench(a: &args::Bench) -> Result<(), Failure> {
             measure(&engines, model, None, a.threads, a.seconds)
         };
         let figures = asking_for_shapes(model, &a.entry, figures).map_err(|e| e.at(&model.name))?;
+        let profile = match a.profile {
+            true => Some(evaluate::profile(
+                &model.graph,
+                a.threads,
+                a.seconds,
+                &Progress::new(),
+            )?),
+            false => None,
+        };
         let l = figures.latency.as_ref();
         if !a.json {
             if let Some(l) = l {
@@ -111,18 +120,65 @@ pub(super) fn bench(a: &args::Bench) -> Result<(), Failure> {
                 ));
             }
             figures.print_litert();
+            profile.iter().for_each(print_profile);
         }
         let mut row = json!({
             "model": path, "threads": l.map(|l| l.threads), "runs": l.map(|l| l.runs), "min_ms": l.map(|l| l.min_ms),
             "median_ms": l.map(|l| l.median_ms), "p95_ms": l.map(|l| l.p95_ms),
         });
         figures.add_to(&engines, &mut row);
+        if let Some(profile) = &profile {
+            row["profile"] = json!(profile);
+        }
         rows.push(row);
     }
     if a.json {
         print_json(&Json::Array(rows));
     }
     Ok(())
+}
+
+/// The operators, slowest first, then the sum of each kind.
+fn print_profile(p: &Profile) {
+    let l = &p.latency;
+    print(&format!(
+        "Operators, {} kernels, {} threads, median of {} runs; whole run {:.4} ms",
+        p.isa, l.threads, l.runs, l.median_ms
+    ));
+    let line = |ms: f64, share: f64, what: &str| {
+        print(&format!("{ms:10.4} ms {:5.1} %  {what}", share * 100.0));
+    };
+    let mut rows: Vec<_> = p.operators.iter().collect();
+    rows.sort_by(|a, b| {
+        b.median_ms
+            .unwrap_or(0.0)
+            .total_cmp(&a.median_ms.unwrap_or(0.0))
+    });
+    let mut kinds: Vec<(&str, f64, f64, usize)> = vec![];
+    for o in rows {
+        let (Some(ms), Some(share)) = (o.median_ms, o.share) else {
+            continue;
+        };
+        let types: Vec<_> = o.dtypes.iter().map(|d| d.name()).collect();
+        let what = format!(
+            "{:>4} {} {} {:?} {}",
+            o.index,
+            o.op,
+            types.join(" "),
+            o.shape,
+            o.output
+        );
+        line(ms, share, &what);
+        match kinds.iter_mut().find(|k| k.0 == o.op) {
+            Some(kind) => *kind = (kind.0, kind.1 + ms, kind.2 + share, kind.3 + 1),
+            None => kinds.push((&o.op, ms, share, 1)),
+        }
+    }
+    kinds.sort_by(|a, b| b.1.total_cmp(&a.1));
+    print("By kind");
+    for (op, ms, share, count) in kinds {
+        line(ms, share, &format!("{count:>4} × {op}"));
+    }
 }
 
 /// Adds the keys of one JSON object to another that does not have them yet.

@@ -11,7 +11,7 @@ use crate::workbench::litert::litert_lines;
 use crate::workbench::report::{
     DataNote, Entry, FileNote, Form, Machine, Report, data_note, model_note, sha256, utc,
 };
-use crate::workbench::{Loaded, OpenModel, experiment_name, files};
+use crate::workbench::{Loaded, OpenModel, files};
 
 use super::compare::Row;
 
@@ -69,7 +69,7 @@ fn note(
 }
 
 fn entry(row: &Row) -> Entry {
-    let name = experiment_name(row.recipe.mode, row.recipe.io);
+    let name = super::compare::name(&row.recipe);
     let saved = row.saved.as_deref().map(files::file_name);
     let mut warnings = row.warnings.clone();
     // Which engine the figures come from, and what the other one says.

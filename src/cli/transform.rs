@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::{self, Runner};
 use crate::graph::Value;
 use crate::progress::Progress;
-use crate::quantize::Recipe;
+use crate::quantize::{OperatorRef, Recipe};
 use crate::workbench::litert::{Litert, difference_line, runtime_line};
 use crate::workbench::{ModelFormat, OpenModel, Role, files, float_operators, steps};
 
@@ -116,7 +116,13 @@ fn recipe(a: &args::Quantize) -> Result<Recipe> {
         recipe.io = io.into();
     }
     recipe.strict |= a.strict;
+    recipe.keep_float.extend(kept(&a.keep_float));
     Ok(recipe)
+}
+
+/// The operators that `--keep-float` names.
+pub(super) fn kept(names: &[String]) -> impl Iterator<Item = OperatorRef> {
+    names.iter().map(|name| OperatorRef::parse(name.trim()))
 }
 
 /// The settings that a file holds; the defaults without one.

@@ -20,6 +20,9 @@ use crate::{invalid, malformed, unsupported};
 /// Subgraphs that may call each other in a row.
 const MOST_CALLS: usize = 32;
 
+/// Work (see [`Shared::work`]) from which a run uses more than one thread: some 150 µs.
+const WORTH_THREADS: usize = 8_000_000;
+
 /// Prepares subgraph `options.subgraph` of `graph` to run: resolves all shapes for `input_shapes` (one per input, in input
 /// order; `None`: those of the file), checks every node and packs what kernels want packed. From the first node on whose
 /// shapes depend on values this is done while running, and kept for the same values.
@@ -53,11 +56,10 @@ pub fn prepare(
         }
     }
     let main = whole(&shared, &[options.subgraph], input_shapes)?;
-    Ok(Prepared::new(
-        shared.clone(),
-        main,
-        thread_pool(options.threads)?,
-    ))
+    // What takes less time than waking a thread stays on the calling one.
+    let small = main.tail.is_none() && shared.work() < WORTH_THREADS;
+    let pool = thread_pool(if small { 1 } else { options.threads })?;
+    Ok(Prepared::new(shared.clone(), main, pool))
 }
 
 /// Prepares all of the subgraph that `path` ends with, for these shapes of its inputs.
@@ -353,6 +355,8 @@ impl<'a> Plan<'a> {
             Action::Compute(compute) => {
                 kernel = Some((compute, self.results.len()));
                 for (&id, &bytes) in outputs.iter().zip(&sizes) {
+                    // To write a byte costs about as much as a multiply–add.
+                    self.shared.add_work(bytes);
                     self.sources[id] = Some(Source::Result(self.results.len()));
                     self.results.push(PlannedResult {
                         bytes,

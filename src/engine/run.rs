@@ -1,15 +1,17 @@
 //! A prepared graph and its run.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::buffer::{bytes_of, has_values, to_value};
 use super::node::label;
 use super::segment::{Output, Run, Segment, show};
 use super::shared::Shared;
-use super::state::State;
+use super::state::{State, Times};
 use super::{Observer, Options};
 use crate::error::Result;
 use crate::graph::{Subgraph, TensorId, Value};
+use crate::kernels::parallel::awake;
 use crate::progress::Progress;
 use crate::{invalid, unsupported};
 
@@ -114,7 +116,10 @@ impl Prepared {
         };
         match (observer, &self.pool) {
             (None, None) => main.run(&fed, &mut alone(state), &mut sink),
-            (None, Some(pool)) => pool.install(|| main.run(&fed, &mut alone(state), &mut sink)),
+            (None, Some(pool)) => {
+                let run = || main.run(&fed, &mut alone(state), &mut sink);
+                pool.install(|| awake(run))
+            }
             // The observer stays on the calling thread, so only kernels enter the pool.
             (Some(observer), pool) => {
                 let mut run = Run {
@@ -130,6 +135,20 @@ impl Prepared {
             }
         }?;
         Ok(values)
+    }
+
+    /// As [`Prepared::run`], and how long each node of the subgraph took; `None` where a node had nothing to compute.
+    ///
+    /// # Errors
+    /// As [`Prepared::run`].
+    pub fn run_timed(&mut self, inputs: &[Value]) -> Result<(Vec<Value>, Vec<Option<Duration>>)> {
+        self.state.times = Some(Times {
+            subgraph: self.shared.options.subgraph,
+            nodes: vec![None; self.subgraph().nodes.len()],
+        });
+        let outputs = self.run(inputs, None);
+        let times = self.state.times.take().unwrap_or_default();
+        Ok((outputs?, times.nodes))
     }
 
     fn check<'a>(&self, inputs: &'a [Value]) -> Result<Vec<&'a [u8]>> {

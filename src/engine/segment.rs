@@ -172,6 +172,7 @@ impl Segment {
                 let (scratch, threads) = (&mut self.scratch, self.shared.options.threads.max(1));
                 let mut parts = run.observer.is_some().then(Parts::new);
                 let seen = parts.as_mut();
+                let begun = run.state.begin(subgraph);
                 let done = states.and_then(|()| {
                     run.kernel(|state| {
                         let work = Work {
@@ -183,6 +184,7 @@ impl Segment {
                         taken.write(|outs| kernel(&inputs, outs, work))
                     })
                 });
+                run.state.end(step.node, begun);
                 taken.put_back(subgraph, &step.states, &mut self.slots, run.state);
                 done.map_err(|e| self.shared.at_node(subgraph, step.node, e))?;
                 if let Some(observer) = run.observer.as_deref_mut() {
@@ -238,6 +240,7 @@ impl Segment {
                         let inputs = Inputs { places, memory };
                         let (scratch, threads) =
                             (&mut self.scratch, self.shared.options.threads.max(1));
+                        let begun = run.state.begin(subgraph);
                         let made = run.kernel(|state| {
                             let work = Work {
                                 scratch,
@@ -247,6 +250,7 @@ impl Segment {
                             };
                             kernel(&inputs, work)
                         });
+                        run.state.end(*node, begun);
                         made.map_err(|e| self.shared.at_node(subgraph, *node, e))?
                     }
                 };

@@ -28,6 +28,7 @@ pub(super) struct Shared {
     constants: Vec<Vec<OnceLock<Arc<Buffer>>>>,
     /// Bytes that prepared segments take.
     taken: AtomicUsize,
+    work: AtomicUsize,
 }
 
 impl Shared {
@@ -44,6 +45,7 @@ impl Shared {
             options,
             isa,
             taken: AtomicUsize::new(0),
+            work: AtomicUsize::new(0),
         }))
     }
 
@@ -90,6 +92,17 @@ impl Shared {
         }
         let buffer = Arc::new(Buffer::copy_of(data)?);
         Ok(Some(cell.get_or_init(|| buffer).clone()))
+    }
+
+    /// Counts the multiply–adds of a prepared node.
+    pub fn add_work(&self, macs: usize) {
+        // Wraps only where nobody would wait for the end of a run.
+        self.work.fetch_add(macs, Relaxed);
+    }
+
+    /// Multiply–adds of what has been prepared so far.
+    pub fn work(&self) -> usize {
+        self.work.load(Relaxed)
     }
 
     /// Counts the memory of a segment until the result is dropped; fails if all together take too much.

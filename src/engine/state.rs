@@ -1,6 +1,7 @@
 //! What a prepared graph keeps between runs: the state of recurrent nodes, variables, and what ran once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use super::buffer::Buffer;
 use crate::error::Result;
@@ -23,6 +24,15 @@ pub(super) struct State {
     /// Asks runs to stop.
     pub stop: Option<Progress>,
     nested: usize,
+    /// How long the nodes of a subgraph take, where somebody wants to know.
+    pub times: Option<Times>,
+}
+
+/// How long the nodes of subgraph `subgraph` took in one run; `None` where a node has nothing to compute while running.
+#[derive(Debug, Default)]
+pub(super) struct Times {
+    pub subgraph: usize,
+    pub nodes: Vec<Option<Duration>>,
 }
 
 /// The value of a variable.
@@ -44,6 +54,21 @@ impl State {
     /// Fails once somebody asked to stop.
     pub fn check(&self) -> Result<()> {
         self.stop.as_ref().map_or(Ok(()), Progress::check)
+    }
+
+    /// When a node of `subgraph` begins, if its time is wanted.
+    pub fn begin(&self, subgraph: usize) -> Option<Instant> {
+        let wanted = self.times.as_ref().filter(|t| t.subgraph == subgraph);
+        wanted.map(|_| Instant::now())
+    }
+
+    /// Counts the time since [`State::begin`] for a node.
+    pub fn end(&mut self, node: usize, begun: Option<Instant>) {
+        if let (Some(begun), Some(times)) = (begun, &mut self.times)
+            && let Some(time) = times.nodes.get_mut(node)
+        {
+            *time.get_or_insert_default() += begun.elapsed();
+        }
     }
 
     /// Says that one more segment is being run; fails if that nests too deep.

@@ -30,6 +30,19 @@ pub fn latency(
     seconds: f64,
     progress: &Progress,
 ) -> Result<Latency> {
+    let run = |feed: &mut Feed, inputs: &[Value]| feed.run_inputs(inputs, None).map(drop);
+    let (_, times) = timed_runs(graph, threads, seconds, progress, run)?;
+    latency_of(times, threads)
+}
+
+/// [`WARM_UP_RUNS`] calls of `run`, then as many as [`latency`] says, each timed.
+pub(super) fn timed_runs(
+    graph: &Arc<Graph>,
+    threads: usize,
+    seconds: f64,
+    progress: &Progress,
+    mut run: impl FnMut(&mut Feed, &[Value]) -> Result<()>,
+) -> Result<(Feed, Vec<Duration>)> {
     let Ok(wanted) = Duration::try_from_secs_f64(seconds) else {
         return invalid!("{seconds} is no time to measure for; give seconds from 0 up");
     };
@@ -44,18 +57,18 @@ pub fn latency(
     let inputs = latency_inputs(graph)?;
     for _ in 0..WARM_UP_RUNS {
         progress.check()?;
-        feed.run_inputs(&inputs, None)?;
+        run(&mut feed, &inputs)?;
     }
     let mut times: Vec<Duration> = vec![];
     let start = Instant::now();
     while times.len() < LEAST_RUNS || (start.elapsed() < wanted && times.len() < MOST_RUNS) {
         let total = wanted.as_millis() as usize;
         progress.report((start.elapsed().as_millis() as usize).min(total), total)?;
-        let run = Instant::now();
-        feed.run_inputs(&inputs, None)?;
-        times.push(run.elapsed());
+        let begun = Instant::now();
+        run(&mut feed, &inputs)?;
+        times.push(begun.elapsed());
     }
-    latency_of(times, threads)
+    Ok((feed, times))
 }
 
 /// The inputs that latency is measured on: random values at the model's default shape.

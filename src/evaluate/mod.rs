@@ -7,6 +7,7 @@ mod doubts;
 mod histogram;
 mod latency;
 mod outputs;
+mod profile;
 mod quality;
 mod report;
 mod scale_error;
@@ -16,6 +17,7 @@ mod twins;
 
 pub use difference::{Difference, difference};
 pub use latency::{LEAST_RUNS, MOST_RUNS, WARM_UP_RUNS, latency, latency_inputs, latency_of};
+pub use profile::{OperatorTime, Profile, profile};
 pub use quality::{Baseline, Runner, SideBySide, baseline, evaluate, evaluate_with, own_runner};
 pub use report::{ChannelReport, Evaluation, Histogram, Latency, TensorKind, TensorReport};
 pub use tensors::tensors;

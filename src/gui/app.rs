@@ -248,7 +248,9 @@ impl eframe::App for App {
             self.state.hovered = hovering;
             ctx.request_repaint();
         }
-        let acted = !commands.is_empty() || picked.is_some();
+        let acted = !commands.is_empty()
+            || picked.is_some()
+            || ctx.input(|i| i.pointer.any_click() || i.events.iter().any(is_key));
         if let Some(what) = picked {
             self.carry_out_picked(&ctx, what, &mut commands);
         }
@@ -269,6 +271,10 @@ impl eframe::App for App {
             .bg
             .to_normalized_gamma_f32()
     }
+}
+
+fn is_key(event: &egui::Event) -> bool {
+    matches!(event, egui::Event::Key { .. } | egui::Event::Text(_))
 }
 
 /// The tab strip and the tab below it.

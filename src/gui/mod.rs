@@ -6,6 +6,7 @@ pub mod dialogs;
 mod fonts;
 pub mod icons;
 mod kept;
+mod pacing;
 pub mod panels;
 mod pointing;
 mod regions;

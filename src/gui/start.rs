@@ -2,8 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use eframe::UserEvent;
+use winit::event_loop::EventLoop;
 
 use super::App;
+use super::pacing::Paced;
 use crate::workbench::{Command, Layout};
 
 /// What a bare Debian needs to show a window.
@@ -52,14 +57,66 @@ pub fn run(model: Option<PathBuf>) -> Result<(), String> {
             report(info);
         }
     }));
-    let opened = catch_unwind(AssertUnwindSafe(|| {
-        eframe::run_native("Zeropoint", options, create)
-    }));
+    let opened = catch_unwind(AssertUnwindSafe(|| open(options, create)));
     match opened {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(e)) => Err(explain(&e.to_string())),
+        Ok(Err(cause)) => Err(explain(&cause)),
         Err(panic) => Err(explain(panic_text(panic.as_ref()))),
     }
+}
+
+/// Runs the window until it is closed.
+fn open(options: eframe::NativeOptions, create: eframe::AppCreator<'_>) -> Result<(), String> {
+    let complaints = Complaints::default();
+    // Fails where somebody else collects already: then a window that does not open has no cause to tell.
+    let _ = log::set_boxed_logger(Box::new(complaints.clone()));
+    log::set_max_level(log::LevelFilter::Error);
+    let events = EventLoop::<UserEvent>::with_user_event()
+        .build()
+        .map_err(|e| e.to_string())?;
+    let opened = Arc::new(Mutex::new(false));
+    let create = {
+        let opened = opened.clone();
+        Box::new(move |cc: &eframe::CreationContext<'_>| {
+            *opened.lock().unwrap_or_else(PoisonError::into_inner) = true;
+            create(cc)
+        })
+    };
+    let app = eframe::create_native("Zeropoint", options, create, &events);
+    events
+        .run_app(&mut Paced::new(app))
+        .map_err(|e| e.to_string())?;
+    match *opened.lock().unwrap_or_else(PoisonError::into_inner) {
+        true => Ok(()),
+        false => Err(complaints.last()),
+    }
+}
+
+/// What eframe logs as an error: it tells nobody else why a window did not open.
+#[derive(Clone, Default)]
+struct Complaints(Arc<Mutex<String>>);
+
+impl Complaints {
+    fn last(&self) -> String {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl log::Log for Complaints {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() == log::Level::Error
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = record.args().to_string();
+        }
+    }
+
+    fn flush(&self) {}
 }
 
 /// What a panic said.

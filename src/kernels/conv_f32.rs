@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Conv2dShape;
 use super::gather::{Gather, Geometry};
-use super::gemm::{PackedWeights, panel_rows, split, tile_rows, worth};
+use super::gemm::{PANEL, PackedWeights, Split, block_panels, panel_rows, tile_rows, worth};
 use super::isa::{Isa, Proven};
 use super::scratch::Scratch;
 use super::simd::{self, F32Tile};
@@ -51,7 +51,7 @@ impl ConvF32 {
         let groups = (0..geometry.groups)
             .map(|g| {
                 let mut bias = bias.map_or(vec![0.0; n], |b| b[g * n..(g + 1) * n].to_vec());
-                bias.resize(n.next_multiple_of(super::gemm::PANEL), 0.0);
+                bias.resize(n.next_multiple_of(PANEL), 0.0);
                 let weights = &weights[g * n * k..(g + 1) * n * k];
                 Group {
                     weights: PackedWeights::new(isa, n, k, 1, |c, i| weights[c * k + i]),
@@ -77,9 +77,29 @@ impl ConvF32 {
         Ok(())
     }
 
+    /// Multiply–adds of a run.
+    pub fn macs(&self) -> usize {
+        self.geometry.macs()
+    }
+
     /// Makes `scratch` large enough for [`ConvF32::run`] with that many threads.
     pub fn reserve(&self, scratch: &mut Scratch, threads: usize) {
-        scratch.reserve(threads.max(1), self.lane_bytes(), 0);
+        self.split(threads).reserve::<f32>(scratch, 0);
+    }
+
+    fn split(&self, threads: usize) -> Split {
+        let geometry = &self.geometry;
+        Split {
+            rows: geometry.rows(),
+            columns: geometry.shape.out_c,
+            row_unit: tile_rows(self.isa, block_panels(self.isa)),
+            column_unit: match geometry.groups {
+                1 => block_panels(self.isa) * PANEL,
+                _ => 0,
+            },
+            threads: worth(threads, geometry.macs(), GRAIN),
+            part_bytes: self.lane_bytes(),
+        }
     }
 
     fn lane_bytes(&self) -> usize {
@@ -91,7 +111,7 @@ impl ConvF32 {
     }
 
     fn panel_rows(&self) -> usize {
-        let tile = tile_rows(self.isa, super::gemm::block_panels(self.isa));
+        let tile = tile_rows(self.isa, block_panels(self.isa));
         panel_rows(self.geometry.rows(), tile, self.geometry.k() * 4)
     }
 
@@ -108,22 +128,11 @@ impl ConvF32 {
     ) -> Result<()> {
         let geometry = &self.geometry;
         geometry.check(input.len(), output.len())?;
-        let threads = worth(threads, geometry.macs(), GRAIN);
-        let (lanes, _) = scratch.lanes(threads, self.lane_bytes(), 0);
-        let unit = match geometry.groups {
-            1 => super::gemm::block_panels(self.isa) * super::gemm::PANEL,
-            _ => 0,
-        };
-        split(
-            geometry.rows(),
-            geometry.shape.out_c,
-            tile_rows(self.isa, super::gemm::block_panels(self.isa)),
-            unit,
-            threads,
-            lanes,
-            output,
-            |rows, columns, out, lane| self.part(input, rows, columns, out, lane),
-        );
+        let split = self.split(threads);
+        let (lanes, _) = split.lanes::<f32>(scratch, 0);
+        split.run(lanes, output, |rows, columns, out, lane| {
+            self.part(input, rows, columns, out, lane);
+        });
         Ok(())
     }
 
@@ -192,7 +201,7 @@ impl ConvF32 {
                         k: k1 - k0,
                         a: &a[row * k + k0..],
                         lda: k,
-                        b: &block.data[k0 * block.panels * super::gemm::PANEL..],
+                        b: &block.data[k0 * block.panels * PANEL..],
                         panels: block.panels,
                         bias: (k0 == 0).then(|| &group.bias[block.first..]),
                         clamp: (k1 == k).then_some((self.low, self.high)),

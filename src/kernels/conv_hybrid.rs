@@ -139,13 +139,15 @@ impl ConvHybrid {
         Ok(())
     }
 
+    /// Multiply–adds of a run.
+    pub fn macs(&self) -> usize {
+        self.product.geometry.macs()
+    }
+
     /// Makes `scratch` large enough for [`ConvHybrid::run`] with that many threads.
     pub fn reserve(&self, scratch: &mut Scratch, threads: usize) {
-        scratch.reserve(
-            threads.max(1),
-            self.product.lane_bytes(),
-            self.shared_bytes(),
-        );
+        let split = self.product.split(threads);
+        split.reserve::<f32>(scratch, self.shared_bytes());
     }
 
     /// The quantized input, then scale and offset of each batch.
@@ -172,8 +174,8 @@ impl ConvHybrid {
         let product = &self.product;
         let geometry = &product.geometry;
         geometry.check(input.len(), output.len())?;
-        let threads = product.worth(threads);
-        let (lanes, shared) = scratch.lanes(threads, product.lane_bytes(), self.shared_bytes());
+        let split = product.split(threads);
+        let (lanes, shared) = split.lanes::<f32>(scratch, self.shared_bytes());
         let (values, rows) = shared.split_at_mut(self.quantized_bytes() / 8);
         let values: &mut [i8] = &mut bytemuck::cast_slice_mut(values)[..input.len()];
         let rows: &mut [[i32; 2]] = bytemuck::cast_slice_mut(rows);
@@ -183,13 +185,13 @@ impl ConvHybrid {
             .chunks(size.max(1))
             .zip(values.chunks_mut(size.max(1)));
         for ((x, q), row) in batches.zip(rows.iter_mut()) {
-            let (scale, zero_point) = quantize_row(product.isa, x, self.asymmetric, q);
+            let (scale, zero_point) = quantize_row(product.isa, x, self.asymmetric, q, threads);
             *row = [scale.to_bits() as i32, zero_point];
         }
         let (values, rows) = (&*values, &*rows);
         let pixels = geometry.shape.out_h * geometry.shape.out_w;
         let pad = |batch: usize| rows[batch][1] as i8;
-        product.run_in(lanes, values, pad, output, threads, |sink: Sink<f32>| {
+        product.run_in(lanes, values, pad, output, &split, |sink: Sink<f32>| {
             let group = &self.groups[sink.group];
             let mut row_scales = [0f32; TILE_ROWS];
             let mut row_offsets = [0i32; TILE_ROWS];

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::Conv2dShape;
 use super::gather::{Gather, Geometry};
 use super::gemm::{
-    PANEL, PackedWeights, TILE_COLS, TILE_ROWS, Tile, block_panels, check_bias, panel_rows, split,
+    PANEL, PackedWeights, Split, TILE_COLS, TILE_ROWS, Tile, block_panels, check_bias, panel_rows,
     tile_rows, worth,
 };
 use super::isa::{Isa, Proven};
@@ -99,9 +99,29 @@ impl ConvI16 {
         Ok(())
     }
 
+    /// Multiply–adds of a run.
+    pub fn macs(&self) -> usize {
+        self.geometry.macs()
+    }
+
     /// Makes `scratch` large enough for [`ConvI16::run`] with that many threads.
     pub fn reserve(&self, scratch: &mut Scratch, threads: usize) {
-        scratch.reserve(threads.max(1), self.lane_bytes(), 0);
+        self.split(threads).reserve::<i16>(scratch, 0);
+    }
+
+    fn split(&self, threads: usize) -> Split {
+        let geometry = &self.geometry;
+        Split {
+            rows: geometry.rows(),
+            columns: geometry.shape.out_c,
+            row_unit: tile_rows(self.isa, block_panels(self.isa)),
+            column_unit: match geometry.groups {
+                1 => block_panels(self.isa) * PANEL,
+                _ => 0,
+            },
+            threads: worth(threads, geometry.macs(), GRAIN),
+            part_bytes: self.lane_bytes(),
+        }
     }
 
     /// Whether rows of the input serve as they lie there: whole pairs only, or a kernel would read past the last.
@@ -143,23 +163,11 @@ impl ConvI16 {
     ) -> Result<()> {
         let geometry = &self.geometry;
         geometry.check(input.len(), output.len())?;
-        let threads = worth(threads, geometry.macs(), GRAIN);
-        let (lanes, _) = scratch.lanes(threads, self.lane_bytes(), 0);
-        let unit = if geometry.groups == 1 {
-            block_panels(self.isa) * PANEL
-        } else {
-            0
-        };
-        split(
-            geometry.rows(),
-            geometry.shape.out_c,
-            tile_rows(self.isa, block_panels(self.isa)),
-            unit,
-            threads,
-            lanes,
-            output,
-            |rows, columns, out, lane| self.part(input, rows, columns, out, lane),
-        );
+        let split = self.split(threads);
+        let (lanes, _) = split.lanes::<i16>(scratch, 0);
+        split.run(lanes, output, |rows, columns, out, lane| {
+            self.part(input, rows, columns, out, lane);
+        });
         Ok(())
     }
 

@@ -2,16 +2,18 @@
 
 use std::ops::Range;
 
+use bytemuck::Pod;
+
 use super::Conv2dShape;
 use super::gather::{Gather, Geometry};
 use super::gemm::{
-    PANEL, PackedWeights, Tile, block_panels, check_bias, panel_rows, split, tile_rows, worth,
+    PANEL, PackedWeights, Split, Tile, block_panels, check_bias, panel_rows, tile_rows, worth,
 };
 use super::isa::{Isa, Proven};
 use super::portable;
 use super::reference::conv::Quantized;
 use super::rescale::{Bounds, Factors, Fixed, Real};
-use super::scratch::Scratch;
+use super::scratch::{Lane, Scratch};
 use super::simd;
 use crate::error::Result;
 
@@ -97,9 +99,14 @@ impl ConvI8 {
         Ok(())
     }
 
+    /// Multiply–adds of a run.
+    pub fn macs(&self) -> usize {
+        self.product.geometry.macs()
+    }
+
     /// Makes `scratch` large enough for [`ConvI8::run`] with that many threads.
     pub fn reserve(&self, scratch: &mut Scratch, threads: usize) {
-        scratch.reserve(threads.max(1), self.product.lane_bytes(), 0);
+        self.product.split(threads).reserve::<i8>(scratch, 0);
     }
 
     /// Computes `output` (NHWC) from `input` (NHWC) on up to `threads` threads of the current rayon pool.
@@ -115,15 +122,15 @@ impl ConvI8 {
     ) -> Result<()> {
         let product = &self.product;
         product.geometry.check(input.len(), output.len())?;
-        let threads = product.worth(threads);
-        let (lanes, _) = scratch.lanes(threads, product.lane_bytes(), 0);
+        let split = product.split(threads);
+        let (lanes, _) = split.lanes::<i8>(scratch, 0);
         let pad = self.input_zero_point as i8;
         product.run_in(
             lanes,
             input,
             |_| pad,
             output,
-            threads,
+            &split,
             |sink| {
                 let Sink {
                     tile,
@@ -236,66 +243,63 @@ impl ByteProduct {
         panel_rows(self.geometry.rows(), tile, self.row_bytes())
     }
 
-    pub fn lane_bytes(&self) -> usize {
+    fn lane_bytes(&self) -> usize {
         self.panel_rows() * self.row_bytes()
     }
 
-    /// How many of `threads` are worth starting.
-    pub fn worth(&self, threads: usize) -> usize {
-        worth(threads, self.geometry.macs(), GRAIN)
+    /// How the output is computed on that many threads.
+    pub fn split(&self, threads: usize) -> Split {
+        let geometry = &self.geometry;
+        Split {
+            rows: geometry.rows(),
+            columns: geometry.shape.out_c,
+            row_unit: tile_rows(self.isa, block_panels(self.isa)),
+            column_unit: match geometry.groups {
+                1 => block_panels(self.isa) * PANEL,
+                _ => 0,
+            },
+            threads: worth(threads, geometry.macs(), GRAIN),
+            part_bytes: self.lane_bytes(),
+        }
     }
 
-    /// All products, in lanes of at least [`ByteProduct::lane_bytes`]; `pad(batch)` stands for inputs outside of the image.
-    pub fn run_in<T: Send>(
+    /// All products; `pad(batch)` stands for inputs outside of the image.
+    pub fn run_in<T: Pod + Send>(
         &self,
-        lanes: &mut [Vec<u64>],
+        lanes: &[Lane],
         input: &[i8],
         pad: impl Fn(usize) -> i8 + Sync,
         output: &mut [T],
-        threads: usize,
+        split: &Split,
         finish: impl Fn(Sink<T>) + Sync,
     ) {
         let geometry = &self.geometry;
-        let unit = if geometry.groups == 1 {
-            block_panels(self.isa) * PANEL
-        } else {
-            0
-        };
-        split(
-            geometry.rows(),
-            geometry.shape.out_c,
-            tile_rows(self.isa, block_panels(self.isa)),
-            unit,
-            threads,
-            lanes,
-            output,
-            |rows, columns, out, lane| {
-                let ldc = columns.len();
-                let step = self.panel_rows();
-                for first in rows.clone().step_by(step) {
-                    let here = first..(first + step).min(rows.end);
-                    for g in 0..geometry.groups {
-                        let (at, columns) = if geometry.groups == 1 {
-                            (0, columns.clone())
-                        } else {
-                            (g * geometry.group_out, 0..geometry.group_out)
-                        };
-                        let out = &mut out[(here.start - rows.start) * ldc + at..];
-                        self.panel(
-                            g,
-                            here.clone(),
-                            columns,
-                            input,
-                            &pad,
-                            lane,
-                            out,
-                            ldc,
-                            &finish,
-                        );
-                    }
+        split.run(lanes, output, |rows, columns, out, lane| {
+            let ldc = columns.len();
+            let step = self.panel_rows();
+            for first in rows.clone().step_by(step) {
+                let here = first..(first + step).min(rows.end);
+                for g in 0..geometry.groups {
+                    let (at, columns) = if geometry.groups == 1 {
+                        (0, columns.clone())
+                    } else {
+                        (g * geometry.group_out, 0..geometry.group_out)
+                    };
+                    let out = &mut out[(here.start - rows.start) * ldc + at..];
+                    self.panel(
+                        g,
+                        here.clone(),
+                        columns,
+                        input,
+                        &pad,
+                        lane,
+                        out,
+                        ldc,
+                        &finish,
+                    );
                 }
-            },
-        );
+            }
+        });
     }
 
     #[allow(clippy::too_many_arguments)] // the body of a loop

@@ -4,7 +4,7 @@ use std::ops::{AddAssign, Mul, Range};
 
 use super::Conv2dShape;
 use super::gather::product;
-use super::gemm::{TILE_COLS, TILE_ROWS};
+use super::gemm::{Split, TILE_COLS, TILE_ROWS, worth};
 use super::simd::Vectorized;
 use crate::error::Result;
 
@@ -96,6 +96,18 @@ impl Windows {
     /// Output pixels of all batches.
     pub fn pixels(&self) -> usize {
         self.shape.batches * self.shape.out_h * self.shape.out_w
+    }
+
+    /// How the output is computed on up to `threads` threads, of which each should have `grain` multiply–adds: by lines.
+    pub fn split(&self, threads: usize, grain: usize, part_bytes: usize) -> Split {
+        Split {
+            rows: self.pixels(),
+            columns: self.shape.out_c,
+            row_unit: self.shape.out_w,
+            column_unit: 0,
+            threads: worth(threads, self.macs(), grain),
+            part_bytes,
+        }
     }
 
     /// Multiply–adds in all.

@@ -2,7 +2,7 @@
 
 use super::Conv2dShape;
 use super::depthwise::{Windows, as_offsets, blocks, offset_bytes, runs};
-use super::gemm::{TILE_ROWS, check_bias, split, worth};
+use super::gemm::{Split, check_bias};
 use super::isa::{Isa, Proven};
 use super::scratch::Scratch;
 use super::simd::{self, FloatWeights, Run};
@@ -58,13 +58,20 @@ impl DepthwiseF32 {
         Ok(())
     }
 
+    /// Multiply–adds of a run.
+    pub fn macs(&self) -> usize {
+        self.windows.macs()
+    }
+
     /// Makes `scratch` large enough for [`DepthwiseF32::run`] with that many threads.
     pub fn reserve(&self, scratch: &mut Scratch, threads: usize) {
-        scratch.reserve(
-            threads.max(1),
-            offset_bytes(&self.windows),
-            self.windows.repeated_len() * 4,
-        );
+        let split = self.split(threads);
+        split.reserve::<f32>(scratch, self.windows.repeated_len() * 4);
+    }
+
+    fn split(&self, threads: usize) -> Split {
+        let windows = &self.windows;
+        windows.split(threads, GRAIN, offset_bytes(windows))
     }
 
     /// Computes `output` (NHWC) from `input` (NHWC) on up to `threads` threads of the current rayon pool.
@@ -80,9 +87,9 @@ impl DepthwiseF32 {
     ) -> Result<()> {
         let windows = &self.windows;
         windows.check(input.len(), output.len())?;
-        let threads = worth(threads, windows.macs(), GRAIN);
         let repeated = windows.repeated_len();
-        let (lanes, shared) = scratch.lanes(threads, offset_bytes(windows), repeated * 4);
+        let split = self.split(threads);
+        let (lanes, shared) = split.lanes::<f32>(scratch, repeated * 4);
         let shared = &mut bytemuck::cast_slice_mut(shared)[..repeated];
         let input = windows.repeat(input, shared);
         let stride = windows.shape.out_c;
@@ -91,33 +98,24 @@ impl DepthwiseF32 {
             bias: &self.bias,
             clamp: self.clamp,
         };
-        split(
-            windows.pixels(),
-            stride,
-            TILE_ROWS,
-            0,
-            threads,
-            lanes,
-            output,
-            |pixels, _, out, lane| {
-                let begin = pixels.start;
-                blocks(windows, pixels, CHANNELS, |pixels, channels| {
-                    runs(windows, pixels, as_offsets(lane), |pixels, offsets| {
-                        let out = &mut out[(pixels.start - begin) * stride..];
-                        let run = Run {
-                            input,
-                            pad: &self.pad,
-                            offsets,
-                            step: windows.step(),
-                            pixels: pixels.len(),
-                            channels: channels.clone(),
-                            stride,
-                        };
-                        simd::float_run(self.isa, &run, &weights, out);
-                    });
+        split.run(lanes, output, |pixels, _, out, lane| {
+            let begin = pixels.start;
+            blocks(windows, pixels, CHANNELS, |pixels, channels| {
+                runs(windows, pixels, as_offsets(lane), |pixels, offsets| {
+                    let out = &mut out[(pixels.start - begin) * stride..];
+                    let run = Run {
+                        input,
+                        pad: &self.pad,
+                        offsets,
+                        step: windows.step(),
+                        pixels: pixels.len(),
+                        channels: channels.clone(),
+                        stride,
+                    };
+                    simd::float_run(self.isa, &run, &weights, out);
                 });
-            },
-        );
+            });
+        });
         Ok(())
     }
 }

@@ -5,11 +5,11 @@ use std::ops::Range;
 use super::Conv2dShape;
 use super::depthwise::{Taps, Windows, as_offsets, offset_bytes, runs, tiles};
 use super::fixed_point::Multiplier;
-use super::gemm::{TILE_ROWS, Tile, check_bias, split, worth};
+use super::gemm::{Split, TILE_ROWS, Tile, check_bias, worth};
 use super::isa::{Isa, Proven};
 use super::portable;
 use super::reference::conv::{Hybrid, Quantized};
-use super::rescale::{Bounds, Factors, Fixed, Real, Wide, whole_panels};
+use super::rescale::{Bounds, Factors, Fixed, Real, Wide};
 use super::row_quantize::quantize_row;
 use super::scratch::Scratch;
 use super::simd::{self, HybridPart, IntTaps, Run, Tap};
@@ -164,6 +164,13 @@ impl Quads {
     }
 }
 
+/// `values` filled up with `filler` to whole blocks of the byte kernel, and so to whole panels.
+fn whole_quads<T: Copy>(values: impl Iterator<Item = T>, filler: T) -> Vec<T> {
+    let mut out: Vec<T> = values.collect();
+    out.resize(out.len().next_multiple_of(simd::QUAD_CHANNELS), filler);
+    out
+}
+
 /// Greatest magnitude of the sum of each channel.
 fn most(weights: &[i8], channels: usize) -> Vec<i64> {
     let mut most = vec![0; channels];
@@ -233,14 +240,16 @@ impl DepthwiseI8 {
         Ok(())
     }
 
+    /// Multiply–adds of a run.
+    pub fn macs(&self) -> usize {
+        self.common.windows.macs()
+    }
+
     /// Makes `scratch` large enough for [`DepthwiseI8::run`] with that many threads.
     pub fn reserve(&self, scratch: &mut Scratch, threads: usize) {
         let windows = &self.common.windows;
-        scratch.reserve(
-            threads.max(1),
-            offset_bytes(windows),
-            windows.repeated_len(),
-        );
+        let split = windows.split(threads, GRAIN, offset_bytes(windows));
+        split.reserve::<i8>(scratch, windows.repeated_len());
     }
 
     /// Computes `output` (NHWC) from `input` (NHWC) on up to `threads` threads of the current rayon pool.
@@ -256,62 +265,53 @@ impl DepthwiseI8 {
     ) -> Result<()> {
         let Common { isa, windows, .. } = &self.common;
         windows.check(input.len(), output.len())?;
-        let threads = worth(threads, windows.macs(), GRAIN);
         let repeated = windows.repeated_len();
-        let (lanes, shared) = scratch.lanes(threads, offset_bytes(windows), repeated);
+        let split = windows.split(threads, GRAIN, offset_bytes(windows));
+        let (lanes, shared) = split.lanes::<i8>(scratch, repeated);
         let shared = &mut bytemuck::cast_slice_mut(shared)[..repeated];
         let input = windows.repeat(input, shared);
         let stride = windows.shape.out_c;
-        split(
-            windows.pixels(),
-            stride,
-            TILE_ROWS,
-            0,
-            threads,
-            lanes,
-            output,
-            |pixels, _, out, lane| {
-                let begin = pixels.start;
-                if let Some(quads) = &self.quads {
-                    let p = quads.fixed.from(0);
-                    runs(windows, pixels, as_offsets(lane), |pixels, offsets| {
-                        let run = Run {
-                            input,
-                            pad: &self.pad,
-                            offsets,
-                            step: windows.step(),
-                            pixels: pixels.len(),
-                            channels: 0..stride,
-                            stride,
-                        };
-                        let out = &mut out[(pixels.start - begin) * stride..];
-                        simd::byte_run(*isa, &run, &quads.weights, &p, out);
-                    });
-                    return;
-                }
-                let mut tile = Tile::new();
-                tiles(
-                    windows,
-                    pixels,
-                    as_offsets(lane),
-                    |pixels, channels, offsets| {
-                        let (first, n) = (channels.start, channels.len());
-                        self.common
-                            .sum(input, &self.pad, channels, offsets, &mut tile);
-                        let out = &mut out[(pixels.start - begin) * stride + first..];
-                        match &self.finish {
-                            Finish::Fixed(p) => {
-                                let p = p.from(first);
-                                simd::requant_i8(*isa, &tile, pixels.len(), &p, out, stride, n);
-                            }
-                            Finish::Real(p) => {
-                                portable::real_i8(&tile, pixels.len(), p, first, out, stride, n);
-                            }
+        split.run(lanes, output, |pixels, _, out, lane| {
+            let begin = pixels.start;
+            if let Some(quads) = &self.quads {
+                let p = quads.fixed.from(0);
+                runs(windows, pixels, as_offsets(lane), |pixels, offsets| {
+                    let run = Run {
+                        input,
+                        pad: &self.pad,
+                        offsets,
+                        step: windows.step(),
+                        pixels: pixels.len(),
+                        channels: 0..stride,
+                        stride,
+                    };
+                    let out = &mut out[(pixels.start - begin) * stride..];
+                    simd::byte_run(*isa, &run, &quads.weights, &p, out);
+                });
+                return;
+            }
+            let mut tile = Tile::new();
+            tiles(
+                windows,
+                pixels,
+                as_offsets(lane),
+                |pixels, channels, offsets| {
+                    let (first, n) = (channels.start, channels.len());
+                    self.common
+                        .sum(input, &self.pad, channels, offsets, &mut tile);
+                    let out = &mut out[(pixels.start - begin) * stride + first..];
+                    match &self.finish {
+                        Finish::Fixed(p) => {
+                            let p = p.from(first);
+                            simd::requant_i8(*isa, &tile, pixels.len(), &p, out, stride, n);
                         }
-                    },
-                );
-            },
-        );
+                        Finish::Real(p) => {
+                            portable::real_i8(&tile, pixels.len(), p, first, out, stride, n);
+                        }
+                    }
+                },
+            );
+        });
         Ok(())
     }
 }
@@ -372,13 +372,16 @@ impl DepthwiseI16 {
         Ok(())
     }
 
+    /// Multiply–adds of a run.
+    pub fn macs(&self) -> usize {
+        self.common.windows.macs()
+    }
+
     /// Makes `scratch` large enough for [`DepthwiseI16::run`] with that many threads.
     pub fn reserve(&self, scratch: &mut Scratch, threads: usize) {
-        scratch.reserve(
-            threads.max(1),
-            self.lane_bytes(),
-            self.common.windows.repeated_len() * 2,
-        );
+        let windows = &self.common.windows;
+        let split = windows.split(threads, GRAIN, self.lane_bytes());
+        split.reserve::<i16>(scratch, windows.repeated_len() * 2);
     }
 
     /// Offsets, and the sums of runs before the last where there are any.
@@ -404,63 +407,54 @@ impl DepthwiseI16 {
     ) -> Result<()> {
         let Common { isa, windows, .. } = &self.common;
         windows.check(input.len(), output.len())?;
-        let threads = worth(threads, windows.macs(), GRAIN);
         let repeated = windows.repeated_len();
-        let (lanes, shared) = scratch.lanes(threads, self.lane_bytes(), repeated * 2);
+        let split = windows.split(threads, GRAIN, self.lane_bytes());
+        let (lanes, shared) = split.lanes::<i16>(scratch, repeated * 2);
         let shared = &mut bytemuck::cast_slice_mut(shared)[..repeated];
         let input = windows.repeat(input, shared);
         let stride = windows.shape.out_c;
-        split(
-            windows.pixels(),
-            stride,
-            TILE_ROWS,
-            0,
-            threads,
-            lanes,
-            output,
-            |pixels, _, out, lane| {
-                let mut tile = Tile::new();
-                let begin = pixels.start;
-                let (offsets, wide) = lane.split_at_mut(offset_bytes(windows) / 8);
-                let wide: &mut [i64] = bytemuck::cast_slice_mut(wide);
-                tiles(
-                    windows,
-                    pixels,
-                    as_offsets(offsets),
-                    |pixels, channels, offsets| {
-                        let (first, n) = (channels.start, channels.len());
-                        let mut start = 0;
-                        if self.runs.len() == 1 {
+        split.run(lanes, output, |pixels, _, out, lane| {
+            let mut tile = Tile::new();
+            let begin = pixels.start;
+            let (offsets, wide) = lane.split_at_mut(offset_bytes(windows) / 8);
+            let wide: &mut [i64] = bytemuck::cast_slice_mut(wide);
+            tiles(
+                windows,
+                pixels,
+                as_offsets(offsets),
+                |pixels, channels, offsets| {
+                    let (first, n) = (channels.start, channels.len());
+                    let mut start = 0;
+                    if self.runs.len() == 1 {
+                        self.common
+                            .sum(input, &self.pad, channels, offsets, &mut tile);
+                    } else {
+                        for (i, &end) in self.runs.iter().enumerate() {
+                            if i > 0 {
+                                portable::widen(&tile, wide, i == 1);
+                            }
+                            let (pad, channels) = (&self.pad, channels.clone());
+                            let run = start..end;
                             self.common
-                                .sum(input, &self.pad, channels, offsets, &mut tile);
-                        } else {
-                            for (i, &end) in self.runs.iter().enumerate() {
-                                if i > 0 {
-                                    portable::widen(&tile, wide, i == 1);
-                                }
-                                let (pad, channels) = (&self.pad, channels.clone());
-                                let run = start..end;
-                                self.common
-                                    .sum_run(input, pad, channels, 0, offsets, run, &mut tile);
-                                start = end;
-                            }
+                                .sum_run(input, pad, channels, 0, offsets, run, &mut tile);
+                            start = end;
                         }
-                        let before = (self.runs.len() > 1).then_some(&*wide);
-                        let out = &mut out[(pixels.start - begin) * stride + first..];
-                        let rows = pixels.len();
-                        match &self.finish {
-                            Finish::Fixed(p) => {
-                                let p = p.from(first);
-                                simd::requant_i16(*isa, &tile, before, rows, &p, out, stride, n);
-                            }
-                            Finish::Real(p) => {
-                                portable::real_i16(&tile, before, rows, p, first, out, stride, n);
-                            }
+                    }
+                    let before = (self.runs.len() > 1).then_some(&*wide);
+                    let out = &mut out[(pixels.start - begin) * stride + first..];
+                    let rows = pixels.len();
+                    match &self.finish {
+                        Finish::Fixed(p) => {
+                            let p = p.from(first);
+                            simd::requant_i16(*isa, &tile, before, rows, &p, out, stride, n);
                         }
-                    },
-                );
-            },
-        );
+                        Finish::Real(p) => {
+                            portable::real_i16(&tile, before, rows, p, first, out, stride, n);
+                        }
+                    }
+                },
+            );
+        });
         Ok(())
     }
 }
@@ -475,6 +469,8 @@ pub struct DepthwiseHybrid {
     weight_sums: Vec<i32>,
     bias: Vec<f32>,
     clamp: (f32, f32),
+    /// Weights of [`simd::hybrid_run`], where the instruction set has products of bytes.
+    quads: Option<Vec<i8>>,
 }
 
 impl DepthwiseHybrid {
@@ -500,11 +496,13 @@ impl DepthwiseHybrid {
         if scales.len() != n {
             return crate::invalid!("{} weight scales for {n} output channels", scales.len());
         }
+        let quads = simd::has_byte_dot(common.isa).then(|| simd::pack_quads(weights, n));
         Ok(Self {
             asymmetric,
-            scales: whole_panels(scales.into_iter(), 0.0),
-            weight_sums: whole_panels(common.sums.iter().copied(), 0),
-            bias: whole_panels((0..n).map(|c| bias.map_or(0.0, |b| b[c])), 0.0),
+            scales: whole_quads(scales.into_iter(), 0.0),
+            weight_sums: whole_quads(common.sums.iter().copied(), 0),
+            bias: whole_quads((0..n).map(|c| bias.map_or(0.0, |b| b[c])), 0.0),
+            quads,
             clamp,
             common,
         })
@@ -519,13 +517,27 @@ impl DepthwiseHybrid {
         Ok(())
     }
 
+    /// Multiply–adds of a run.
+    pub fn macs(&self) -> usize {
+        self.common.windows.macs()
+    }
+
     /// Makes `scratch` large enough for [`DepthwiseHybrid::run`] with that many threads.
     pub fn reserve(&self, scratch: &mut Scratch, threads: usize) {
-        scratch.reserve(
-            threads.max(1),
-            offset_bytes(&self.common.windows),
-            self.shared_bytes(),
-        );
+        let split = self.split(threads);
+        split.reserve::<f32>(scratch, self.shared_bytes());
+    }
+
+    /// Of one batch.
+    fn split(&self, threads: usize) -> Split {
+        let windows = &self.common.windows;
+        let (s, macs) = (&windows.shape, windows.macs());
+        let batches = s.batches.max(1);
+        Split {
+            rows: windows.pixels() / batches,
+            threads: worth(threads, macs / batches, GRAIN),
+            ..windows.split(threads, GRAIN, offset_bytes(windows))
+        }
     }
 
     /// The quantized input, the repeated one, and a row of padding.
@@ -549,8 +561,8 @@ impl DepthwiseHybrid {
         let Common { isa, windows, .. } = &self.common;
         windows.check(input.len(), output.len())?;
         let s = windows.shape;
-        let threads = worth(threads, windows.macs() / s.batches.max(1), GRAIN);
-        let (lanes, shared) = scratch.lanes(threads, offset_bytes(windows), self.shared_bytes());
+        let split = self.split(threads);
+        let (lanes, shared) = split.lanes::<f32>(scratch, self.shared_bytes());
         let shared: &mut [i8] = bytemuck::cast_slice_mut(shared);
         let image = input.len() / s.batches.max(1);
         let (values, rest) = shared.split_at_mut(image);
@@ -561,44 +573,56 @@ impl DepthwiseHybrid {
         let pixels = s.out_h * s.out_w;
         let batches = input.chunks(image.max(1));
         for (x, output) in batches.zip(output.chunks_mut((pixels * stride).max(1))) {
-            let (scale, zero_point) = quantize_row(*isa, x, self.asymmetric, values);
+            let (scale, zero_point) = quantize_row(*isa, x, self.asymmetric, values, threads);
             pad.fill(zero_point as i8);
             let input = windows.repeat(values, repeated);
             let pad = &*pad;
-            split(
-                pixels,
-                stride,
-                TILE_ROWS,
-                0,
-                threads,
-                lanes,
-                output,
-                |pixels, _, out, lane| {
-                    let mut tile = Tile::new();
-                    let begin = pixels.start;
-                    tiles(
-                        windows,
-                        pixels,
-                        as_offsets(lane),
-                        |pixels, channels, offsets| {
-                            let (first, n) = (channels.start, channels.len());
-                            self.common.sum(input, pad, channels, offsets, &mut tile);
-                            let out = &mut out[(pixels.start - begin) * stride + first..];
-                            let p = HybridPart {
-                                weight_sums: &self.weight_sums[first..],
-                                scales: &self.scales[first..],
-                                bias: &self.bias[first..],
-                                row_scales: &[scale; TILE_ROWS],
-                                row_offsets: &[zero_point; TILE_ROWS],
-                                joint: !self.asymmetric,
-                                low: self.clamp.0,
-                                high: self.clamp.1,
-                            };
-                            simd::scale_f32(*isa, &tile, pixels.len(), &p, out, stride, n);
-                        },
-                    );
-                },
-            );
+            // The byte kernel adds 128 to every input.
+            let offset = zero_point + if self.quads.is_some() { 128 } else { 0 };
+            let (row_scales, row_offsets) = ([scale; TILE_ROWS], [offset; TILE_ROWS]);
+            let part = |first: usize| HybridPart {
+                weight_sums: &self.weight_sums[first..],
+                scales: &self.scales[first..],
+                bias: &self.bias[first..],
+                row_scales: &row_scales,
+                row_offsets: &row_offsets,
+                joint: !self.asymmetric,
+                low: self.clamp.0,
+                high: self.clamp.1,
+            };
+            split.run(lanes, output, |pixels, _, out, lane| {
+                let begin = pixels.start;
+                if let Some(quads) = &self.quads {
+                    let p = part(0);
+                    runs(windows, pixels, as_offsets(lane), |pixels, offsets| {
+                        let run = Run {
+                            input,
+                            pad,
+                            offsets,
+                            step: windows.step(),
+                            pixels: pixels.len(),
+                            channels: 0..stride,
+                            stride,
+                        };
+                        let out = &mut out[(pixels.start - begin) * stride..];
+                        simd::hybrid_run(*isa, &run, quads, &p, out);
+                    });
+                    return;
+                }
+                let mut tile = Tile::new();
+                tiles(
+                    windows,
+                    pixels,
+                    as_offsets(lane),
+                    |pixels, channels, offsets| {
+                        let (first, n) = (channels.start, channels.len());
+                        self.common.sum(input, pad, channels, offsets, &mut tile);
+                        let out = &mut out[(pixels.start - begin) * stride + first..];
+                        let p = part(first);
+                        simd::scale_f32(*isa, &tile, pixels.len(), &p, out, stride, n);
+                    },
+                );
+            });
         }
         Ok(())
     }

@@ -4,16 +4,15 @@
 //! channels of an NHWC tensor); other broadcasts belong to `reference::arithmetic`. Integer results are those of
 //! [`reference`](super::reference) to the bit.
 
-use rayon::prelude::*;
-
 use super::fixed_point::Multiplier;
 use super::gemm::worth;
-use super::isa::Isa;
+use super::isa::{Isa, Proven};
+use super::parallel;
 use super::pool::Element;
 use super::quantize::QuantInt;
-use super::rescale::rescale;
+use super::rescale::{Bounds, rescale};
 use super::row_quantize::round_within;
-use super::simd::{self, Vectorized};
+use super::simd::{self, ByteSum, RoomyFactor, Vectorized};
 use crate::error::Result;
 
 /// Elements that are worth a thread.
@@ -59,9 +58,10 @@ fn each<F: Unary>(
         simd::vectorized(isa, Each { f, input, out });
     } else {
         let step = out.len().div_ceil(threads);
-        out.par_chunks_mut(step)
-            .zip(input.par_chunks(step))
-            .for_each(|(out, input)| simd::vectorized(isa, Each { f, input, out }));
+        parallel::chunks(out, step, &|i, out: &mut [F::Out]| {
+            let input = &input[i * step..][..out.len()];
+            simd::vectorized(isa, Each { f, input, out });
+        });
     }
     Ok(())
 }
@@ -71,6 +71,19 @@ trait Binary: Copy + Sync {
     type In: Copy + Send + Sync;
     type Out: Copy + Send + Sync;
     fn apply(self, a: Self::In, b: Self::In) -> Self::Out;
+
+    /// Computes all of `out` from as many values of `a` and `b` by a kernel of its own; whether there is one.
+    fn by_kernel(self, _: Proven, _: &[Self::In], _: &[Self::In], _: &mut [Self::Out]) -> bool {
+        false
+    }
+}
+
+/// `out` = f(a, b), where an operand of one element serves for all.
+fn pairs_part<F: Binary>(isa: Proven, f: F, a: &[F::In], b: &[F::In], out: &mut [F::Out]) {
+    let alike = a.len() == out.len() && b.len() == out.len();
+    if !(alike && f.by_kernel(isa, a, b, out)) {
+        simd::vectorized(isa, Pairs { f, a, b, out });
+    }
 }
 
 struct Pairs<'a, F: Binary> {
@@ -145,7 +158,7 @@ fn pairs<F: Binary>(
         for (i, out) in out.chunks_mut(period.max(1)).enumerate() {
             let at = first + i * period;
             let (a, b) = (&a[part(a, at, out.len())], &b[part(b, at, out.len())]);
-            simd::vectorized(isa, Pairs { f, a, b, out });
+            pairs_part(isa, f, a, b, out);
         }
     };
     if threads == 1 {
@@ -153,18 +166,16 @@ fn pairs<F: Binary>(
     } else if period == n {
         // Nothing repeats but scalars: parts of any size.
         let step = n.div_ceil(threads);
-        out.par_chunks_mut(step).enumerate().for_each(|(i, out)| {
+        parallel::chunks(out, step, &|i, out: &mut [F::Out]| {
             let (a, b) = (
                 &a[part(a, i * step, out.len())],
                 &b[part(b, i * step, out.len())],
             );
-            simd::vectorized(isa, Pairs { f, a, b, out });
+            pairs_part(isa, f, a, b, out);
         });
     } else {
         let step = (n / period).div_ceil(threads) * period;
-        out.par_chunks_mut(step)
-            .enumerate()
-            .for_each(|(i, out)| run(i * step, out));
+        parallel::chunks(out, step, &|i, out: &mut [F::Out]| run(i * step, out));
     }
     Ok(())
 }
@@ -313,6 +324,14 @@ impl Factor {
         })
     }
 
+    fn roomy(self) -> RoomyFactor {
+        RoomyFactor {
+            multiplier: self.mantissa,
+            left: self.left,
+            right: self.right,
+        }
+    }
+
     #[inline(always)]
     fn apply(self, x: i32) -> i32 {
         rescale(x, self.mantissa, self.left, self.right)
@@ -361,6 +380,8 @@ pub struct SumInt<T> {
     factor: Factor,
     output: Output,
     subtract: bool,
+    /// The same for [`simd::sum_i8`], where no value comes near the ends of int32.
+    bytes: Option<ByteSum>,
     of: std::marker::PhantomData<T>,
 }
 
@@ -387,14 +408,41 @@ impl<T: Element> SumInt<T> {
                 );
             }
         }
+        let (left_factor, right_factor) = (factor(left / twice_max)?, factor(right / twice_max)?);
+        let total = factor(twice_max / (f64::from(1u32 << spare) * output))?;
+        let output = Output::new::<T>(zero_points[2], clamp)?;
+        // An operand has 9 bits and is halved at least, so the sum stays below 2^29.
+        let roomy = size_of::<T>() == 1
+            && (left_factor.left, right_factor.left) == (0, 0)
+            && total.left == 0
+            && [left_factor, right_factor, total]
+                .iter()
+                .all(|f| f.right <= 30);
+        let shifted = |f: Factor| RoomyFactor {
+            left: spare as i32,
+            ..f.roomy()
+        };
+        let bytes = roomy.then(|| ByteSum {
+            zero_points: [zero_points[0], zero_points[1]],
+            left: shifted(left_factor),
+            right: shifted(right_factor),
+            total: total.roomy(),
+            bounds: Bounds {
+                zero_point: output.zero_point,
+                low: output.low,
+                high: output.high,
+            },
+            subtract,
+        });
         Ok(Self {
             spare,
             zero_points: [zero_points[0], zero_points[1]],
-            left: factor(left / twice_max)?,
-            right: factor(right / twice_max)?,
-            factor: factor(twice_max / (f64::from(1u32 << spare) * output))?,
-            output: Output::new::<T>(zero_points[2], clamp)?,
+            left: left_factor,
+            right: right_factor,
+            factor: total,
+            output,
             subtract,
+            bytes,
             of: std::marker::PhantomData,
         })
     }
@@ -422,6 +470,13 @@ impl<T: Element> Binary for SumInt<T> {
             a.wrapping_add(b)
         };
         self.output.finish(self.factor.apply(sum))
+    }
+
+    fn by_kernel(self, isa: Proven, a: &[T], b: &[T], out: &mut [T]) -> bool {
+        match (&self.bytes, T::bytes(a), T::bytes(b), T::bytes_mut(out)) {
+            (Some(sum), Some(a), Some(b), Some(out)) => simd::sum_i8(isa, sum, a, b, out),
+            _ => false,
+        }
     }
 }
 

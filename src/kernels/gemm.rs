@@ -1,11 +1,13 @@
 //! What matrix products share: the packed layout of weights, the tile of accumulators, and how rows are split over threads.
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
-use rayon::prelude::*;
+use bytemuck::Pod;
 
 use super::isa::{Isa, Proven};
-use super::scratch::Scratch;
+use super::parallel;
+use super::scratch::{Lane, Scratch};
 
 /// Columns (output channels) of a panel: one AVX-512 register of 32-bit accumulators, two of AVX2.
 pub(crate) const PANEL: usize = 16;
@@ -150,66 +152,122 @@ pub(crate) fn panel_rows(rows: usize, tile: usize, row_bytes: usize) -> usize {
 
 /// How many threads are worth starting for `macs` multiply–adds when one thread should have `grain` at least.
 pub(crate) fn worth(threads: usize, macs: usize, grain: usize) -> usize {
-    if threads <= 1 {
-        return 1;
-    }
-    threads
-        .min(rayon::current_num_threads())
-        .min(macs / grain.max(1))
-        .max(1)
+    threads.min(macs / grain.max(1)).max(1)
 }
 
-/// Computes an output of `rows` × `columns` in up to `threads` parts, each with a lane of scratch of its own: by rows, or, where
-/// there is but one, by columns in multiples of `column_unit` (0: never). `part(rows, columns, out, lane)` fills `out`, whose
-/// row stride is the number of its columns.
-#[allow(clippy::too_many_arguments)] // one call site per operator; a struct would be longer
-pub(crate) fn split<T: Send>(
-    rows: usize,
-    columns: usize,
-    row_unit: usize,
-    column_unit: usize,
-    threads: usize,
-    lanes: &mut [Vec<u64>],
-    out: &mut [T],
-    part: impl Fn(Range<usize>, Range<usize>, &mut [T], &mut [u64]) + Sync,
-) {
-    if rows == 0 || columns == 0 {
-        return;
-    }
-    let threads = threads.min(lanes.len()).max(1);
-    if threads == 1 {
-        if let Some(lane) = lanes.first_mut() {
-            part(0..rows, 0..columns, out, lane);
+/// An output of `rows` × `columns` that is computed in parts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Split {
+    pub rows: usize,
+    pub columns: usize,
+    /// Parts by rows hold a multiple of as many.
+    pub row_unit: usize,
+    /// Parts by columns hold a multiple of as many; 0: there are none.
+    pub column_unit: usize,
+    /// Threads to use.
+    pub threads: usize,
+    /// Bytes that computing a part takes.
+    pub part_bytes: usize,
+}
+
+/// How many columns or rows a part has.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Parts {
+    One,
+    Rows(usize),
+    Columns(usize),
+}
+
+impl Split {
+    /// By columns where the matrix of weights is the larger of the two, so that each thread reads its own part of it.
+    fn parts(&self) -> Parts {
+        /// Rows that make reading all weights once more worth while.
+        const LEAST_ROWS: usize = 96;
+        /// Parts a thread, so that none waits for long for another.
+        const SHARE: usize = 3;
+        if self.threads <= 1 {
+            return Parts::One;
         }
-    } else if rows == 1 && column_unit > 0 {
-        let step = columns.div_ceil(threads).next_multiple_of(column_unit);
-        out.par_chunks_mut(step)
-            .zip(lanes.par_iter_mut())
-            .enumerate()
-            .for_each(|(i, (out, lane))| {
-                part(0..1, i * step..i * step + out.len(), out, lane);
-            });
-    } else {
-        let step = rows.div_ceil(threads).next_multiple_of(row_unit.max(1));
-        out.par_chunks_mut(step * columns)
-            .zip(lanes.par_iter_mut())
-            .enumerate()
-            .for_each(|(i, (out, lane))| {
-                let first = i * step;
-                part(first..first + out.len() / columns, 0..columns, out, lane);
-            });
+        let wide = self.columns >= 2 * self.column_unit && self.columns > 2 * self.rows;
+        if self.column_unit > 0 && (self.rows == 1 || wide) {
+            let step = self.columns.div_ceil(self.threads);
+            return Parts::Columns(step.next_multiple_of(self.column_unit));
+        }
+        let parts = (self.rows / LEAST_ROWS).clamp(self.threads, self.threads * SHARE);
+        Parts::Rows(
+            self.rows
+                .div_ceil(parts)
+                .next_multiple_of(self.row_unit.max(1)),
+        )
     }
-}
 
-impl Scratch {
-    /// Room for `threads` lanes, then the lanes and the shared buffer.
-    pub(crate) fn lanes(
-        &mut self,
-        threads: usize,
-        lane_bytes: usize,
+    /// Bytes of a lane.
+    pub fn lane_bytes<T>(&self) -> usize {
+        let part = self.part_bytes.next_multiple_of(8);
+        match self.parts() {
+            // Parts of several rows are computed on their own and then put in their place.
+            Parts::Columns(step) if self.rows > 1 => part + self.rows * step * size_of::<T>(),
+            Parts::One | Parts::Rows(_) | Parts::Columns(_) => part,
+        }
+    }
+
+    /// Makes room for [`Split::run`].
+    pub fn reserve<T>(&self, scratch: &mut Scratch, shared_bytes: usize) {
+        scratch.reserve(self.threads.max(1), self.lane_bytes::<T>(), shared_bytes);
+    }
+
+    /// Lanes for [`Split::run`], and the shared buffer.
+    pub fn lanes<'s, T>(
+        &self,
+        scratch: &'s mut Scratch,
         shared_bytes: usize,
-    ) -> (&mut [Vec<u64>], &mut [u64]) {
-        self.reserve(threads.max(1), lane_bytes, shared_bytes);
-        self.parts()
+    ) -> (&'s [Lane], &'s mut [u64]) {
+        scratch.parts(self.threads, self.lane_bytes::<T>(), shared_bytes)
+    }
+
+    /// Computes `out`, part by part, on the threads of the current rayon pool. `part(rows, columns, out, lane)` fills an `out`
+    /// whose row stride is the number of its columns.
+    pub fn run<T: Pod + Send>(
+        &self,
+        lanes: &[Lane],
+        out: &mut [T],
+        part: impl Fn(Range<usize>, Range<usize>, &mut [T], &mut [u64]) + Sync,
+    ) {
+        let (rows, columns) = (self.rows, self.columns);
+        if rows == 0 || columns == 0 {
+            return;
+        }
+        match self.parts() {
+            Parts::One => {
+                Lane::of_thread(lanes, |lane| part(0..rows, 0..columns, out, lane));
+            }
+            Parts::Rows(step) => parallel::chunks(out, step * columns, &|i, out: &mut [T]| {
+                let rows = i * step..i * step + out.len() / columns;
+                Lane::of_thread(lanes, |lane| part(rows, 0..columns, out, lane));
+            }),
+            Parts::Columns(step) if rows == 1 => {
+                parallel::chunks(out, step, &|i, out: &mut [T]| {
+                    let columns = i * step..i * step + out.len();
+                    Lane::of_thread(lanes, |lane| part(0..1, columns, out, lane));
+                });
+            }
+            Parts::Columns(step) => {
+                let out = Mutex::new(out);
+                parallel::parts(columns.div_ceil(step), &|i| {
+                    let here = i * step..((i + 1) * step).min(columns);
+                    Lane::of_thread(lanes, |lane| {
+                        let (lane, own) = lane.split_at_mut(self.part_bytes.div_ceil(8));
+                        let own: &mut [T] = bytemuck::cast_slice_mut(own);
+                        let own = &mut own[..rows * here.len()];
+                        part(0..rows, here.clone(), own, lane);
+                        let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
+                        let own = own.chunks(here.len());
+                        for (out, own) in out.chunks_mut(columns).zip(own) {
+                            out[here.clone()].copy_from_slice(own);
+                        }
+                    });
+                });
+            }
+        }
     }
 }

@@ -19,6 +19,7 @@ mod fixed_point_i16;
 mod gather;
 mod gemm;
 mod isa;
+pub(crate) mod parallel;
 pub mod pool;
 mod portable;
 pub mod quantize;

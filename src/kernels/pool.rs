@@ -6,10 +6,10 @@ use super::Pool2dShape;
 use super::gather::product;
 use super::gemm::worth;
 use super::isa::Isa;
+use super::parallel;
 use super::quantize::QuantInt;
 use super::simd::{self, Vectorized};
 use crate::error::Result;
-use rayon::prelude::*;
 
 /// Elements read that are worth a thread.
 const GRAIN: usize = 400_000;
@@ -140,9 +140,9 @@ fn pool<P: Pooling>(
         run(0..lines, out);
     } else {
         let step = lines.div_ceil(threads);
-        out.par_chunks_mut(step * line)
-            .enumerate()
-            .for_each(|(i, out)| run(i * step..i * step + out.len() / line, out));
+        parallel::chunks(out, step * line, &|i, out: &mut [P::Value]| {
+            run(i * step..i * step + out.len() / line, out);
+        });
     }
     Ok(())
 }
@@ -235,6 +235,16 @@ impl<T: Element> Pooling for MeanInt<T> {
 pub(crate) trait Element: QuantInt + Ord {
     /// The low bits.
     fn narrow(v: i32) -> Self;
+
+    /// The same values, if they are int8.
+    fn bytes(_: &[Self]) -> Option<&[i8]> {
+        None
+    }
+
+    /// The same values to change, if they are int8.
+    fn bytes_mut(_: &mut [Self]) -> Option<&mut [i8]> {
+        None
+    }
 }
 
 macro_rules! element {
@@ -243,7 +253,22 @@ macro_rules! element {
         fn narrow(v: i32) -> Self { v as $t }
     })* };
 }
-element!(i8, u8, i16);
+element!(u8, i16);
+
+impl Element for i8 {
+    #[inline(always)]
+    fn narrow(v: i32) -> Self {
+        v as i8
+    }
+
+    fn bytes(x: &[Self]) -> Option<&[i8]> {
+        Some(x)
+    }
+
+    fn bytes_mut(x: &mut [Self]) -> Option<&mut [i8]> {
+        Some(x)
+    }
+}
 
 /// Float maximum, clamped; on up to `threads` threads of the current rayon pool.
 ///

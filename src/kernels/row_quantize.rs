@@ -1,7 +1,14 @@
 //! Quantizing the input of hybrid kernels while they run, vectorised; the results are those of `quantize::quantize_row_*`.
 
+use std::sync::{Mutex, PoisonError};
+
+use super::gemm::worth;
 use super::isa::Proven;
+use super::parallel;
 use super::simd::{self, Vectorized};
+
+/// Values that are worth a thread.
+const GRAIN: usize = 50_000;
 
 /// Values looked at in one go.
 const LANES: usize = 32;
@@ -51,28 +58,77 @@ struct Round<'a> {
     inverse: f32,
     zero_point: f32,
     low: f32,
+}
+
+/// Some of the values.
+struct RoundPart<'a> {
+    round: &'a Round<'a>,
+    values: &'a [f32],
     out: &'a mut [i8],
 }
 
-impl Vectorized for Round<'_> {
+impl Vectorized for RoundPart<'_> {
     #[inline(always)]
     fn run(self) {
+        let &Round {
+            inverse,
+            zero_point,
+            low,
+            ..
+        } = self.round;
         for (out, &v) in self.out.iter_mut().zip(self.values) {
-            *out = round_within(self.zero_point + v * self.inverse, self.low, 127.0) as i8;
+            *out = round_within(zero_point + v * inverse, low, 127.0) as i8;
         }
     }
 }
 
-/// Quantizes a row to int8, as `quantize_row_asymmetric` or `quantize_row_symmetric` does; returns scale and zero point.
-pub(crate) fn quantize_row(isa: Proven, x: &[f32], asymmetric: bool, out: &mut [i8]) -> (f32, i32) {
-    let mut extremes = (0f32, 0f32);
-    simd::vectorized(
-        isa,
-        Extremes {
-            values: x,
-            out: &mut extremes,
-        },
-    );
+/// [`Extremes`] on up to `threads` threads.
+fn extremes(isa: Proven, x: &[f32], threads: usize) -> (f32, f32) {
+    let of = |values: &[f32]| {
+        let mut found = (0f32, 0f32);
+        let out = &mut found;
+        simd::vectorized(isa, Extremes { values, out });
+        found
+    };
+    let threads = worth(threads, x.len(), GRAIN);
+    if threads == 1 {
+        return of(x);
+    }
+    let step = x.len().div_ceil(threads);
+    let all = Mutex::new((0f32, 0f32));
+    parallel::parts(threads, &|i| {
+        let found = of(x.chunks(step).nth(i).unwrap_or(&[]));
+        let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+        *all = (all.0.min(found.0), all.1.max(found.1));
+    });
+    all.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// [`Round`] on up to `threads` threads.
+fn round(isa: Proven, round: &Round<'_>, out: &mut [i8], threads: usize) {
+    let threads = worth(threads, out.len(), GRAIN);
+    let step = out.len().div_ceil(threads).max(1);
+    let part = |i: usize, out: &mut [i8]| {
+        let values = &round.values[i * step..][..out.len()];
+        simd::vectorized(isa, RoundPart { round, values, out });
+    };
+    if threads == 1 {
+        part(0, out);
+    } else {
+        parallel::chunks(out, step, &part);
+    }
+}
+
+/// Quantizes a row to int8 on up to `threads` threads, as `quantize_row_asymmetric` or `quantize_row_symmetric` does; returns
+/// scale and zero point.
+pub(crate) fn quantize_row(
+    isa: Proven,
+    x: &[f32],
+    asymmetric: bool,
+    out: &mut [i8],
+    threads: usize,
+) -> (f32, i32) {
+    let extremes = extremes(isa, x, threads);
     // The scale follows from the extremes alone, and a row of just them has the same.
     let ends = [extremes.0, extremes.1];
     let mut ignored = [0i8; 2];
@@ -84,14 +140,13 @@ pub(crate) fn quantize_row(isa: Proven, x: &[f32], asymmetric: bool, out: &mut [
             out.fill(0);
             return (scale, zero_point);
         }
-        let round = Round {
+        let how = Round {
             values: x,
             inverse: 1.0 / scale,
             zero_point: zero_point as f32,
             low: -128.0,
-            out,
         };
-        simd::vectorized(isa, round);
+        round(isa, &how, out, threads);
         (scale, zero_point)
     } else {
         let scale = super::quantize::quantize_row_symmetric(&ends, &mut ignored);
@@ -100,14 +155,13 @@ pub(crate) fn quantize_row(isa: Proven, x: &[f32], asymmetric: bool, out: &mut [
             out.fill(0);
             return (scale, 0);
         }
-        let round = Round {
+        let how = Round {
             values: x,
             inverse: 127.0 / range,
             zero_point: 0.0,
             low: -127.0,
-            out,
         };
-        simd::vectorized(isa, round);
+        round(isa, &how, out, threads);
         (scale, 0)
     }
 }
@@ -139,13 +193,15 @@ mod tests {
                 rows.push(wave(n, 0.77, shift));
             }
         }
+        // Worth three threads.
+        rows.push(wave(3 * GRAIN + 1, 0.77, 0.1));
         for isa in Isa::available() {
             for (i, x) in rows.iter().enumerate() {
                 let (mut got, mut want) = (vec![1; x.len()], vec![2; x.len()]);
-                let a = quantize_row(isa.proven(), x, true, &mut got);
+                let a = quantize_row(isa.proven(), x, true, &mut got, 3);
                 assert_eq!(a, quantize_row_asymmetric(x, &mut want), "{isa:?} row {i}");
                 assert_eq!(got, want, "{isa:?} asymmetric row {i}");
-                let (s, zero_point) = quantize_row(isa.proven(), x, false, &mut got);
+                let (s, zero_point) = quantize_row(isa.proven(), x, false, &mut got, 3);
                 assert_eq!(s, quantize_row_symmetric(x, &mut want), "{isa:?} row {i}");
                 assert_eq!((got, zero_point), (want, 0), "{isa:?} symmetric row {i}");
             }

@@ -13,6 +13,11 @@ use crate::graph::{Node, Subgraph, TensorId};
 const PRECISION: &str = "it works for an operator beside it that needs float precision";
 const MOVES: &str = "it only moves values between operators that stay float";
 
+/// Whether an operator that stays float for this reason does so only because others do.
+pub fn is_consequence(why: &str) -> bool {
+    [PRECISION, MOVES].contains(&why)
+}
+
 /// The operators of `rules` that join the islands of `plans`, and why. `precise` marks the operators that need float precision,
 /// `quantized_border` says whether the model's inputs and outputs are integers.
 pub fn joining(

@@ -9,6 +9,7 @@ mod bias_correction;
 mod constants;
 mod fold;
 mod islands;
+mod keep;
 mod limits;
 mod params;
 mod plan;
@@ -23,6 +24,7 @@ mod weights_plan;
 
 pub use apply::apply;
 pub use bias_correction::{BiasCorrection, corrected_bias};
+pub use keep::{OperatorRef, kept_words};
 pub use plan::{NodePlan, PartPlan, QuantPlan, Reason, ShapeFold, TensorPlan, UsePlan, plan};
 pub use recipe::{Io, Mode, Recipe};
 pub use support::{Support, support};

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::bias_correction::BiasCorrection;
 use super::recipe::{Io, Mode, Recipe};
 use super::rules::Width;
-use super::{fold, simplify, static_plan, weights_plan};
+use super::{fold, islands, keep, simplify, static_plan, weights_plan};
 use crate::calibrate::Calibration;
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Op, Quantization, Subgraph, TensorId};
@@ -184,7 +184,8 @@ pub(super) fn assign(
 /// Decides how `graph` is quantized by `recipe`. `calibration` is needed by int8 and int16x8 and ignored by the others.
 ///
 /// Fails with `Invalid` if the model is quantized already, if mode and input/output type do not go together, if the
-/// calibration is missing or of another model, and, with `recipe.strict`, if an operator would stay float.
+/// calibration is missing or of another model, if an operator of `recipe.keep_float` is not there, and, with
+/// `recipe.strict`, if another operator would stay float.
 pub fn plan(
     graph: &Graph,
     recipe: &Recipe,
@@ -199,6 +200,7 @@ pub fn plan(
     if recipe.mode != Mode::Float32 {
         refuse_quantized(main)?;
     }
+    let kept = keep::kept(main, &recipe.keep_float)?;
     let mut plan = QuantPlan {
         recipe: recipe.clone(),
         tensors: untouched(main),
@@ -215,11 +217,11 @@ pub fn plan(
     let width = match recipe.mode {
         Mode::Float32 => None,
         Mode::Float16 => {
-            weights_plan::float16(main, &mut plan);
+            weights_plan::float16(main, &kept, &mut plan);
             None
         }
         Mode::Dynamic => {
-            weights_plan::dynamic(main, &mut plan);
+            weights_plan::dynamic(main, &kept, &mut plan);
             None
         }
         Mode::Int8 => Some(Width::Int8),
@@ -227,7 +229,7 @@ pub fn plan(
     };
     if let Some(width) = width {
         let calibration = usable(calibration, main, recipe.mode)?;
-        static_plan::decide(main, width, calibration, &mut plan);
+        static_plan::decide(main, width, calibration, &kept, &mut plan);
         refuse_unknown_border(main, &plan)?;
     }
     let others = graph.subgraphs.len() - 1;
@@ -239,7 +241,7 @@ pub fn plan(
         ));
     }
     if recipe.strict {
-        refuse_float(main, &plan)?;
+        refuse_float(main, &kept, &plan)?;
     }
     Ok(plan)
 }
@@ -371,14 +373,25 @@ fn refuse_quantized(main: &Subgraph) -> Result<()> {
     Ok(())
 }
 
-/// With `strict`: one error that lists every operator that stays float.
-fn refuse_float(main: &Subgraph, plan: &QuantPlan) -> Result<()> {
+/// With `strict`: one error that lists every operator that stays float, but those the user keeps so.
+fn refuse_float(main: &Subgraph, kept: &[bool], plan: &QuantPlan) -> Result<()> {
+    // What stays float for the sake of kept operators alone is wanted, too.
+    let only_kept = plan
+        .nodes
+        .iter()
+        .zip(kept)
+        .all(|(decision, kept)| match decision {
+            NodePlan::Float(why) => *kept || islands::is_consequence(why),
+            NodePlan::Quantized | NodePlan::SmallerWeights | NodePlan::Unaffected => true,
+        });
     let list: Vec<String> = plan
         .nodes
         .iter()
         .zip(&main.nodes)
         .enumerate()
+        .filter(|(i, _)| !kept[*i])
         .filter_map(|(i, (decision, node))| match decision {
+            NodePlan::Float(why) if only_kept && islands::is_consequence(why) => None,
             NodePlan::Float(why) => Some(format!("{i} {} ({why})", node.op.name())),
             NodePlan::Quantized | NodePlan::SmallerWeights | NodePlan::Unaffected => None,
         })

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::keep::OperatorRef;
 use crate::error::{Error, Result};
 
 /// A quantization mode.
@@ -51,6 +52,9 @@ pub struct Recipe {
     pub min_weight_elements: usize,
     /// In int8 and int16x8, whether biases take back the mean error of the rounded weights, by the means that calibration saw.
     pub bias_correction: bool,
+    /// Operators that the user keeps float; without effect in float32.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keep_float: Vec<OperatorRef>,
 }
 
 impl Default for Recipe {
@@ -61,6 +65,7 @@ impl Default for Recipe {
             strict: false,
             min_weight_elements: 1024,
             bias_correction: true,
+            keep_float: vec![],
         }
     }
 }
@@ -157,12 +162,15 @@ mod tests {
             strict: true,
             min_weight_elements: 7,
             bias_correction: false,
+            keep_float: vec![OperatorRef::Index(3), OperatorRef::parse("conv")],
         };
         assert_eq!(Recipe::from_json(&recipe.to_json()), Ok(recipe));
         let short = Recipe::from_json(r#"{"mode": "int16x8"}"#).unwrap();
         assert_eq!((short.mode, short.io), (Mode::Int16x8, Io::Float32));
         assert_eq!(short.min_weight_elements, 1024);
-        assert!(short.bias_correction);
+        assert!(short.bias_correction && short.keep_float.is_empty());
+        let kept = Recipe::from_json(r#"{"keep_float": [4, "a", {"index": 2, "name": "b"}]}"#);
+        assert_eq!(kept.unwrap().keep_float.len(), 3);
     }
 
     #[test]
@@ -176,6 +184,7 @@ mod tests {
             ),
             ("", "EOF"),
             (r#"{"min_weight_elements": -1}"#, "-1"),
+            (r#"{"keep_float": [-1]}"#, "the name of a tensor"),
         ] {
             let error = Recipe::from_json(text).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");

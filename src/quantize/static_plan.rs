@@ -4,6 +4,7 @@ use super::activations::{self, Activation, real_outputs};
 use super::bias_correction;
 use super::fold::is_left_behind;
 use super::islands;
+use super::keep::KEPT;
 use super::limits::{Refusal, Seen, refusal};
 use super::params::{
     BIAS_MAX_INT32, BIAS_MAX_INT64, Channels, bias_scales, channel_peaks, finite_range,
@@ -17,8 +18,15 @@ use super::warnings;
 use crate::calibrate::{Calibration, Range};
 use crate::graph::{DType, Node, Quantization, Subgraph, Tensor, TensorId};
 
-/// Fills `plan` for int8 or int16x8. `calibration` has one entry a tensor.
-pub fn decide(main: &Subgraph, width: Width, calibration: &Calibration, plan: &mut QuantPlan) {
+/// Fills `plan` for int8 or int16x8. `calibration` has one entry a tensor; `kept` says of every operator whether the user keeps
+/// it float.
+pub fn decide(
+    main: &Subgraph,
+    width: Width,
+    calibration: &Calibration,
+    kept: &[bool],
+    plan: &mut QuantPlan,
+) {
     let ranges: Vec<Option<Range>> = main
         .tensors
         .iter()
@@ -28,7 +36,11 @@ pub fn decide(main: &Subgraph, width: Width, calibration: &Calibration, plan: &m
     let mut rules = vec![];
     for (i, (decision, node)) in plan.nodes.iter_mut().zip(&main.nodes).enumerate() {
         let rule = if computes_reals(main, node) {
-            match integer_rule(main, i, node, width, calibration, &ranges) {
+            let possible = match kept[i] {
+                true => Err(KEPT.into()),
+                false => integer_rule(main, i, node, width, calibration, &ranges),
+            };
+            match possible {
                 Ok(rule) => {
                     *decision = NodePlan::Quantized;
                     Some(rule)

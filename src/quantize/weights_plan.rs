@@ -1,14 +1,15 @@
 //! The modes that only make weights smaller: dynamic (int8) and float16.
 
 use super::fold::is_left_behind;
+use super::keep::KEPT;
 use super::params::{Channels, channel_peaks, finite_range, weight_scales};
 use super::plan::{NodePlan, QuantPlan, Reason, TensorPlan, assign};
 use super::rules::{Hybrid, HybridWeight, hybrid_rule};
 use crate::graph::{DType, Node, Op, Quantization, Subgraph, Tensor, TensorId};
 
-/// float16: every finite float32 constant that an operator reads, unless it is an output of the model or a custom operator
-/// reads it.
-pub fn float16(main: &Subgraph, plan: &mut QuantPlan) {
+/// float16: every finite float32 constant that an operator reads, unless it is an output of the model, or a custom operator or
+/// one that the user keeps float reads it.
+pub fn float16(main: &Subgraph, kept: &[bool], plan: &mut QuantPlan) {
     let mut smaller = vec![false; main.tensors.len()];
     let mut clipped = vec![];
     for (id, t) in main.tensors.iter().enumerate() {
@@ -18,8 +19,16 @@ pub fn float16(main: &Subgraph, plan: &mut QuantPlan) {
         else {
             continue;
         };
-        let readers = || main.nodes.iter().filter(|n| n.inputs.contains(&Some(id)));
-        let why = if readers().next().is_none() || main.outputs.contains(&id) {
+        let reads = |n: &Node| n.inputs.contains(&Some(id));
+        let readers = || main.nodes.iter().filter(|n| reads(n));
+        let by_kept = (0..kept.len()).filter(|&i| kept[i] && reads(&main.nodes[i]));
+        let by_kept: Vec<usize> = by_kept.collect();
+        let why = if !by_kept.is_empty() {
+            for i in by_kept {
+                plan.nodes[i] = NodePlan::Float(KEPT.into());
+            }
+            "an operator that you keep float reads it"
+        } else if readers().next().is_none() || main.outputs.contains(&id) {
             "no operator computes with it"
         } else if readers().any(|n| matches!(n.op, Op::Custom(_))) {
             "a custom operator takes its constants as they are"
@@ -42,12 +51,13 @@ pub fn float16(main: &Subgraph, plan: &mut QuantPlan) {
         };
         plan.tensors[id].reason = Reason::Untouched(why.into());
     }
-    for (decision, node) in plan.nodes.iter_mut().zip(&main.nodes) {
-        if node
-            .inputs
-            .iter()
-            .flatten()
-            .any(|&t| smaller.get(t) == Some(&true))
+    for ((decision, node), kept) in plan.nodes.iter_mut().zip(&main.nodes).zip(kept) {
+        if !kept
+            && node
+                .inputs
+                .iter()
+                .flatten()
+                .any(|&t| smaller.get(t) == Some(&true))
             && !is_left_behind(main, node)
         {
             *decision = NodePlan::SmallerWeights;
@@ -62,7 +72,7 @@ pub fn float16(main: &Subgraph, plan: &mut QuantPlan) {
 }
 
 /// dynamic: the weights that [`hybrid_rule`] names, from `min_weight_elements` elements up.
-pub fn dynamic(main: &Subgraph, plan: &mut QuantPlan) {
+pub fn dynamic(main: &Subgraph, kept: &[bool], plan: &mut QuantPlan) {
     for (i, node) in main.nodes.iter().enumerate() {
         let rule = hybrid_rule(&node.op);
         let weights = match &rule {
@@ -85,6 +95,7 @@ pub fn dynamic(main: &Subgraph, plan: &mut QuantPlan) {
             continue;
         }
         plan.nodes[i] = match quantized_weights(main, &node.op, &present, plan) {
+            Ok(_) if kept[i] => NodePlan::Float(KEPT.into()),
             Ok(scales) => {
                 for (&(w, t), q) in present.iter().zip(scales) {
                     let per_channel = q.scales.len() > 1;

@@ -5,6 +5,9 @@ use crate::graph::{DType, Graph, Node, Op, Quantization, Subgraph, TensorId};
 /// Operators that a sentence names before it counts the rest.
 const NAMED: usize = 3;
 
+/// Which operators a reason is about, and the reason.
+type Reason<'a> = (&'a dyn Fn(&Node) -> bool, &'a str);
+
 /// One sentence for each reason why operators run on LiteRT's slower built-in kernels; empty where nothing is known to. The limits
 /// are those of LiteRT's `xnnpack_delegate.cc`: int16 activations, ratios of scales, zero points of channels.
 pub fn not_accelerated(graph: &Graph) -> Vec<String> {
@@ -23,7 +26,7 @@ pub fn not_accelerated(graph: &Graph) -> Vec<String> {
         let mut quantizations = quantizations.filter_map(|&id| quantization(main, id));
         quantizations.any(|q| q.scales.len() > 1 && q.zero_points.iter().any(|&z| z != 0))
     };
-    let reasons: [(&dyn Fn(&Node) -> bool, &str); 4] = [
+    let reasons: [Reason<'_>; 4] = [
         (&int16, "XNNPACK takes no int16"),
         (
             &scales,

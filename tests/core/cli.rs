@@ -11,7 +11,7 @@ use zeropoint::graph::{Data, Value};
 use crate::folder::Folder;
 
 /// The demo's model and data as files, and a place for results.
-fn demo_files(name: &str) -> Folder {
+pub fn demo_files(name: &str) -> Folder {
     let folder = Folder::new(name);
     let demo = demo();
     for file in [
@@ -230,6 +230,34 @@ fn bench_times_every_model() {
     for key in ["model", "threads", "runs", "min_ms", "median_ms", "p95_ms"] {
         assert!(!j[0][key].is_null(), "{key}");
     }
+}
+
+#[test]
+fn bench_profiles_operators() {
+    let f = demo_files("profile");
+    let line = format!("bench {MODEL} --seconds 0.05 --profile");
+    let j = json(&succeeds(f.path(), &format!("{line} --json")));
+    let operators = j[0]["profile"]["operators"].as_array().unwrap();
+    let listed = json(&succeeds(f.path(), &format!("inspect {MODEL} --json")));
+    let listed = listed["operators"].as_array().unwrap();
+    assert_eq!(operators.len(), listed.len());
+    let mut shares = 0.0;
+    for (timed, listed) in operators.iter().zip(listed) {
+        assert_eq!(
+            (&timed["index"], &timed["op"]),
+            (&listed["index"], &listed["op"])
+        );
+        assert!(timed["shape"].as_array().unwrap().len() > 1, "{timed}");
+        shares += timed["share"].as_f64().unwrap_or(0.0);
+        let free = timed["op"] == "RESHAPE";
+        assert_eq!(timed["median_ms"].is_null(), free, "{timed}");
+    }
+    assert!((shares - 1.0).abs() < 1e-6, "{shares}");
+    let text = succeeds(f.path(), &line);
+    assert!(
+        text.contains("CONV_2D float32 float32 float32 [1, "),
+        "{text}"
+    );
 }
 
 #[test]

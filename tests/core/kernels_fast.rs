@@ -175,6 +175,8 @@ fn shapes() -> Vec<(Conv2dShape, usize)> {
     // Worth two threads: by rows, and by columns.
     all.push((fully_connected_shape(61, 300, 130), 1));
     all.push((fully_connected_shape(1, 2048, 1050), 1));
+    // By columns, of several rows.
+    all.push((fully_connected_shape(7, 1500, 330), 1));
     for (input, out_c, kernel, stride, dilation, same, groups) in [
         ([1, 28, 28, 1], 8, [3, 3], 2, 1, true, 1),
         ([2, 9, 7, 3], 20, [3, 3], 1, 1, true, 1),

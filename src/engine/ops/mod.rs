@@ -50,6 +50,7 @@ macro_rules! packed {
     ($cx:expr, $shape:expr, $operator:expr) => {{
         let operator = $operator;
         operator.reserve(&mut $cx.scratch.borrow_mut(), $cx.threads);
+        $cx.shared.add_work(operator.macs());
         Built::working($shape, move |io, out, work| {
             operator.run(io.get(0), typed_mut(out), work.scratch, work.threads)
         })

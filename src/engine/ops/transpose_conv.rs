@@ -210,6 +210,7 @@ macro_rules! phased {
         for part in $parts {
             let operator = $make(part.shape, &part.filter(&s, $filter)[..])?;
             operator.reserve(&mut $cx.scratch.borrow_mut(), $cx.threads);
+            $cx.shared.add_work(operator.macs());
             operators.push((operator, part.walk, part.elements));
         }
         let largest = operators.iter().map(|o| o.2).max().unwrap_or(0);

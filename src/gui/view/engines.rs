@@ -250,7 +250,7 @@ mod tests {
             max_of_peak: None,
             differing: Some(0.0002),
         };
-        let unit = TimeUnit::for_column([0.0121].into_iter());
+        let unit = TimeUnit::for_column([0.0121]);
         let told = of_figures(&figures(Some(d)), Some(0.0242), unit);
         assert_eq!(told.title, "LiteRT 2.3.0, XNNPACK, 2 threads");
         assert_eq!(told.short, "≤ 1 step, 0.02 % differ");

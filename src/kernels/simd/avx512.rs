@@ -7,7 +7,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{F32Tile, HybridPart, Vectorized};
+use super::{ByteSum, F32Tile, HybridPart, RoomyFactor, Vectorized};
 use crate::kernels::gemm::{PANEL, TILE_COLS, TILE_ROWS, Tile};
 use crate::kernels::rescale::{Bounds, FixedPart, WidePart};
 
@@ -113,6 +113,11 @@ pub(super) fn scale_f32(
 ) {
     // SAFETY: a `Proven` AVX-512 led here.
     unsafe { scale_f32_avx512(tile, rows, p, out, ldc, columns) }
+}
+
+pub(super) fn sum_i8(s: &ByteSum, a: &[i8], b: &[i8], out: &mut [i8]) {
+    // SAFETY: a `Proven` AVX-512 led here.
+    unsafe { sum_i8_avx512(s, a, b, out) }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
@@ -485,16 +490,31 @@ impl RoomyPanel {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
     pub(super) fn new(q: &FixedPart, first: usize) -> Self {
+        let (bias, multiplier) = (load(&q.bias[first..]), load(&q.multiplier[first..]));
+        let (left, right) = (load(&q.left[first..]), load(&q.right[first..]));
+        Self::of(first, bias, multiplier, left, right)
+    }
+
+    /// The same parameters in all lanes.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    fn splat(bias: i32, f: RoomyFactor) -> Self {
+        let [bias, multiplier] = [_mm512_set1_epi32(bias), _mm512_set1_epi32(f.multiplier)];
+        let [left, right] = [_mm512_set1_epi32(f.left), _mm512_set1_epi32(f.right)];
+        Self::of(0, bias, multiplier, left, right)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    fn of(first: usize, bias: __m512i, multiplier: __m512i, left: __m512i, right: __m512i) -> Self {
         let one = _mm512_set1_epi32(1);
-        let multiplier = load(&q.multiplier[first..]);
-        let right = load(&q.right[first..]);
         let half = _mm512_srli_epi32::<1>(_mm512_sllv_epi32(one, right));
         Self {
             first,
-            bias: load(&q.bias[first..]),
+            bias,
             multiplier,
             odd: _mm512_srli_epi64::<32>(multiplier),
-            left: _mm512_add_epi32(load(&q.left[first..]), one),
+            left: _mm512_add_epi32(left, one),
             right,
             half,
             rounds: _mm512_test_epi32_mask(half, half),
@@ -524,6 +544,51 @@ impl RoomyPanel {
         let sum = _mm512_add_epi32(_mm512_add_epi32(high, self.half), negative);
         _mm512_srav_epi32(sum, self.right)
     }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+fn sum_i8_avx512(s: &ByteSum, a: &[i8], b: &[i8], out: &mut [i8]) {
+    const N: usize = 64;
+    assert!(a.len() == out.len() && b.len() == out.len());
+    let left = RoomyPanel::splat(-s.zero_points[0], s.left);
+    let right = RoomyPanel::splat(-s.zero_points[1], s.right);
+    let total = RoomyPanel::splat(0, s.total);
+    let bounds = RoomyBounds::new(s.bounds);
+    for at in (0..out.len()).step_by(N) {
+        let lanes = u64::MAX >> (N - (out.len() - at).min(N));
+        // SAFETY: lanes beyond the slices are not read.
+        let (a, b) = unsafe {
+            (
+                _mm512_maskz_loadu_epi8(lanes, a.as_ptr().add(at)),
+                _mm512_maskz_loadu_epi8(lanes, b.as_ptr().add(at)),
+            )
+        };
+        let (a, b) = (widen(a), widen(b));
+        let mut y = [_mm512_setzero_si512(); 4];
+        for i in 0..4 {
+            let (a, b) = (left.rescale(a[i]), right.rescale(b[i]));
+            let sum = if s.subtract {
+                _mm512_sub_epi32(a, b)
+            } else {
+                _mm512_add_epi32(a, b)
+            };
+            y[i] = total.rescale(sum);
+        }
+        // SAFETY: lanes beyond `out` are not written.
+        unsafe { _mm512_mask_storeu_epi8(out.as_mut_ptr().add(at), lanes, bounds.pack(y)) };
+    }
+}
+
+/// 64 bytes as 32-bit integers.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+fn widen(bytes: __m512i) -> [__m512i; 4] {
+    [
+        _mm512_cvtepi8_epi32(_mm512_castsi512_si128(bytes)),
+        _mm512_cvtepi8_epi32(_mm512_extracti32x4_epi32::<1>(bytes)),
+        _mm512_cvtepi8_epi32(_mm512_extracti32x4_epi32::<2>(bytes)),
+        _mm512_cvtepi8_epi32(_mm512_extracti32x4_epi32::<3>(bytes)),
+    ]
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
@@ -595,29 +660,77 @@ fn scale_f32_avx512(
 ) {
     assert!((1..=TILE_ROWS).contains(&rows) && columns <= TILE_COLS);
     assert!(out.len() >= (rows - 1) * ldc + columns);
-    let (low, high) = (_mm512_set1_ps(q.low), _mm512_set1_ps(q.high));
+    // Rows of one image share scale and zero point.
+    let bits = |r: usize| (q.row_scales[r].to_bits(), q.row_offsets[r]);
+    let alike = (1..rows).all(|r| bits(r) == bits(0));
     for p in 0..columns.div_ceil(PANEL) {
         let at = p * PANEL;
-        let sums = load(&q.weight_sums[at..]);
-        let scales = _mm512_castsi512_ps(load(bytemuck::cast_slice(&q.scales[at..at + PANEL])));
-        let bias = _mm512_castsi512_ps(load(bytemuck::cast_slice(&q.bias[at..at + PANEL])));
         let lanes = lanes(columns, p);
+        let mut panel = HybridPanel::new(q, at, 0);
         for r in 0..rows {
-            let offset = _mm512_mullo_epi32(sums, _mm512_set1_epi32(q.row_offsets[r]));
-            let x = _mm512_sub_epi32(load(&tile.0[r * TILE_COLS + at..]), offset);
-            let x = _mm512_cvtepi32_ps(x);
-            let row = _mm512_set1_ps(q.row_scales[r]);
-            let y = if q.joint {
-                _mm512_mul_ps(x, _mm512_mul_ps(row, scales))
-            } else {
-                _mm512_mul_ps(_mm512_mul_ps(x, scales), row)
-            };
-            let y = _mm512_add_ps(y, bias);
-            let y = _mm512_min_ps(high, _mm512_max_ps(low, y));
+            if !alike {
+                panel.set_row(q, r);
+            }
+            let y = panel.real(load(&tile.0[r * TILE_COLS + at..]));
             // SAFETY: masked lanes beyond `columns` are not written, the others lie within `out`.
             unsafe {
                 _mm512_mask_storeu_ps(out.as_mut_ptr().wrapping_add(r * ldc + at), lanes, y);
             }
         }
+    }
+}
+
+/// What turning the sums of a panel into floats needs.
+#[derive(Clone, Copy)]
+pub(super) struct HybridPanel {
+    sums: __m512i,
+    scales: __m512,
+    bias: __m512,
+    offset: __m512i,
+    row: __m512,
+    joint: bool,
+    low: __m512,
+    high: __m512,
+}
+
+impl HybridPanel {
+    /// The panel that begins with column `first`, for a row of the tile.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    pub(super) fn new(q: &HybridPart, first: usize, row: usize) -> Self {
+        let mut panel = Self {
+            sums: load(&q.weight_sums[first..]),
+            scales: _mm512_castsi512_ps(load(bytemuck::cast_slice(&q.scales[first..]))),
+            bias: _mm512_castsi512_ps(load(bytemuck::cast_slice(&q.bias[first..]))),
+            offset: _mm512_setzero_si512(),
+            row: _mm512_setzero_ps(),
+            joint: q.joint,
+            low: _mm512_set1_ps(q.low),
+            high: _mm512_set1_ps(q.high),
+        };
+        panel.set_row(q, row);
+        panel
+    }
+
+    /// The same for another row.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    fn set_row(&mut self, q: &HybridPart, row: usize) {
+        self.offset = _mm512_mullo_epi32(self.sums, _mm512_set1_epi32(q.row_offsets[row]));
+        self.row = _mm512_set1_ps(q.row_scales[row]);
+    }
+
+    /// `portable::scale_f32` of 16 sums.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    pub(super) fn real(&self, x: __m512i) -> __m512 {
+        let x = _mm512_cvtepi32_ps(_mm512_sub_epi32(x, self.offset));
+        let y = if self.joint {
+            _mm512_mul_ps(x, _mm512_mul_ps(self.row, self.scales))
+        } else {
+            _mm512_mul_ps(_mm512_mul_ps(x, self.scales), self.row)
+        };
+        let y = _mm512_add_ps(y, self.bias);
+        _mm512_min_ps(self.high, _mm512_max_ps(self.low, y))
     }
 }

@@ -7,8 +7,8 @@
 
 use std::arch::x86_64::*;
 
-use super::avx512::{RoomyBounds, RoomyPanel, dpwssd};
-use super::{FloatWeights, IntTaps, QUAD_CHANNELS, Run, Tap};
+use super::avx512::{HybridPanel, RoomyBounds, RoomyPanel, dpwssd};
+use super::{FloatWeights, HybridPart, IntTaps, QUAD_CHANNELS, Run, Tap};
 use crate::kernels::depthwise::OUTSIDE;
 use crate::kernels::gemm::TILE_COLS;
 use crate::kernels::rescale::FixedPart;
@@ -38,6 +38,11 @@ pub(super) fn float_run(run: &Run<f32>, w: &FloatWeights, out: &mut [f32]) {
 pub(super) fn byte_run(run: &Run<i8>, weights: &[i8], p: &FixedPart, out: &mut [i8]) {
     // SAFETY: a `Proven` AVX-512 led here.
     unsafe { byte_run_here(run, weights, p, out) }
+}
+
+pub(super) fn hybrid_run(run: &Run<i8>, weights: &[i8], p: &HybridPart, out: &mut [f32]) {
+    // SAFETY: a `Proven` AVX-512 led here.
+    unsafe { hybrid_run_here(run, weights, p, out) }
 }
 
 /// A tap's channels from `first` on, `len` of them.
@@ -174,20 +179,94 @@ fn float_pixels<const R: usize>(run: &Run<f32>, first: usize, w: &FloatWeights, 
     }
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-fn byte_run_here(run: &Run<i8>, weights: &[i8], p: &FixedPart, out: &mut [i8]) {
-    for first in (0..run.pixels).step_by(4) {
-        let out = &mut out[first * run.stride..];
-        match (run.pixels - first).min(4) {
-            1 => byte_pixels::<1>(run, first, weights, p, out),
-            2 => byte_pixels::<2>(run, first, weights, p, out),
-            3 => byte_pixels::<3>(run, first, weights, p, out),
-            _ => byte_pixels::<4>(run, first, weights, p, out),
+/// Calls `$f::<R>(run, first, …, rest of $out)` for up to four pixels at a time.
+macro_rules! by_four {
+    ($run:expr, $out:expr, $f:ident($($arg:expr),*)) => {
+        for first in (0..$run.pixels).step_by(4) {
+            let out = &mut $out[first * $run.stride..];
+            match ($run.pixels - first).min(4) {
+                1 => $f::<1>($run, first, $($arg,)* out),
+                2 => $f::<2>($run, first, $($arg,)* out),
+                3 => $f::<3>($run, first, $($arg,)* out),
+                _ => $f::<4>($run, first, $($arg,)* out),
+            }
         }
-    }
+    };
 }
 
-/// `R` pixels from `first` on, 64 channels at a time, four taps by one `vpdpbusd`.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+fn byte_run_here(run: &Run<i8>, weights: &[i8], p: &FixedPart, out: &mut [i8]) {
+    by_four!(run, out, byte_pixels(weights, p));
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+fn hybrid_run_here(run: &Run<i8>, weights: &[i8], p: &HybridPart, out: &mut [f32]) {
+    by_four!(run, out, hybrid_pixels(weights, p));
+}
+
+/// Sums of `R` pixels from `first` on over the 64 channels (or the `lanes` of them) from `c` on, in the order of `quad_channel`:
+/// four taps by one `vpdpbusd`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+fn quad_sums<const R: usize>(
+    run: &Run<i8>,
+    first: usize,
+    weights: &[i8],
+    c: usize,
+    lanes: u64,
+) -> [[__m512i; 4]; R] {
+    let taps = run.offsets.len();
+    let quads = taps.div_ceil(4);
+    assert!(first + R <= run.pixels && c < run.channels.end);
+    assert!(lanes <= u64::MAX >> (QUAD_CHANNELS - (run.channels.end - c).min(QUAD_CHANNELS)));
+    let flip = _mm512_set1_epi8(-128);
+    let weights = &weights[c * quads * 4..][..quads * 4 * QUAD_CHANNELS];
+    let mut acc = [[_mm512_setzero_si512(); 4]; R];
+    for quad in 0..quads {
+        let mut w = [_mm512_setzero_si512(); 4];
+        for (i, w) in w.iter_mut().enumerate() {
+            // SAFETY: 256 weights a quad, cut above.
+            *w = unsafe { _mm512_loadu_si512(weights.as_ptr().add((quad * 4 + i) * 64).cast()) };
+        }
+        // Beyond the last tap the weights are 0, whatever is read.
+        let tap = |i: usize| run.tap((quad * 4 + i).min(taps - 1));
+        let at =
+            |(from, step): (&[i8], usize)| (from.as_ptr().wrapping_add(first * step + c), step);
+        let (mut a_at, mut b_at) = (at(tap(0)), at(tap(1)));
+        let (mut c_at, mut d_at) = (at(tap(2)), at(tap(3)));
+        for acc in &mut acc {
+            // SAFETY: `tap` gives all channels of every pixel; lanes beyond them are not read.
+            let (a, b, c_, d) = unsafe {
+                (
+                    _mm512_maskz_loadu_epi8(lanes, a_at.0),
+                    _mm512_maskz_loadu_epi8(lanes, b_at.0),
+                    _mm512_maskz_loadu_epi8(lanes, c_at.0),
+                    _mm512_maskz_loadu_epi8(lanes, d_at.0),
+                )
+            };
+            for (from, step) in [&mut a_at, &mut b_at, &mut c_at, &mut d_at] {
+                *from = from.wrapping_add(*step);
+            }
+            let (a, b) = (_mm512_xor_si512(a, flip), _mm512_xor_si512(b, flip));
+            let (c_, d) = (_mm512_xor_si512(c_, flip), _mm512_xor_si512(d, flip));
+            let (ab, cd) = (_mm512_unpacklo_epi8(a, b), _mm512_unpacklo_epi8(c_, d));
+            acc[0] = _mm512_dpbusd_epi32(acc[0], _mm512_unpacklo_epi16(ab, cd), w[0]);
+            acc[1] = _mm512_dpbusd_epi32(acc[1], _mm512_unpackhi_epi16(ab, cd), w[1]);
+            let (ab, cd) = (_mm512_unpackhi_epi8(a, b), _mm512_unpackhi_epi8(c_, d));
+            acc[2] = _mm512_dpbusd_epi32(acc[2], _mm512_unpacklo_epi16(ab, cd), w[2]);
+            acc[3] = _mm512_dpbusd_epi32(acc[3], _mm512_unpackhi_epi16(ab, cd), w[3]);
+        }
+    }
+    acc
+}
+
+/// The lanes of the 64 channels from `c` on that are real.
+#[inline(always)]
+fn quad_lanes(run: &Run<i8>, c: usize) -> u64 {
+    u64::MAX >> (QUAD_CHANNELS - (run.channels.end - c).min(QUAD_CHANNELS))
+}
+
+/// `R` pixels from `first` on, 64 channels at a time.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 fn byte_pixels<const R: usize>(
@@ -197,52 +276,13 @@ fn byte_pixels<const R: usize>(
     p: &FixedPart,
     out: &mut [i8],
 ) {
-    let (taps, stride, end) = (run.offsets.len(), run.stride, run.channels.end);
-    let quads = taps.div_ceil(4);
+    let (stride, end) = (run.stride, run.channels.end);
     assert!(run.channels.start.is_multiple_of(QUAD_CHANNELS) && end <= stride);
-    assert!(first + R <= run.pixels && out.len() >= (R - 1) * stride + end);
+    assert!(out.len() >= (R - 1) * stride + end);
     let bounds = RoomyBounds::new(p.bounds);
-    let flip = _mm512_set1_epi8(-128);
     for c in run.channels.clone().step_by(QUAD_CHANNELS) {
-        let lanes = u64::MAX >> (QUAD_CHANNELS - (end - c).min(QUAD_CHANNELS));
-        let weights = &weights[c * quads * 4..][..quads * 4 * QUAD_CHANNELS];
-        let mut acc = [[_mm512_setzero_si512(); 4]; R];
-        for quad in 0..quads {
-            let mut w = [_mm512_setzero_si512(); 4];
-            for (i, w) in w.iter_mut().enumerate() {
-                // SAFETY: 256 weights a quad, cut above.
-                *w =
-                    unsafe { _mm512_loadu_si512(weights.as_ptr().add((quad * 4 + i) * 64).cast()) };
-            }
-            // Beyond the last tap the weights are 0, whatever is read.
-            let tap = |i: usize| run.tap((quad * 4 + i).min(taps - 1));
-            let at =
-                |(from, step): (&[i8], usize)| (from.as_ptr().wrapping_add(first * step + c), step);
-            let (mut a_at, mut b_at) = (at(tap(0)), at(tap(1)));
-            let (mut c_at, mut d_at) = (at(tap(2)), at(tap(3)));
-            for acc in &mut acc {
-                // SAFETY: `tap` gives all channels of every pixel; lanes beyond them are not read.
-                let (a, b, c_, d) = unsafe {
-                    (
-                        _mm512_maskz_loadu_epi8(lanes, a_at.0),
-                        _mm512_maskz_loadu_epi8(lanes, b_at.0),
-                        _mm512_maskz_loadu_epi8(lanes, c_at.0),
-                        _mm512_maskz_loadu_epi8(lanes, d_at.0),
-                    )
-                };
-                for (from, step) in [&mut a_at, &mut b_at, &mut c_at, &mut d_at] {
-                    *from = from.wrapping_add(*step);
-                }
-                let (a, b) = (_mm512_xor_si512(a, flip), _mm512_xor_si512(b, flip));
-                let (c_, d) = (_mm512_xor_si512(c_, flip), _mm512_xor_si512(d, flip));
-                let (ab, cd) = (_mm512_unpacklo_epi8(a, b), _mm512_unpacklo_epi8(c_, d));
-                acc[0] = _mm512_dpbusd_epi32(acc[0], _mm512_unpacklo_epi16(ab, cd), w[0]);
-                acc[1] = _mm512_dpbusd_epi32(acc[1], _mm512_unpackhi_epi16(ab, cd), w[1]);
-                let (ab, cd) = (_mm512_unpackhi_epi8(a, b), _mm512_unpackhi_epi8(c_, d));
-                acc[2] = _mm512_dpbusd_epi32(acc[2], _mm512_unpacklo_epi16(ab, cd), w[2]);
-                acc[3] = _mm512_dpbusd_epi32(acc[3], _mm512_unpackhi_epi16(ab, cd), w[3]);
-            }
-        }
+        let lanes = quad_lanes(run, c);
+        let mut acc = quad_sums::<R>(run, first, weights, c, lanes);
         for i in 0..4 {
             let panel = RoomyPanel::new(p, c + i * 16);
             for acc in &mut acc {
@@ -257,4 +297,53 @@ fn byte_pixels<const R: usize>(
             }
         }
     }
+}
+
+/// The same to floats.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+fn hybrid_pixels<const R: usize>(
+    run: &Run<i8>,
+    first: usize,
+    weights: &[i8],
+    p: &HybridPart,
+    out: &mut [f32],
+) {
+    let (stride, end) = (run.stride, run.channels.end);
+    assert!(run.channels.start.is_multiple_of(QUAD_CHANNELS) && end <= stride);
+    assert!(out.len() >= (R - 1) * stride + end);
+    for c in run.channels.clone().step_by(QUAD_CHANNELS) {
+        let lanes = quad_lanes(run, c);
+        let mut acc = quad_sums::<R>(run, first, weights, c, lanes);
+        for acc in &mut acc {
+            *acc = in_order(*acc);
+        }
+        for i in 0..4 {
+            let panel = HybridPanel::new(p, c + i * 16, 0);
+            let lanes = (lanes >> (16 * i)) as u16;
+            for (r, acc) in acc.iter().enumerate() {
+                // SAFETY: the assertion; lanes beyond the channels are not written.
+                unsafe {
+                    let to = out.as_mut_ptr().wrapping_add(r * stride + c + i * 16);
+                    _mm512_mask_storeu_ps(to, lanes, panel.real(acc[i]));
+                }
+            }
+        }
+    }
+}
+
+/// 64 values from the order of `quad_channel` to that of the channels.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn in_order([a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
+    let ab = _mm512_shuffle_i32x4::<0b01_00_01_00>(a, b);
+    let cd = _mm512_shuffle_i32x4::<0b01_00_01_00>(c, d);
+    let ab_high = _mm512_shuffle_i32x4::<0b11_10_11_10>(a, b);
+    let cd_high = _mm512_shuffle_i32x4::<0b11_10_11_10>(c, d);
+    [
+        _mm512_shuffle_i32x4::<0b10_00_10_00>(ab, cd),
+        _mm512_shuffle_i32x4::<0b11_01_11_01>(ab, cd),
+        _mm512_shuffle_i32x4::<0b10_00_10_00>(ab_high, cd_high),
+        _mm512_shuffle_i32x4::<0b11_01_11_01>(ab_high, cd_high),
+    ]
 }

@@ -17,7 +17,7 @@ use super::depthwise::OUTSIDE;
 use super::gemm::Tile;
 use super::isa::{Isa, Proven};
 use super::portable;
-use super::rescale::{FixedPart, WidePart};
+use super::rescale::{Bounds, FixedPart, WidePart};
 
 /// Plain Rust that is worth compiling once for each instruction set; `run` must be `#[inline(always)]`.
 pub(crate) trait Vectorized {
@@ -191,6 +191,35 @@ pub(crate) fn scale_f32(
     }
 }
 
+/// A factor that is applied to values far enough from the ends of int32, as `Fixed::roomy` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RoomyFactor {
+    pub multiplier: i32,
+    pub left: i32,
+    pub right: i32,
+}
+
+/// ADD or SUB of int8: each operand less its zero point is rescaled, then their sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ByteSum {
+    pub zero_points: [i32; 2],
+    pub left: RoomyFactor,
+    pub right: RoomyFactor,
+    pub total: RoomyFactor,
+    pub bounds: Bounds,
+    pub subtract: bool,
+}
+
+/// Sums (or differences) of as many values of `a` and `b` as `out` has; whether there is such a kernel.
+pub(crate) fn sum_i8(isa: Proven, s: &ByteSum, a: &[i8], b: &[i8], out: &mut [i8]) -> bool {
+    match isa.isa() {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => avx512::sum_i8(s, a, b, out),
+        _ => return false,
+    }
+    true
+}
+
 /// An integer type of depthwise inputs: one or two bytes.
 pub(crate) trait Tap: Copy + Default + Into<i32> {}
 impl Tap for i8 {}
@@ -348,6 +377,23 @@ pub(crate) fn pack_quads(weights: &[i8], channels: usize) -> Vec<i8> {
         }
     }
     out
+}
+
+/// Float outputs of a run of pixels, one row of all channels each, from bytes and weights as [`pack_quads`] made them; `p` holds
+/// whole blocks of [`QUAD_CHANNELS`] and one row, whose offset counts that input bytes are 128 greater.
+/// Only where [`has_byte_dot`]; elsewhere nothing is written.
+pub(crate) fn hybrid_run(
+    isa: Proven,
+    run: &Run<i8>,
+    weights: &[i8],
+    p: &HybridPart,
+    out: &mut [f32],
+) {
+    match isa.isa() {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => depthwise_avx512::hybrid_run(run, weights, p, out),
+        _ => debug_assert!(false, "no byte products on {isa:?}"),
+    }
 }
 
 /// Outputs of a run of pixels, one row of all channels each; the channels begin a multiple of [`QUAD_CHANNELS`], `weights` as [`pack_quads`] made them, the parameters of `p` (which is
