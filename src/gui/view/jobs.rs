@@ -143,6 +143,8 @@ pub fn announcement(bench: &Workbench, jobs: &JobsStrip) -> String {
     match (jobs.active.first(), jobs.past.first()) {
         (Some(job), _) if job.fraction < 0.5 => format!("{} started", job.subject),
         (Some(job), _) => format!("{} half done", job.subject),
+        // The message stands where it belongs, and is said there.
+        (None, Some(last)) if last.failed => "A job failed".into(),
         (None, Some(last)) => match jobs.summary.is_empty() {
             true => format!("{}: {}", last.subject, last.outcome),
             false => jobs.summary.clone(),
