@@ -164,11 +164,9 @@ impl<'a> DataArgument<'a> {
         Self { samples, ..self }
     }
 
-    /// Reads it, checked against the model. What the model will see of a folder, and what looks wrong, goes to stderr.
+    /// Reads it, checked against the model.
     fn open(&self, model: &OpenModel) -> Result<Loaded> {
-        let loaded = self.request(model, |r| steps::open_data(r, &Progress::new()))?;
-        described(&loaded).iter().for_each(|l| eprintln!("{l}"));
-        Ok(loaded)
+        self.request(model, |r| steps::open_data(r, &Progress::new()))
     }
 
     /// Does something with what the flags ask for.
@@ -214,6 +212,24 @@ impl<'a> DataArgument<'a> {
         };
         then(&request)
     }
+}
+
+/// What the model will see of folders, and what looks wrong with any of the data, goes to stderr.
+///
+/// # Errors
+/// Preprocessing was asked for and none of the data takes any: figures would be of other inputs than the user thinks.
+fn tell_of(flags: &args::DataFlags, data: &[&Loaded]) -> Result<()> {
+    let used = data.iter().any(|l| l.preprocess.is_some());
+    if let (Some(asked), Some(first), false) = (&flags.preprocess, data.first(), used) {
+        return crate::invalid!(
+            "--preprocess {asked} is for images and sounds; {} is fed as it is, leave the flag away or convert the data",
+            first.name
+        );
+    }
+    for line in data.iter().flat_map(|l| described(l)) {
+        eprintln!("{line}");
+    }
+    Ok(())
 }
 
 /// Preprocessing from a JSON file.

@@ -62,6 +62,8 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
     };
     let calibration_data = open(&a.calibration, Role::Calibration, Some(a.samples))?;
     let evaluation_data = open(&a.data, Role::Evaluation, a.data_samples)?;
+    let given: Vec<&Loaded> = calibration_data.iter().chain(&evaluation_data).collect();
+    super::tell_of(&a.data_flags, &given)?;
     let modes = modes(a, calibration_data.is_some())?;
     let calibration_samples = calibration_data.as_ref().map(|l| l.dataset.clone());
     // Without evaluation data the calibration samples still tell agreement and SQNR.

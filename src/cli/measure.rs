@@ -28,6 +28,7 @@ pub(super) fn evaluate(a: &args::Evaluate) -> Result<(), Failure> {
     );
     let model = open(&a.model, &a.entry, Some(&argument))?;
     let loaded = argument.samples(a.samples).open(&model)?;
+    super::tell_of(&a.data_flags, &[&loaded])?;
     let threads = a.threads.unwrap_or_else(all_cores);
     let dataset = loaded.dataset.as_ref();
     let figures = if engines.engine == Engine::Zeropoint {

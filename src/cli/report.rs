@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::{Failure, args};
-use crate::data::demo;
 use crate::error::Result;
 use crate::tflite;
 use crate::workbench::litert::litert_lines;
 use crate::workbench::report::{
-    DataNote, Entry, FileNote, Form, Machine, Report, data_note, model_note, sha256, utc,
+    Entry, FileNote, Form, Machine, Report, data_note, model_note, sha256, utc,
 };
 use crate::workbench::{Loaded, OpenModel, files};
 
@@ -41,15 +40,10 @@ pub(super) fn write(
     if forms.is_empty() {
         return Ok(());
     }
-    let built_in = demo::demo();
     let report = Report {
         model: model_note(model)?,
-        calibration: calibration
-            .map(|c| note(a.calibration.as_deref(), c, &built_in.calibration.bytes))
-            .transpose()?,
-        data: data
-            .map(|d| note(a.data.as_deref(), d, &built_in.test.bytes))
-            .transpose()?,
+        calibration: calibration.map(|(loaded, n)| data_note(loaded, n)),
+        data: data.map(|(loaded, n)| data_note(loaded, n)),
         machine: Machine::here(),
         made: utc(SystemTime::now()),
         experiments: rows.iter().map(entry).collect(),
@@ -58,14 +52,6 @@ pub(super) fn write(
         files::write(path, form.write(&report).as_bytes())?;
     }
     Ok(())
-}
-
-fn note(
-    path: Option<&Path>,
-    (loaded, samples): (&Loaded, usize),
-    built_in: &[u8],
-) -> Result<DataNote> {
-    data_note(loaded, samples, path, Some(built_in))
 }
 
 fn entry(row: &Row) -> Entry {

@@ -68,6 +68,7 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
         Some(argument) if recipe.mode.needs_calibration() => {
             let loaded = argument.open(&model);
             let loaded = asking_for_shapes(&model, &a.entry, loaded)?;
+            super::tell_of(&a.data_flags, &[&loaded])?;
             let data = loaded.dataset.as_ref();
             let calibrated = calibrate::calibrate(&model.graph, data, all_cores(), &progress);
             let calibrated = asking_for_shapes(&model, &a.entry, calibrated)?;

@@ -1,5 +1,7 @@
 //! What a classifier answers: best class, rank of the right one, and the paired comparison of two models.
 
+use super::report::Evaluation;
+
 /// Index of the largest value, the first on a tie; 0 for none.
 pub(super) fn best(values: &[f32]) -> u32 {
     let mut best = 0;
@@ -51,6 +53,26 @@ pub(super) fn paired_interval(b: usize, c: usize, n: usize) -> (f64, f64) {
     let delta = (b - c) / n;
     let half = 1.96 * (b + c - (b - c) * (b - c) / n).max(0.0).sqrt() / n;
     (delta - half, delta + half)
+}
+
+/// Top-1 accuracy of one evaluation minus that of another on the same labelled samples, with its 95 % paired interval; `None` where
+/// they have not as many answers as there are labels.
+pub fn paired_delta(
+    ours: &Evaluation,
+    base: &Evaluation,
+    labels: &[u32],
+) -> Option<(f64, (f64, f64))> {
+    let n = labels.len();
+    if n == 0 || ours.answers.len() != n || base.answers.len() != n {
+        return None;
+    }
+    let (mut gained, mut lost) = (0, 0);
+    for ((ours, base), label) in ours.answers.iter().zip(&base.answers).zip(labels) {
+        gained += usize::from(ours == label && base != label);
+        lost += usize::from(ours != label && base == label);
+    }
+    let delta = (gained as f64 - lost as f64) / n as f64;
+    Some((delta, paired_interval(gained, lost, n)))
 }
 
 #[cfg(test)]

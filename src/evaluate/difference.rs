@@ -1,6 +1,6 @@
 //! How far the outputs of two engines lie apart on the same file and the same samples.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::answers::best;
 use super::outputs::{Output, outputs, reals};
@@ -9,7 +9,7 @@ use crate::graph::{Data, Graph, Value};
 use crate::unsupported;
 
 /// How far a second engine's outputs lie from the first's.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
     /// Samples compared.
     pub samples: usize,

@@ -15,6 +15,7 @@ mod tally;
 mod tensors;
 mod twins;
 
+pub use answers::paired_delta;
 pub use difference::{Difference, difference};
 pub use latency::{LEAST_RUNS, MOST_RUNS, WARM_UP_RUNS, latency, latency_inputs, latency_of};
 pub use profile::{OperatorTime, Profile, profile};

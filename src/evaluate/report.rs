@@ -1,11 +1,11 @@
 //! The figures, as plain data that JSON, tables and plots read.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::graph::TensorId;
 
 /// Quality of one file over a data set.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// Samples evaluated.
     pub samples: usize,
@@ -33,7 +33,7 @@ pub struct Evaluation {
 }
 
 /// Latency of single runs at the model's default shape.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
     /// Fastest run, ms.
     pub min_ms: f64,
@@ -48,7 +48,7 @@ pub struct Latency {
 }
 
 /// Counts over equal bins.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Histogram {
     /// Left edge of the first bin.
     pub start: f64,
@@ -59,7 +59,7 @@ pub struct Histogram {
 }
 
 /// What a quantized tensor is in the network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TensorKind {
     /// A weight of a convolution or matrix product, or another constant operand.
@@ -71,7 +71,7 @@ pub enum TensorKind {
 }
 
 /// What quantization did to one tensor of a written file (design, section 6, has the words).
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TensorReport {
     /// Tensor of the quantized file's main subgraph.
     pub tensor: TensorId,
@@ -118,7 +118,7 @@ pub struct TensorReport {
 }
 
 /// One channel of a per-channel tensor.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ChannelReport {
     /// Its scale.
     pub scale: f32,

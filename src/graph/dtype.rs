@@ -1,7 +1,9 @@
 //! Element types of tensors.
 
 /// Element type of a tensor; all types of the TensorFlow Lite format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[allow(missing_docs)] // the names say it
 pub enum DType {
     Float32,

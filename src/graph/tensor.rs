@@ -90,7 +90,7 @@ impl Tensor {
 
 /// Affine quantization, real = scale · (q − zero point), per tensor (one scale) or per channel along `axis`. A float tensor may
 /// carry only `min` and `max`.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Quantization {
     /// One scale per tensor or channel; empty if there are only statistics.
     pub scales: Vec<f32>,

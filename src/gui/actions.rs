@@ -36,13 +36,19 @@ pub enum Action {
     Smaller,
     /// Show everything in its normal size.
     NormalSize,
+    /// Write the session to its file.
+    Save,
+    /// Make the change again that was taken back last.
+    Redo,
+    /// Take back the last change.
+    Undo,
     /// Close the innermost thing: a typed path, the selection.
     Escape,
 }
 
 impl Action {
     /// All of them.
-    pub const ALL: [Action; 17] = [
+    pub const ALL: [Action; 20] = [
         Action::Open,
         Action::Run,
         Action::Cancel,
@@ -59,6 +65,10 @@ impl Action {
         Action::Larger,
         Action::Smaller,
         Action::NormalSize,
+        Action::Save,
+        // Before Undo, whose keys these hold.
+        Action::Redo,
+        Action::Undo,
         Action::Escape,
     ];
 
@@ -71,6 +81,11 @@ impl Action {
             Action::Report => Key::E,
             Action::Side => Key::B,
             Action::Palette => Key::K,
+            Action::Save => Key::S,
+            Action::Undo => Key::Z,
+            Action::Redo => {
+                return KeyboardShortcut::new(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+            }
             Action::Tab(Tab::Compare) => Key::Num1,
             Action::Tab(Tab::Tensors) => Key::Num2,
             Action::Tab(Tab::Layers) => Key::Num3,
@@ -102,6 +117,9 @@ impl Action {
             Action::Larger => "Larger".into(),
             Action::Smaller => "Smaller".into(),
             Action::NormalSize => "Normal size".into(),
+            Action::Save => "Save the session".into(),
+            Action::Undo => "Undo".into(),
+            Action::Redo => "Redo".into(),
             Action::Escape => "Close".into(),
         }
     }
@@ -116,11 +134,14 @@ impl Action {
 pub fn pressed(ctx: &egui::Context) -> Vec<Action> {
     // An open menu closes on Escape by itself.
     let menu = egui::Popup::is_any_open(ctx);
+    let typing = ctx.text_edit_focused();
     let mut found: Vec<Action> = Action::ALL
         .into_iter()
         // With Shift first: the keys without it would take them.
         .rev()
         .filter(|&a| !(menu && a == Action::Escape))
+        // A field that is typed into takes back its own changes.
+        .filter(|&a| !(typing && matches!(a, Action::Undo | Action::Redo)))
         .filter(|a| ctx.input_mut(|i| i.consume_shortcut(&a.shortcut())))
         .collect();
     // Plus without Shift, where it shares a key with the equals sign.

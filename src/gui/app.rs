@@ -90,6 +90,8 @@ impl App {
             || state.usage.take().is_some()
             || state.operators.take().is_some()
             || state.data.take().is_some()
+            || state.recipe.take().is_some()
+            || state.renaming.take().is_some()
             || match state.tab {
                 Tab::Compare => false,
                 Tab::Tensors => state.tensors.clear_innermost(),
@@ -107,6 +109,11 @@ impl App {
             let model_open = self.bench.model.is_some() || self.bench.model_pending.is_some();
             let calibration = self.bench.calibration.source.is_some();
             commands.push(dialogs::dropped(file.path(), model_open, calibration));
+        }
+        // Files may have changed while the user was elsewhere.
+        let back = |e: &egui::Event| matches!(e, egui::Event::WindowFocused(true));
+        if self.bench.model.is_some() && ctx.input(|i| i.events.iter().any(back)) {
+            commands.push(Command::Recheck);
         }
         for action in actions::pressed(ctx) {
             self.act(ctx, action, commands);
@@ -160,7 +167,22 @@ impl App {
                 ctx.set_zoom_factor(next.unwrap_or(now));
             }
             Action::NormalSize => ctx.set_zoom_factor(1.0),
+            Action::Save => self.save(commands),
+            Action::Undo => commands.push(Command::Undo),
+            Action::Redo => commands.push(Command::Redo),
             Action::Escape => self.clear_innermost(),
+        }
+    }
+
+    /// Saves the session where it was saved before, or asks where.
+    fn save(&mut self, commands: &mut Vec<Command>) {
+        match (&self.bench.session.path, &self.bench.model) {
+            (_, None) => {}
+            (Some(path), _) => commands.push(Command::SaveSession(path.clone())),
+            (None, Some(model)) => {
+                let name = super::view::session::file_name(model);
+                self.state.asked.push(Ask::SaveSession(name));
+            }
         }
     }
 
@@ -240,6 +262,7 @@ impl eframe::App for App {
         panels::operators::ui(&ctx, &mut context);
         panels::data::ui(&ctx, &mut context);
         panels::usage::ui(&ctx, &mut context);
+        panels::recipe::ui(&ctx, &mut context);
         let picked = panels::palette::ui(&ctx, &mut context);
         panels::drop_hint(&ctx, &context);
         self.state.asked.extend(export::asked(&ctx));

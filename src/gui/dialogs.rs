@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::workbench::{ClassSource, Command, ExperimentId, Role, files};
+use crate::workbench::{ClassSource, Command, EXTENSION, ExperimentId, Role, files};
 
 /// rfd answers a missing dialog as if the user had cancelled, only faster than anybody could.
 const NOBODY_CANCELS_FASTER: Duration = Duration::from_millis(250);
@@ -32,6 +32,10 @@ pub enum Ask {
     Picture(String, Bytes),
     /// Where to write an experiment's file, with a name to start from.
     Save(ExperimentId, String),
+    /// Where to write the session, with a name to start from.
+    SaveSession(String),
+    /// A session to open.
+    OpenSession,
 }
 
 impl Ask {
@@ -46,6 +50,11 @@ impl Ask {
             Ask::Report(_) => Command::SaveReport(path),
             Ask::Picture(_, bytes) => Command::WriteFile(path, bytes.clone()),
             Ask::Save(id, _) => Command::Save(*id, path),
+            Ask::SaveSession(_) => Command::SaveSession(match path.extension() {
+                Some(_) => path,
+                None => path.with_extension(EXTENSION),
+            }),
+            Ask::OpenSession => Command::OpenSession(path),
         }
     }
 
@@ -63,16 +72,18 @@ impl Ask {
             Ask::Report(_) => "Report path",
             Ask::Picture(..) => "Picture path",
             Ask::Save(..) => "Save as path",
+            Ask::SaveSession(_) => "Save session as path",
+            Ask::OpenSession => "Session path",
         }
     }
 
     /// Label of the button that confirms a typed path.
     pub fn verb(&self) -> &'static str {
         match self {
-            Ask::Model => "Open",
+            Ask::Model | Ask::OpenSession => "Open",
             Ask::Data(_) | Ask::Folder(_) | Ask::Labels(_) | Ask::Classes => "Read",
             Ask::Litert => "Use",
-            Ask::Report(_) | Ask::Picture(..) | Ask::Save(..) => "Save",
+            Ask::Report(_) | Ask::Picture(..) | Ask::Save(..) | Ask::SaveSession(_) => "Save",
         }
     }
 }
@@ -94,7 +105,10 @@ impl Typing {
     /// An empty field for this, or one that starts from a proposed name.
     pub fn new(ask: Ask, folder: Option<&Path>, no_dialog: bool) -> Self {
         let text = match &ask {
-            Ask::Report(name) | Ask::Picture(name, _) | Ask::Save(_, name) => folder
+            Ask::Report(name)
+            | Ask::Picture(name, _)
+            | Ask::Save(_, name)
+            | Ask::SaveSession(name) => folder
                 .map(Path::to_owned)
                 .or_else(|| std::env::current_dir().ok())
                 .map_or_else(|| PathBuf::from(name), |f| f.join(name))
@@ -105,7 +119,8 @@ impl Typing {
             | Ask::Folder(_)
             | Ask::Labels(_)
             | Ask::Classes
-            | Ask::Litert => String::new(),
+            | Ask::Litert
+            | Ask::OpenSession => String::new(),
         };
         Self {
             ask,
@@ -199,7 +214,10 @@ fn native(ask: &Ask, folder: Option<PathBuf>) -> Option<PathBuf> {
     match ask {
         Ask::Model => dialog
             .set_title("Open model")
-            .add_filter("Models", &["tflite", "keras", "h5", "hdf5"])
+            .add_filter(
+                "Models and sessions",
+                &["tflite", "keras", "h5", "hdf5", EXTENSION],
+            )
             .add_filter("All files", &["*"])
             .pick_file(),
         Ask::Data(_) => dialog
@@ -231,6 +249,15 @@ fn native(ask: &Ask, folder: Option<PathBuf>) -> Option<PathBuf> {
             .set_file_name(name)
             .add_filter("Picture", &["png", "svg"])
             .save_file(),
+        Ask::SaveSession(name) => dialog
+            .set_title("Save session")
+            .set_file_name(name)
+            .add_filter("Zeropoint session", &[EXTENSION])
+            .save_file(),
+        Ask::OpenSession => dialog
+            .set_title("Open session")
+            .add_filter("Zeropoint session", &[EXTENSION])
+            .pick_file(),
         Ask::Save(_, name) => dialog
             .set_title("Save file")
             .set_file_name(name)
@@ -243,7 +270,8 @@ fn native(ask: &Ask, folder: Option<PathBuf>) -> Option<PathBuf> {
 /// is missing.
 pub fn dropped(path: &Path, model_open: bool, calibration_chosen: bool) -> Command {
     let name = files::file_name(path).to_lowercase();
-    let is_model = [".tflite", ".keras", ".h5", ".hdf5", ".lite"]
+    // Opening a session is opening its model.
+    let is_model = [".tflite", ".keras", ".h5", ".hdf5", ".lite", ".zps"]
         .iter()
         .any(|end| name.ends_with(end));
     if is_model || !model_open {

@@ -87,6 +87,10 @@ pub struct State {
     pub jobs_open: bool,
     /// Whether the narrow table shows its last columns instead of the middle ones.
     pub last_columns: bool,
+    /// The name of an experiment, while it is being typed.
+    pub renaming: Option<panels::Renaming>,
+    /// The recipe that is being changed, while it is open.
+    pub recipe: Option<panels::recipe::State>,
     /// Errors that the user closed; forgotten once they are over.
     pub closed_errors: Vec<String>,
 }

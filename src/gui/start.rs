@@ -39,6 +39,9 @@ pub fn run(model: Option<PathBuf>) -> Result<(), String> {
         let mut app = App::new(&cc.egui_ctx);
         if let Some(folder) = configuration() {
             app.bench.remember_recent_in(&folder.join("recent.json"));
+            // A model that was asked for comes before the session of last time.
+            app.bench
+                .keep_session_in(&folder.join("sessions"), model.is_none());
         }
         app.kept.file = kept_in;
         let App {

@@ -17,7 +17,7 @@ use crate::progress::Progress;
 const PIECE: usize = 1 << 18;
 
 /// One bias that takes the mean error of its weights back.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct BiasCorrection {
     /// Index of the node.
     pub node: usize,

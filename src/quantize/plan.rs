@@ -1,6 +1,8 @@
 //! The decision as data: for every tensor its type, parameters and why; for every operator whether it stays float, and why.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use super::bias_correction::BiasCorrection;
 use super::recipe::{Io, Mode, Recipe};
@@ -11,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Op, Quantization, Subgraph, TensorId};
 
 /// What will be done to the main subgraph, complete before anything is done.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QuantPlan {
     /// What was asked for.
     pub recipe: Recipe,
@@ -61,7 +63,7 @@ impl QuantPlan {
 
 /// What becomes of one tensor: how quantized operators see it. Where an operator that stays float makes or reads it, or the
 /// model's inputs and outputs ask for another type (the recipe's `io`), a conversion is put in between.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TensorPlan {
     /// Which tensor.
     pub tensor: TensorId,
@@ -74,7 +76,7 @@ pub struct TensorPlan {
 }
 
 /// One input of one node that sees its tensor differently from [`QuantPlan::tensors`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UsePlan {
     /// Index of the node.
     pub node: usize,
@@ -89,12 +91,12 @@ pub struct UsePlan {
 }
 
 /// One intermediate tensor of a recurrent node.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PartPlan {
     /// Index of the node.
     pub node: usize,
     /// What it is called.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Type it will have.
     pub dtype: DType,
     /// Its parameters; `None` if the kernel does not look at it.
@@ -102,7 +104,7 @@ pub struct PartPlan {
 }
 
 /// A RESHAPE whose computed shape is known but for at most one extent: that becomes −1, and the arithmetic goes away.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShapeFold {
     /// Index of the RESHAPE.
     pub node: usize,
@@ -111,7 +113,7 @@ pub struct ShapeFold {
 }
 
 /// Why a tensor has its type and parameters.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// Stays as it is; the text says why.
@@ -141,7 +143,7 @@ pub enum Reason {
 }
 
 /// What becomes of one operator.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NodePlan {
     /// Computes on the mode's integers.
     Quantized,

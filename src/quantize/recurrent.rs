@@ -297,7 +297,7 @@ impl Parameters {
         fits(2f64.powi(-30) / f64::from(hidden.scales.first().copied().unwrap_or(1.0)))?;
         self.parts.push(PartPlan {
             node: at.index,
-            name: PARTS[4],
+            name: PARTS[4].into(),
             dtype: DType::Int8,
             quantization: Some(hidden),
         });
@@ -313,7 +313,7 @@ impl Parameters {
     fn part(&mut self, at: At<'_>, k: usize, dtype: DType, scale: Option<f32>) {
         self.parts.push(PartPlan {
             node: at.index,
-            name: PARTS[k],
+            name: PARTS[k].into(),
             dtype: scale.map_or(DType::Float32, |_| dtype),
             quantization: scale.map(|scale| Quantization::per_tensor(scale, 0)),
         });

@@ -8,7 +8,7 @@ use super::jobs::JobId;
 use super::litert::Engine;
 use super::{ClassSource, ExperimentId, Role};
 use crate::data::{Preprocess, Selection};
-use crate::quantize::{Io, Mode};
+use crate::quantize::{Io, Mode, Recipe};
 
 /// One action of the user, carried out by [`Workbench::apply`](super::Workbench::apply).
 #[derive(Debug, Clone, PartialEq)]
@@ -53,20 +53,44 @@ pub enum Command {
     SetEngine(Engine),
     /// Look for LiteRT there: its library, its folder or a Python environment; `None` for the usual places.
     SetLitertPlace(Option<PathBuf>),
+    /// Look whether the files of model and data changed since they were read, and read those again; Run does so by itself.
+    Recheck,
     /// Run every chosen experiment that has no result yet for this model, recipe and data.
     Run,
     /// Stop this job, running or queued; finished results stay.
     Cancel(JobId),
     /// Stop every job.
     CancelAll,
-    /// Remove an experiment from the list.
+    /// Run this experiment again, whether or not its figures are still valid.
+    Rerun(ExperimentId),
+    /// Add an experiment with this recipe to the list; Run computes it.
+    Add(Box<Recipe>),
+    /// Add another experiment with the recipe (and the figures) of this one.
+    Duplicate(ExperimentId),
+    /// Give an experiment another recipe; its figures stay, marked as older, until it is run.
+    SetRecipe(ExperimentId, Box<Recipe>),
+    /// Call an experiment so; an empty name gives it back the words of its recipe.
+    Rename(ExperimentId, String),
+    /// Put an experiment above the others, or back to its place.
+    Pin(ExperimentId, bool),
+    /// Take deltas against this experiment; `None` for the first float32 one.
+    SetBaseline(Option<ExperimentId>),
+    /// Remove an experiment from the list; [`Command::Undo`] brings it back with its figures.
     Delete(ExperimentId),
+    /// Take back the last change to the list of experiments or the chosen modes.
+    Undo,
+    /// Make the change again that was taken back last.
+    Redo,
     /// Write an experiment's file there, whole or not at all.
     Save(ExperimentId, PathBuf),
     /// Write a report of everything that has run there, in the form that the name's ending asks for.
     SaveReport(PathBuf),
     /// Write these bytes there, whole or not at all.
     WriteFile(PathBuf, Bytes),
+    /// Write the session there: everything that is open and everything that came of it.
+    SaveSession(PathBuf),
+    /// Open the session of this file; what is open stays until it is read.
+    OpenSession(PathBuf),
     /// Forget a file of the recent list.
     ForgetRecent(PathBuf),
     /// Close the message of that number.

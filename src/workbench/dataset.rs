@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::fingerprint::{Fingerprint, Stamps};
 use super::jobs::JobId;
 use crate::data::{self, Dataset, FileKind, GuessedFrom, Preprocess, Preview, Selection, Skipped};
 use crate::error::Result;
@@ -64,7 +65,7 @@ pub struct DataChoice {
     pub pending: Option<JobId>,
     /// Why the last choice could not be read.
     pub error: Option<String>,
-    /// Counts changes, so that results know what they were made from.
+    /// What results are made from: equal numbers, equal samples. 0 for no data.
     pub version: u64,
 }
 
@@ -112,8 +113,18 @@ pub struct Loaded {
     pub preprocess_from: GuessedFrom,
     /// A few samples as the model will see them.
     pub preview: Preview,
+    /// Which choice of samples the preview is of: the one before while another is being made.
+    pub previewed: Selection,
     /// What looks wrong but is no error, one sentence each.
     pub warnings: Vec<String>,
+    /// Content of the file, or of the files of the folder that were read; `None` for random values.
+    pub fingerprint: Option<Fingerprint>,
+    /// Content of the labels (see [`Fingerprint::of_labels`]), before the choice where that costs no reading.
+    pub labels_sha256: Option<String>,
+    /// The label column that was asked for, where the data is a table.
+    pub label_column: Option<String>,
+    /// Signs that the files on the disk are still those that were read.
+    pub stamps: Stamps,
     /// All samples where choosing among them costs no reading; `None` for a folder.
     pub(super) whole: Option<Arc<dyn Dataset>>,
 }
@@ -127,6 +138,17 @@ impl Loaded {
         self.dataset = data::select(whole.clone(), &selection)?;
         self.selection = selection;
         Ok(true)
+    }
+
+    /// What decides which numbers the model gets.
+    pub fn identity(&self) -> DataIdentity {
+        DataIdentity {
+            content: self.fingerprint.as_ref().map(|f| f.sha256.clone()),
+            labels: self.labels_sha256.clone(),
+            label_column: self.label_column.clone(),
+            preprocess: self.preprocess.clone(),
+            selection: self.selection,
+        }
     }
 
     /// What results and sessions keep of it.
@@ -143,8 +165,25 @@ impl Loaded {
             class_order: self.class_order.clone(),
             skipped: self.skipped.len(),
             warnings: self.warnings.clone(),
+            fingerprint: self.fingerprint.clone(),
+            labels_sha256: self.labels_sha256.clone(),
         }
     }
+}
+
+/// What decides which samples, with which labels, a model sees, by content: the same today and on another day, here and elsewhere.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DataIdentity {
+    /// SHA-256 of the data; `None` for random values.
+    pub content: Option<String>,
+    /// SHA-256 of the labels.
+    pub labels: Option<String>,
+    /// The label column of a table.
+    pub label_column: Option<String>,
+    /// How files became inputs.
+    pub preprocess: Option<Preprocess>,
+    /// Which samples.
+    pub selection: Selection,
 }
 
 /// What figures were measured on: stands in results and sessions, so that they can be had again.
@@ -172,6 +211,12 @@ pub struct DataRecord {
     pub skipped: usize,
     /// What looked wrong.
     pub warnings: Vec<String>,
+    /// Content of the file, or of the files of the folder that were read; `None` for random values.
+    #[serde(default)]
+    pub fingerprint: Option<Fingerprint>,
+    /// Content of the labels (see [`Fingerprint::of_labels`]).
+    #[serde(default)]
+    pub labels_sha256: Option<String>,
 }
 
 impl DataRecord {

@@ -15,7 +15,7 @@ use crate::invalid;
 const MOST_ELEMENTS: usize = 1 << 28;
 
 /// What a user picked of a file.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Entry {
     /// Which subgraph, as numbered in the file.
     pub subgraph: usize,
@@ -256,11 +256,7 @@ impl Workbench {
                     now.pending = None;
                     reading.into_iter().for_each(|job| self.jobs.cancel(job));
                 }
-                held => {
-                    // A number that no result of this entry has seen.
-                    now.version = held.map_or(now.version, |h| h.version.max(now.version));
-                    self.choose(role, source);
-                }
+                _ => self.choose(role, source),
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::jobs::JobId;
 use super::litert::{Engine, LitertFigures};
@@ -11,7 +12,7 @@ use crate::graph::Graph;
 use crate::quantize::{Io, Mode, QuantPlan, Recipe};
 
 /// Number of an experiment, never reused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ExperimentId(pub u64);
 
 /// What an experiment's result depends on: equal keys, equal results.
@@ -31,9 +32,29 @@ pub struct RunKey {
     pub engine: Engine,
 }
 
+/// What the user decides about an experiment. Small: undo keeps copies of it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Intent {
+    /// What is asked for now; the figures may still be of an earlier recipe.
+    pub recipe: Recipe,
+    /// What the user calls it; `None` for the words of its recipe.
+    pub name: Option<String>,
+    /// Whether it stands above the others.
+    pub pinned: bool,
+    /// Whether the user made or changed it; the others are what Run makes of the chosen modes.
+    pub own: bool,
+    /// Which of its mode it is, by which it keeps its marker and hatch when others come and go.
+    pub rank: usize,
+    /// Which of those with an equal recipe it is.
+    pub copy: usize,
+}
+
 /// Where an experiment stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
+    /// It was not run yet.
+    New,
     /// Its job waits or runs.
     Pending(JobId),
     /// All figures are there.
@@ -49,10 +70,14 @@ pub enum State {
 pub struct Experiment {
     /// Its number.
     pub id: ExperimentId,
-    /// What was asked for, and of what.
+    /// What the user decides about it.
+    pub intent: Intent,
+    /// What its job runs, or its figures are of.
     pub key: RunKey,
     /// Where it stands.
     pub state: State,
+    /// What the figures are of, if they are complete: while it is run again, what the earlier ones are of until the first new one.
+    pub complete: Option<RunKey>,
     /// Whether the last Run found this result still valid.
     pub reused: bool,
     /// Whether the figures belong to an older model, recipe or data than `key`.
@@ -74,21 +99,58 @@ pub struct Experiment {
 impl Experiment {
     /// Its mode.
     pub fn mode(&self) -> Mode {
-        self.key.recipe.mode
+        self.intent.recipe.mode
     }
 
     /// Its input/output type.
     pub fn io(&self) -> Io {
-        self.key.recipe.io
+        self.intent.recipe.io
     }
 
-    /// `int8, int8 I/O`; the I/O is left off where it is float32. Random values are named.
+    /// Whether its figures are older than what is asked for: an earlier run, another content of the files, another recipe.
+    pub fn is_stale(&self) -> bool {
+        let changed = self.key.recipe != self.intent.recipe;
+        self.stale || (changed && self.file.is_some())
+    }
+
+    /// What the user calls it, else `int8, int8 I/O`: the mode and what sets it apart. Random values are named.
     pub fn name(&self) -> String {
-        let name = experiment_name(self.mode(), self.io());
-        match self.random {
-            true => format!("{name}, random values"),
-            false => name,
+        let mut name = match &self.intent.name {
+            Some(name) => name.clone(),
+            None => {
+                let recipe = experiment_name(self.mode(), self.io());
+                let parts = std::iter::once(recipe).chain(self.apart());
+                parts.collect::<Vec<_>>().join(", ")
+            }
+        };
+        if self.random {
+            name += ", random values";
         }
+        name
+    }
+
+    /// What sets its recipe apart beside mode and input/output type, in words.
+    pub fn apart(&self) -> Vec<String> {
+        let mut words = recipe_words(&self.intent.recipe);
+        match self.intent.copy {
+            0 => {}
+            1 => words.push("copy".into()),
+            n => words.push(format!("copy {n}")),
+        }
+        words
+    }
+
+    /// Takes over the figures of another one that ran with the same key.
+    pub(super) fn take_figures(&mut self, from: &Experiment) {
+        self.key = from.key.clone();
+        self.complete = from.complete.clone();
+        self.random = from.random;
+        self.stale = from.stale;
+        self.file = from.file.clone();
+        self.evaluation = from.evaluation.clone();
+        self.latency = from.latency.clone();
+        self.litert = from.litert.clone();
+        self.tensors = from.tensors.clone();
     }
 
     /// Whether its job waits or runs.
@@ -103,6 +165,23 @@ pub fn experiment_name(mode: Mode, io: Io) -> String {
         Io::Float32 => mode.name().to_owned(),
         _ => format!("{}, {} I/O", mode.name(), io.name()),
     }
+}
+
+/// The settings of a recipe that are not the default ones, in words; mode, input/output type and strictness are left out.
+pub fn recipe_words(recipe: &Recipe) -> Vec<String> {
+    let usual = Recipe::default();
+    let mut words = vec![];
+    let is_static = recipe.mode.needs_calibration();
+    if is_static && !recipe.bias_correction {
+        words.push("biases not corrected".into());
+    }
+    if recipe.mode == Mode::Dynamic && recipe.min_weight_elements != usual.min_weight_elements {
+        words.push(match recipe.min_weight_elements {
+            0 | 1 => "all weights".into(),
+            n => format!("weights from {n} elements"),
+        });
+    }
+    words
 }
 
 /// A file that was written, and read back.

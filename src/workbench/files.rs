@@ -39,17 +39,30 @@ fn opened<T>(path: &Path, open: impl FnOnce(&Path) -> std::io::Result<T>) -> Res
 
 /// Writes `bytes` beside `path` and renames: the file appears whole or not at all, and an older one stays until then.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_by(path, |file| {
+        file.write_all(bytes)
+            .map_err(|e| Error::Invalid(e.to_string()))
+    })
+}
+
+/// The same for what `content` writes piece by piece; a failure of it, or cancellation, leaves no file behind.
+pub fn write_by(path: &Path, content: impl FnOnce(&mut std::fs::File) -> Result<()>) -> Result<()> {
     let temporary = beside(path)?;
-    let attempt = || {
-        let mut file = std::fs::File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
+    let explain = |e: &dyn std::fmt::Display| {
+        Error::Invalid(format!("{}: cannot be written: {e}", path.display()))
     };
-    attempt().map_err(|e| {
+    let attempt = || {
+        let mut file = std::fs::File::create(&temporary).map_err(|e| explain(&e))?;
+        content(&mut file).map_err(|e| match e {
+            Error::Cancelled => Error::Cancelled,
+            other => explain(&other),
+        })?;
+        file.sync_all().map_err(|e| explain(&e))?;
+        std::fs::rename(&temporary, path).map_err(|e| explain(&e))
+    };
+    attempt().inspect_err(|_| {
         // Best effort: the error that stopped us is the one to report.
         let _ = std::fs::remove_file(&temporary);
-        Error::Invalid(format!("{}: cannot be written: {e}", path.display()))
     })
 }
 

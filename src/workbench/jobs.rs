@@ -22,14 +22,28 @@ pub enum JobKind {
     OpenModel(String),
     /// Entering the open model of this name elsewhere, or at other shapes.
     Entry(String),
+    /// Reading the open model of this name again.
+    ModelAgain(String),
     /// Reading the data of this name.
     OpenData(String),
+    /// Looking whether files changed; not worth showing.
+    Recheck,
     /// One experiment: quantize, write, read back, evaluate, measure.
     Experiment(ExperimentId),
     /// Making pictures of samples; not worth showing.
     Pictures,
     /// Writing a file.
     Save(String),
+    /// Writing the session of this name.
+    SaveSession(String),
+    /// Reading the session of this name.
+    OpenSession(String),
+    /// Looking for a session that was kept; not worth showing.
+    Restore,
+    /// Waiting before the session is kept; not worth showing.
+    AutosavePause,
+    /// Keeping the session; not worth showing.
+    Autosave,
     /// Reading or writing the list of recent files; not worth showing.
     Recent,
     /// Looking for LiteRT's library; not worth showing.
@@ -296,9 +310,16 @@ impl<E: Send + 'static> Jobs<E> {
         let name = match &job.kind {
             JobKind::OpenModel(_) => "open model",
             JobKind::Entry(_) => "enter model",
+            JobKind::ModelAgain(_) => "open model",
             JobKind::OpenData(_) => "open data",
+            JobKind::Recheck => "look at files",
             JobKind::Experiment(_) => "experiment",
             JobKind::Save(_) => "save",
+            JobKind::SaveSession(_) => "save session",
+            JobKind::OpenSession(_) => "open session",
+            JobKind::Restore => "restore session",
+            JobKind::AutosavePause => "wait to keep session",
+            JobKind::Autosave => "keep session",
             JobKind::Pictures => "pictures",
             JobKind::Recent => "recent files",
             JobKind::FindLitert => "find LiteRT",

@@ -6,33 +6,42 @@ mod dataset;
 mod entry;
 mod experiment;
 pub mod files;
+mod fingerprint;
 pub mod format;
+mod history;
 pub mod jobs;
 mod layout;
+mod list;
 pub mod litert;
 mod model;
 mod open_axes;
 mod open_data;
 mod operators;
 mod recent;
+mod recheck;
 pub mod report;
 mod run;
+mod session;
 pub mod steps;
 mod walk;
 mod work;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use acceleration::not_accelerated;
 pub use command::Command;
-pub use dataset::{ClassSource, DataChoice, DataRecord, Loaded, Role, Source};
+pub use dataset::{ClassSource, DataChoice, DataIdentity, DataRecord, Loaded, Role, Source};
 pub use entry::{Entry, EntryCard, OpenInput, entries, parse_shape};
 pub use experiment::{
-    Experiment, ExperimentId, Finding, QuantizedFile, RunKey, State, experiment_name,
+    Experiment, ExperimentId, Finding, Intent, QuantizedFile, RunKey, State, experiment_name,
+    recipe_words,
 };
+pub use fingerprint::{Fingerprint, Stamps};
 pub use layout::Layout;
 pub use model::{ModelCard, ModelFormat, OpenModel, PortCard, shape_text};
 pub use operators::{OperatorRow, float_operators, operator_table};
+pub use session::{Claimed, EXTENSION, Restored, SaveStatus, Session};
 pub use work::TENSOR_SAMPLES;
 
 use crate::data::{Preprocess, Preview, Selection};
@@ -79,10 +88,16 @@ pub struct Workbench {
     pub litert_program: Option<PathBuf>,
     /// LiteRT as last looked for, or one sentence that says how to get it; `None` before anybody asked.
     pub litert: Option<Result<Setup, String>>,
+    /// The session as a file.
+    pub session: Session,
+    /// How long the session that is kept while working waits for more changes before it is written.
+    pub autosave_pause: Duration,
     /// How long each experiment's latency is measured, seconds.
     pub latency_seconds: f64,
-    /// Experiments in the order of their modes; the first float32 one is the baseline.
+    /// Experiments in the order of their modes, those that the user made behind that which they were made from.
     pub experiments: Vec<Experiment>,
+    /// The experiment that the user takes deltas against; `None` for the first float32 one.
+    pub chosen_baseline: Option<ExperimentId>,
     /// Messages that no panel of their own shows, newest last.
     pub notices: Vec<Notice>,
     /// Files opened before, newest first.
@@ -90,19 +105,26 @@ pub struct Workbench {
     /// Where recent files are remembered; `None` remembers nothing (tests).
     pub recent_file: Option<PathBuf>,
     jobs: Jobs<Event>,
+    history: history::History,
+    autosave: session::Autosave,
     model_version: u64,
     /// Whether the shapes of `model.entry` came from samples rather than from the user.
     shape_from_data: bool,
     /// Entries of the open file that were worked on before.
     asides: Vec<entry::Aside>,
     next_model: u64,
+    /// Numbers of the data that was read, by what it is.
+    data_versions: Vec<(DataIdentity, u64)>,
+    next_data: u64,
+    /// What waits for files to be read again because they changed.
+    recheck: recheck::Recheck,
     next_experiment: u64,
     next_notice: u64,
     shared: work::Shared,
 }
 
 /// A mode as the user set it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ModeChoice {
     /// Which mode.
     pub mode: Mode,
@@ -134,6 +156,8 @@ pub struct Notice {
     pub is_error: bool,
     /// What happened and what to do.
     pub text: String,
+    /// Whether [`Command::Undo`] takes back what it tells of.
+    pub undo: bool,
 }
 
 /// What jobs hand back.
@@ -143,16 +167,30 @@ pub enum Event {
     Model(Box<OpenModel>),
     /// Another entry of the open model, or another shape of its inputs, is ready.
     Entry(Box<OpenModel>),
+    /// Files are not what they were when they were read: the model's, the data's.
+    Changed(recheck::Changed),
+    /// The open model was read again.
+    ModelAgain(Box<OpenModel>),
     /// The samples say what shapes inputs have, by their names.
     SampleShapes(steps::Shapes),
     /// Data was read.
     Data(Role, Box<Loaded>),
+    /// A preview of the samples of that role was made, of the choice of that number.
+    Preview(Role, u64, Preview),
     /// Pictures of samples were made.
     Pictures(Preview),
     /// Part of an experiment.
     Finding(ExperimentId, Finding),
     /// A file was written; what there is to say of it.
     Saved(PathBuf, Vec<String>),
+    /// The session was written there.
+    SessionSaved(PathBuf),
+    /// A session was read.
+    Session(Box<Restored>),
+    /// There is a folder to keep the session in.
+    Claimed(Box<Claimed>),
+    /// The session that is kept while working is to be written.
+    AutosaveDue,
     /// The list of recent files was read.
     Recent(Vec<PathBuf>),
     /// LiteRT was looked for.
@@ -192,16 +230,24 @@ impl Workbench {
             litert_place: None,
             litert_program: None,
             litert: None,
+            session: Session::default(),
+            autosave_pause: Duration::from_secs(2),
             latency_seconds: 0.4,
             experiments: vec![],
+            chosen_baseline: None,
             notices: vec![],
             recent: vec![],
             recent_file: None,
             jobs: Jobs::new(wake),
+            history: history::History::default(),
+            autosave: session::Autosave::default(),
             model_version: 0,
             shape_from_data: false,
             asides: vec![],
             next_model: 1,
+            data_versions: vec![],
+            next_data: 1,
+            recheck: recheck::Recheck::default(),
             next_experiment: 1,
             next_notice: 1,
             shared: work::Shared::default(),
@@ -223,8 +269,14 @@ impl Workbench {
         self.experiments.iter().find(|e| e.id == id)
     }
 
-    /// The experiment that deltas are taken against: the first float32 one.
+    /// The experiment that deltas are taken against: the chosen one, else the first float32 one.
     pub fn baseline(&self) -> Option<&Experiment> {
+        let chosen = self.chosen_baseline.and_then(|id| self.experiment(id));
+        chosen.or_else(|| self.float())
+    }
+
+    /// The first float32 experiment: what agreement and SQNR compare with.
+    pub fn float(&self) -> Option<&Experiment> {
         self.experiments.iter().find(|e| e.mode() == Mode::Float32)
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::fingerprint::{Fingerprint, Stamps};
 use super::{Entry, EntryCard};
 use crate::error::Result;
 use crate::graph::{DType, Graph, Tensor};
@@ -34,6 +35,10 @@ pub struct OpenModel {
     pub shape_obstacle: Option<String>,
     /// `graph` in short.
     pub card: ModelCard,
+    /// Content of the file as it was given; `None` where nobody asked for it (the command line).
+    pub fingerprint: Option<Fingerprint>,
+    /// Signs that the file is still what it was.
+    pub stamps: Stamps,
 }
 
 /// Kinds of model files.

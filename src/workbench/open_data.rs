@@ -1,10 +1,11 @@
 //! Reads data for a model: which kind it is, what belongs to it, and how it becomes inputs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
 use super::dataset::{ClassSource, Loaded, Role, Source};
+use super::fingerprint::{Fingerprint, Recorder, Stamps};
 use super::{files, walk};
 use crate::data::{
     self, ClassNames, ClassOrder, FileKind, FolderRequest, GuessedFrom, InputSpec, Listing,
@@ -60,6 +61,43 @@ impl<'a> DataRequest<'a> {
 /// # Errors
 /// A path that does not exist, data that does not fit (see [`data::open`], [`data::open_folder`]), cancellation.
 pub fn open_data(request: &DataRequest<'_>, progress: &Progress) -> Result<Loaded> {
+    // Taken first: what changes while it is read has another stamp later.
+    let stamps = Stamps::of(&sources(request.source, request.classes), progress)?;
+    let mut loaded = read(request, progress)?;
+    loaded.stamps = stamps;
+    if let Source::File { path, .. } = request.source {
+        if !path.is_dir() {
+            loaded.fingerprint = Some(Fingerprint::of_file(path, progress)?);
+        }
+        if data::is_table(&files::file_name(path)) {
+            loaded.label_column = request.label_column.map(str::to_owned);
+        }
+    }
+    let labelled = loaded.whole.as_ref().unwrap_or(&loaded.dataset);
+    loaded.labels_sha256 = labelled.labels().map(Fingerprint::of_labels);
+    Ok(loaded)
+}
+
+/// The files and folders that data is read from.
+pub(super) fn sources(source: &Source, classes: &ClassSource) -> Vec<PathBuf> {
+    let Source::File { path, labels } = source else {
+        return vec![];
+    };
+    let mut all = vec![path.clone()];
+    let name = files::file_name(path);
+    match labels {
+        Some(labels) => all.push(labels.clone()),
+        // Those of a folder are in it, those of a table, too.
+        None if path.is_dir() || data::is_table(&name) => {}
+        None => all.extend(file_beside(path, &name)),
+    }
+    if let ClassSource::File(names) = classes {
+        all.push(names.clone());
+    }
+    all
+}
+
+fn read(request: &DataRequest<'_>, progress: &Progress) -> Result<Loaded> {
     let specs = data::input_specs(request.model, 0);
     match request.source {
         Source::Demo => {
@@ -69,8 +107,12 @@ pub fn open_data(request: &DataRequest<'_>, progress: &Progress) -> Result<Loade
                 Role::Evaluation => (demo.test, demo.test_labels),
             };
             let labels = Some((labels.name.to_owned(), labels.bytes));
+            let fingerprint = Some(Fingerprint::of_bytes(&samples.bytes));
             let whole = data::open(samples.name, samples.bytes, labels, &specs)?;
-            loaded(samples.name, whole, request, &specs)
+            Ok(Loaded {
+                fingerprint,
+                ..loaded(samples.name, whole, request, &specs)?
+            })
         }
         Source::File { path, labels } if path.is_dir() => {
             folder(path, labels.as_deref(), request, &specs, progress)
@@ -126,6 +168,7 @@ fn loaded(
         preview,
         dataset,
         selection: request.selection,
+        previewed: request.selection,
         total: whole.len(),
         synthetic: false,
         folder: None,
@@ -134,6 +177,10 @@ fn loaded(
         skipped: vec![],
         preprocess: None,
         preprocess_from: GuessedFrom::Nobody,
+        fingerprint: None,
+        labels_sha256: None,
+        label_column: None,
+        stamps: Stamps::default(),
         whole: Some(whole),
     })
 }
@@ -238,11 +285,12 @@ fn folder(
         Some(file) => Some(named(file)?),
         None => labels_within(path, &listing)?,
     };
+    let (recorder, reader) = Recorder::new(walk::reader(path));
     let found = data::open_folder(
         FolderRequest {
             name: &name,
             listing,
-            read: walk::reader(path),
+            read: reader,
             specs,
             preprocess: preprocess.clone(),
             selection: request.selection,
@@ -253,6 +301,7 @@ fn folder(
         },
         progress,
     )?;
+    let fingerprint = Some(recorder.finish());
     let preview = data::preview(found.dataset.as_ref(), specs, Some(&preprocess))?;
     let mut warnings = found.warnings;
     if found.kind == FileKind::Image {
@@ -264,6 +313,7 @@ fn folder(
         name,
         dataset: found.dataset,
         selection: request.selection,
+        previewed: request.selection,
         total: found.total,
         synthetic: false,
         folder: Some(found.kind),
@@ -273,6 +323,10 @@ fn folder(
         preprocess: Some(preprocess),
         preprocess_from,
         warnings,
+        fingerprint,
+        labels_sha256: None,
+        label_column: None,
+        stamps: Stamps::default(),
         whole: None,
     })
 }
@@ -292,13 +346,13 @@ fn named(file: &Path) -> Result<(String, Bytes)> {
 
 /// Labels that lie beside the data under one of the usual names.
 pub(super) fn labels_beside(path: &Path, name: &str) -> Result<Option<(String, Bytes)>> {
-    for candidate in data::label_candidates(name) {
-        let file = path.with_file_name(&candidate);
-        if file.is_file() {
-            return named(&file).map(Some);
-        }
-    }
-    Ok(None)
+    file_beside(path, name).map(|f| named(&f)).transpose()
+}
+
+fn file_beside(path: &Path, name: &str) -> Option<PathBuf> {
+    let candidates = data::label_candidates(name).into_iter();
+    let mut files = candidates.map(|candidate| path.with_file_name(candidate));
+    files.find(|file| file.is_file())
 }
 
 /// Labels that lie in a folder under one of the usual names.

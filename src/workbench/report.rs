@@ -58,7 +58,7 @@ pub struct DataNote {
     pub name: String,
     /// Samples used, from the first.
     pub samples: usize,
-    /// SHA-256 of the file of samples, hexadecimal; `None` for a folder and for random values.
+    /// SHA-256 of the file of samples or of the files of a folder, hexadecimal (see [`super::Fingerprint`]); `None` for random values.
     pub sha256: Option<String>,
 }
 

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::entry::Entry;
-use super::experiment::{Experiment, ExperimentId, Finding, RunKey, State};
+use super::experiment::{Experiment, ExperimentId, Finding, Intent, RunKey, State};
+use super::history::Effect;
 use super::jobs::{Ended, JobId, JobKind, Stage, Update};
 use super::litert::{self, Setup};
 use super::report::{Form, Gathered};
 use super::steps::DataRequest;
 use super::work::{Versions, Work};
 use super::{
-    Command, DataChoice, Event, Notice, OpenModel, Role, Source, Workbench, files, not_accelerated,
-    recent, steps,
+    Command, DataChoice, EXTENSION, Event, Loaded, Notice, OpenModel, Role, Session, Source,
+    Workbench, files, not_accelerated, recent, steps,
 };
 use crate::data::{self, Selection};
 use crate::error::Result;
@@ -24,7 +25,26 @@ use crate::tflite;
 impl Workbench {
     /// Carries out one action of the user. Returns at once: what takes time becomes a job.
     pub fn apply(&mut self, command: Command) {
+        match self.effect(&command) {
+            Effect::Change(what) => {
+                let before = self.wishes();
+                self.carry_out(command);
+                self.remember_change(what, before);
+                self.touched();
+            }
+            Effect::Kept => {
+                self.carry_out(command);
+                self.touched();
+            }
+            Effect::Passing => self.carry_out(command),
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) {
         match command {
+            Command::OpenModel(path) if path.extension().is_some_and(|e| e == EXTENSION) => {
+                self.open_session(path);
+            }
             Command::OpenModel(path) => self.open(Some(path)),
             Command::OpenDemo => self.open(None),
             Command::ChooseEntry(subgraph) => self.enter(Entry {
@@ -78,13 +98,31 @@ impl Workbench {
                 self.litert_place = place;
                 self.look_for_litert();
             }
+            Command::Recheck => self.recheck_files(false),
             Command::Run => self.run(),
             Command::Cancel(id) => self.jobs.cancel(id),
             Command::CancelAll => self.jobs.cancel_all(),
+            Command::Rerun(id) => self.rerun(id),
+            Command::Add(recipe) => self.add_own(*recipe),
+            Command::Duplicate(id) => self.duplicate(id),
+            Command::SetRecipe(id, recipe) => self.set_recipe(id, *recipe),
+            Command::Rename(id, name) => self.rename(id, name),
+            Command::Pin(id, pinned) => {
+                if let Some(e) = self.experiment_mut(id) {
+                    e.intent.pinned = pinned;
+                }
+            }
+            Command::SetBaseline(id) => {
+                self.chosen_baseline = id.filter(|&id| self.experiment(id).is_some());
+            }
             Command::Delete(id) => self.delete(id),
+            Command::Undo => self.undo(),
+            Command::Redo => self.redo(),
             Command::Save(id, path) => self.save(id, path),
             Command::SaveReport(path) => self.save_report(path),
             Command::WriteFile(path, bytes) => self.write_file(path, move || Ok((bytes, vec![]))),
+            Command::SaveSession(path) => self.save_session(path),
+            Command::OpenSession(path) => self.open_session(path),
             Command::ForgetRecent(path) => {
                 self.recent.retain(|p| *p != path);
                 self.remember();
@@ -115,13 +153,17 @@ impl Workbench {
                 self.set_input_shapes(shapes);
             }
             Event::Data(role, loaded) => {
-                let choice = self.choice_mut(role);
-                if choice.pending == Some(id) {
+                if self.choice(role).pending == Some(id) {
+                    let version = self.version_of(loaded.identity());
+                    let choice = self.choice_mut(role);
                     choice.loaded = Some(*loaded);
                     choice.error = None;
-                    choice.version += 1;
+                    choice.version = version;
+                    self.data_is_read(role);
                 }
             }
+            Event::Changed(changed) => self.read_changed(changed),
+            Event::ModelAgain(model) => self.model_is_read_again(*model),
             Event::Finding(experiment, finding) => {
                 let job = State::Pending(id);
                 let Some(e) = self
@@ -136,6 +178,7 @@ impl Workbench {
                         (e.evaluation, e.tensors, e.latency) = (None, None, None);
                         e.litert = None;
                         e.file = Some(file);
+                        e.complete = None;
                         e.stale = false;
                     }
                     Finding::Evaluation(evaluation) => e.evaluation = Some(evaluation),
@@ -149,8 +192,20 @@ impl Workbench {
                 let sentences: Vec<String> = std::iter::once(saved).chain(told).collect();
                 self.notice(false, sentences.join(". "));
             }
+            Event::SessionSaved(path) => self.session_saved(path),
+            Event::Session(restored) => self.session_read(*restored),
+            Event::Claimed(claimed) => self.session_claimed(*claimed),
+            Event::AutosaveDue => self.autosave_now(),
             Event::Recent(files) => self.recent = files,
             Event::Litert(found) => self.litert = Some(found),
+            Event::Preview(role, version, preview) => {
+                let choice = self.choice_mut(role);
+                let current = choice.version == version && choice.pending.is_none();
+                if let Some(loaded) = choice.loaded.as_mut().filter(|_| current) {
+                    loaded.preview = preview;
+                    loaded.previewed = loaded.selection;
+                }
+            }
             Event::Pictures(preview) if self.pictures.pending == Some(id) => {
                 self.pictures.shown = preview;
                 self.pictures.version += 1;
@@ -197,9 +252,22 @@ impl Workbench {
                         Ended::Cancelled => State::Cancelled,
                         Ended::Failed(message) => State::Failed(message),
                     };
+                    if e.state == State::Done {
+                        e.complete = Some(e.key.clone());
+                    }
+                    self.session.changed = true;
+                    self.autosave_now();
                 }
             }
             JobKind::Save(_) => {
+                if let Ended::Failed(message) = ended {
+                    self.notice(true, message);
+                }
+            }
+            JobKind::SaveSession(_) => self.saving_ended(ended),
+            JobKind::OpenSession(_) => self.opening_ended(id, ended),
+            JobKind::AutosavePause | JobKind::Autosave => self.autosave_ended(id, ended),
+            JobKind::Restore => {
                 if let Ended::Failed(message) = ended {
                     self.notice(true, message);
                 }
@@ -209,14 +277,22 @@ impl Workbench {
                     self.pictures.pending = None;
                 }
             }
+            JobKind::ModelAgain(_) => self.model_read_again_ended(ended),
+            JobKind::Recheck => self.recheck.asked.clear(),
             JobKind::Recent | JobKind::FindLitert => {}
         }
+        self.go_on();
     }
 
-    fn notice(&mut self, is_error: bool, text: String) {
+    pub(super) fn notice(&mut self, is_error: bool, text: String) {
         let id = self.next_notice;
         self.next_notice += 1;
-        self.notices.push(Notice { id, is_error, text });
+        self.notices.push(Notice {
+            id,
+            is_error,
+            text,
+            undo: false,
+        });
     }
 
     pub(super) fn choice(&self, role: Role) -> &DataChoice {
@@ -244,10 +320,7 @@ impl Workbench {
             .map_or_else(|| "MNIST digits".to_owned(), files::file_name);
         let id = self.jobs.start(JobKind::OpenModel(name), move |job| {
             job.stage(Stage::File)?;
-            let mut model = match &path {
-                Some(path) => steps::open_model(path)?,
-                None => steps::open_demo()?,
-            };
+            let mut model = steps::open_known_model(path.as_deref(), job.progress())?;
             model.check_shapes();
             job.send(Event::Model(Box::new(model)));
             Ok(())
@@ -260,11 +333,12 @@ impl Workbench {
         let demo = model.path.is_none();
         let was_demo = self.model.as_ref().is_some_and(|m| m.path.is_none());
         if let Some(path) = &model.path {
-            self.recent.retain(|p| p != path);
-            self.recent.insert(0, path.clone());
-            self.recent.truncate(recent::MOST);
-            self.remember();
+            self.remember_opened(path.clone());
         }
+        self.session = Session {
+            opening: self.session.opening,
+            ..Session::default()
+        };
         // The job that brought the model is over but for its last message.
         self.jobs.cancel_all_but(self.model_pending);
         self.model = Some(model);
@@ -273,6 +347,7 @@ impl Workbench {
         self.asides.clear();
         self.new_model_version();
         self.experiments.clear();
+        self.forget_changes();
         for role in [Role::Calibration, Role::Evaluation] {
             let source = match self.choice(role).source.clone() {
                 _ if demo => Some(Source::Demo),
@@ -281,6 +356,7 @@ impl Workbench {
             };
             self.choose_resolving(role, source);
         }
+        self.touched();
     }
 
     pub(super) fn new_model_version(&mut self) {
@@ -315,9 +391,10 @@ impl Workbench {
         if let Some(earlier) = self.choice_mut(role).pending.take() {
             self.jobs.cancel(earlier);
         }
+        let version = source.as_ref().map_or(0, |_| self.new_version());
         let choice = self.choice_mut(role);
         choice.error = None;
-        choice.version += 1;
+        choice.version = version;
         choice.source = source.clone();
         let Some(source) = source else {
             choice.loaded = None;
@@ -328,7 +405,7 @@ impl Workbench {
     }
 
     /// Reads data anew as a job; what was read before stays until then.
-    fn read(&mut self, role: Role, source: Source, resolve: bool) {
+    pub(super) fn read(&mut self, role: Role, source: Source, resolve: bool) {
         // Without a model nothing says what shape the samples must have; they are read when one is open.
         let Some(model) = &self.model else { return };
         let open = model.open_inputs();
@@ -374,17 +451,43 @@ impl Workbench {
 
     /// Uses other samples: at once where that costs no reading.
     fn select(&mut self, role: Role, selection: Selection) {
+        let fresh = self.new_version();
         let choice = self.choice_mut(role);
         choice.selection = selection;
-        choice.version += 1;
+        if choice.source.is_none() {
+            return;
+        }
+        choice.version = fresh;
         choice.error = None;
         let done = choice.loaded.as_mut().map(|l| l.select(selection));
         match (done, choice.source.clone()) {
-            (Some(Ok(true)), _) if choice.pending.is_none() => {}
+            (Some(Ok(true)), _) if choice.pending.is_none() => {
+                let identity = choice.loaded.as_ref().map(Loaded::identity);
+                if let Some(identity) = identity {
+                    self.choice_mut(role).version = self.version_of(identity);
+                }
+                self.preview_again(role);
+            }
             (Some(Err(e)), _) => choice.error = Some(e.to_string()),
             (_, Some(source)) => self.read(role, source, false),
             (_, None) => {}
         }
+    }
+
+    /// Makes the preview of samples that were chosen without reading.
+    fn preview_again(&mut self, role: Role) {
+        let choice = self.choice(role);
+        let (Some(model), Some(loaded)) = (&self.model, &choice.loaded) else {
+            return;
+        };
+        let specs = data::input_specs(&model.graph, 0);
+        let (dataset, preprocess) = (loaded.dataset.clone(), loaded.preprocess.clone());
+        let version = choice.version;
+        self.jobs.start(JobKind::Pictures, move |job| {
+            let preview = data::preview(dataset.as_ref(), &specs, preprocess.as_ref())?;
+            job.send(Event::Preview(role, version, preview));
+            Ok(())
+        });
     }
 
     /// Makes pictures of these samples as a job, in place of those that were asked for before.
@@ -410,11 +513,12 @@ impl Workbench {
     /// Reads folders again, whose samples depend on how they are read.
     fn read_again(&mut self) {
         for role in [Role::Calibration, Role::Evaluation] {
-            let choice = self.choice_mut(role);
-            let Some(source @ Source::File { .. }) = choice.source.clone() else {
+            let Some(source @ Source::File { .. }) = self.choice(role).source.clone() else {
                 continue;
             };
-            choice.version += 1;
+            let version = self.new_version();
+            let choice = self.choice_mut(role);
+            choice.version = version;
             choice.error = None;
             self.read(role, source, true);
         }
@@ -437,8 +541,19 @@ impl Workbench {
         }
     }
 
-    /// The experiments that Run would make, in order.
+    /// The recipes that Run would compute, in order: those of the chosen modes, then those that the user made.
     pub fn wanted(&self) -> Vec<Recipe> {
+        let mut all = self.of_modes();
+        for e in self.experiments.iter().filter(|e| e.intent.own) {
+            if !all.contains(&e.intent.recipe) {
+                all.push(e.intent.recipe.clone());
+            }
+        }
+        all
+    }
+
+    /// The recipes of the chosen modes.
+    fn of_modes(&self) -> Vec<Recipe> {
         self.modes
             .iter()
             .filter(|m| m.chosen)
@@ -454,7 +569,7 @@ impl Workbench {
     }
 
     /// What a run of this recipe would depend on now.
-    fn key(&self, recipe: &Recipe) -> RunKey {
+    pub(super) fn key(&self, recipe: &Recipe) -> RunKey {
         RunKey {
             recipe: recipe.clone(),
             model: self.model_version,
@@ -473,24 +588,32 @@ impl Workbench {
     pub fn new_work(&self) -> usize {
         self.wanted()
             .iter()
-            .filter(|r| self.finished(&self.key(r)).is_none())
+            .filter(|r| !self.is_known(&self.key(r)))
             .count()
     }
 
-    fn finished(&self, key: &RunKey) -> Option<usize> {
-        self.experiments
-            .iter()
-            .position(|e| e.key == *key && (e.state == State::Done || e.is_pending()))
+    /// Whether there is a result for this key, or one on its way.
+    fn is_known(&self, key: &RunKey) -> bool {
+        let known = |e: &Experiment| e.state == State::Done || e.is_pending();
+        self.experiments.iter().any(|e| e.key == *key && known(e))
     }
 
     /// Why Run cannot start, in the user's words; `None` if it can.
     pub fn run_obstacle(&self) -> Option<String> {
         let wanted = self.wanted();
         let needs_data = wanted.iter().any(|r| r.mode.needs_calibration());
+        match self.unreadiness(needs_data) {
+            // Without a model nothing else matters; without a mode no data does.
+            Some(why) if self.model.is_none() => Some(why),
+            _ if wanted.is_empty() => Some("Choose at least one mode".into()),
+            other => other,
+        }
+    }
+
+    /// What keeps experiments from running, with calibration or without.
+    pub(super) fn unreadiness(&self, needs_data: bool) -> Option<String> {
         if self.model.is_none() {
             Some("Open a model first".into())
-        } else if wanted.is_empty() {
-            Some("Choose at least one mode".into())
         } else if let Some(open) = self.wanted_shape() {
             Some(format!("Type the shape of input {open} first"))
         } else if self.entry_pending.is_some() {
@@ -508,67 +631,102 @@ impl Workbench {
         if let Some(obstacle) = self.run_obstacle() {
             return self.notice(true, obstacle);
         }
+        let mut rows: Vec<ExperimentId> = vec![];
+        for recipe in self.of_modes() {
+            rows.push(self.row_of_mode(recipe));
+        }
+        let own = self.experiments.iter().filter(|e| e.intent.own);
+        let own: Vec<ExperimentId> = own.map(|e| e.id).filter(|id| !rows.contains(id)).collect();
+        rows.extend(own);
+        // Results are looked for in all rows before any of them is computed anew.
+        let mut new = rows.clone();
+        new.retain(|&id| !self.reuse(id));
+        self.recheck.asked = rows;
+        // First in the queue: what changed on the disk is found before anything is computed from it.
+        self.recheck_files(true);
+        for id in new {
+            self.enqueue(id);
+        }
+    }
+
+    /// The experiment that stands for a recipe of the chosen modes: the one with that recipe, else the one of that mode and
+    /// input/output type that is not the user's own, else a new one.
+    fn row_of_mode(&mut self, recipe: Recipe) -> ExperimentId {
+        let equal = |e: &&mut Experiment| e.intent.recipe == recipe;
+        if let Some(e) = self.experiments.iter_mut().find(equal) {
+            return e.id;
+        }
+        let same =
+            |e: &&mut Experiment| !e.intent.own && (e.mode(), e.io()) == (recipe.mode, recipe.io);
+        if let Some(e) = self.experiments.iter_mut().find(same) {
+            e.intent.recipe = recipe;
+            return e.id;
+        }
+        self.add(recipe)
+    }
+
+    /// Whether the experiment needs no run: its figures are valid, it is on its way, or another has them.
+    pub(super) fn reuse(&mut self, id: ExperimentId) -> bool {
+        let Some(recipe) = self.experiment(id).map(|e| e.intent.recipe.clone()) else {
+            return true;
+        };
+        let key = self.key(&recipe);
+        let done = |e: &&Experiment| e.key == key && e.state == State::Done;
+        let other = self.experiments.iter().find(done).cloned();
+        let Some(e) = self.experiment_mut(id) else {
+            return true;
+        };
+        if e.key == key && (e.state == State::Done || e.is_pending()) {
+            e.reused = e.state == State::Done;
+            e.stale &= !e.reused;
+            return true;
+        }
+        let Some(other) = other else { return false };
+        let job = e.job();
+        e.take_figures(&other);
+        (e.state, e.reused, e.stale) = (State::Done, true, false);
+        job.into_iter().for_each(|job| self.jobs.cancel(job));
+        true
+    }
+
+    /// Puts an experiment into the queue, in place of what it was doing.
+    pub(super) fn enqueue(&mut self, id: ExperimentId) {
         let Some(model) = self.model.clone().map(Arc::new) else {
             return;
         };
-        for recipe in self.wanted() {
-            let key = self.key(&recipe);
-            if let Some(at) = self.finished(&key) {
-                self.experiments[at].reused = self.experiments[at].state == State::Done;
-                continue;
-            }
-            let same =
-                |e: &Experiment| e.key.recipe.mode == recipe.mode && e.key.recipe.io == recipe.io;
-            let at = self
-                .experiments
-                .iter()
-                .position(same)
-                .unwrap_or_else(|| self.add(key.clone()));
-            if let State::Pending(job) = self.experiments[at].state {
-                self.jobs.cancel(job);
-            }
-            let id = self.experiments[at].id;
-            let work = self.work(id, model.clone(), &key);
-            let job = self
-                .jobs
-                .enqueue(JobKind::Experiment(id), move |job| work.run(job));
-            let random = self
-                .calibration
-                .loaded
-                .as_ref()
-                .is_some_and(|l| l.synthetic);
-            let e = &mut self.experiments[at];
-            e.random = random && recipe.mode.needs_calibration();
+        let Some(e) = self.experiment(id) else { return };
+        if let Some(job) = e.job() {
+            self.jobs.cancel(job);
+        }
+        let Some(e) = self.experiment(id) else { return };
+        let key = self.key(&e.intent.recipe);
+        let work = self.work(id, model, &key);
+        let job = self
+            .jobs
+            .enqueue(JobKind::Experiment(id), move |job| work.run(job));
+        let loaded = self.calibration.loaded.as_ref();
+        let random = loaded.is_some_and(|l| l.synthetic) && key.recipe.mode.needs_calibration();
+        if let Some(e) = self.experiment_mut(id) {
+            e.random = random;
             e.stale = e.file.is_some();
             (e.key, e.state, e.reused) = (key, State::Pending(job), false);
         }
     }
 
-    /// Inserts an empty experiment where its mode belongs and returns its place.
-    fn add(&mut self, key: RunKey) -> usize {
-        let id = ExperimentId(self.next_experiment);
-        self.next_experiment += 1;
-        let order = |k: &RunKey| (k.recipe.mode, k.recipe.io);
+    /// Inserts an empty experiment where its mode belongs.
+    fn add(&mut self, recipe: Recipe) -> ExperimentId {
+        let order = |r: &Recipe| (r.mode, r.io);
         let at = self
             .experiments
             .iter()
-            .position(|e| order(&e.key) > order(&key))
+            .position(|e| order(&e.intent.recipe) > order(&recipe))
             .unwrap_or(self.experiments.len());
-        let empty = Experiment {
-            id,
-            key,
-            state: State::Cancelled,
-            reused: false,
-            stale: false,
-            random: false,
-            file: None,
-            evaluation: None,
-            latency: None,
-            litert: None,
-            tensors: None,
+        let intent = Intent {
+            rank: self.free_rank(&recipe, None),
+            recipe,
+            ..Intent::default()
         };
-        self.experiments.insert(at, empty);
-        at
+        self.insert(at, intent)
     }
 
     fn work(&self, id: ExperimentId, model: Arc<OpenModel>, key: &RunKey) -> Work {
@@ -604,24 +762,12 @@ impl Workbench {
     }
 
     /// Says in `litert` whether it is there, and if not, how to get it.
-    fn look_for_litert(&mut self) {
+    pub(super) fn look_for_litert(&mut self) {
         let find = self.litert_finder();
         self.jobs.start(JobKind::FindLitert, move |job| {
             job.send(Event::Litert(find().map_err(|e| e.to_string())));
             Ok(())
         });
-    }
-
-    fn delete(&mut self, id: ExperimentId) {
-        if let Some(Experiment {
-            state: State::Pending(job),
-            ..
-        }) = self.experiment(id)
-        {
-            let job = *job;
-            self.jobs.cancel(job);
-        }
-        self.experiments.retain(|e| e.id != id);
     }
 
     fn save(&mut self, id: ExperimentId, path: PathBuf) {
@@ -677,6 +823,14 @@ impl Workbench {
             job.send(Event::Recent(recent::load(&file)));
             Ok(())
         });
+    }
+
+    /// Puts a file at the top of the recent ones.
+    pub(super) fn remember_opened(&mut self, path: PathBuf) {
+        self.recent.retain(|p| *p != path);
+        self.recent.insert(0, path);
+        self.recent.truncate(recent::MOST);
+        self.remember();
     }
 
     fn remember(&mut self) {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::Entry;
 use super::experiment::QuantizedFile;
 use super::files;
+use super::fingerprint::{Fingerprint, Stamps};
 use super::model::{ModelCard, ModelFormat, OpenModel};
 use crate::calibrate::Calibration;
 use crate::data;
@@ -40,6 +41,8 @@ pub fn read_model(name: &str, path: Option<&Path>, bytes: Bytes) -> Result<OpenM
         file,
         entry: Entry::default(),
         shape_obstacle: None,
+        fingerprint: None,
+        stamps: Stamps::default(),
     };
     match entry == as_read.entry {
         true => Ok(as_read),
@@ -50,6 +53,27 @@ pub fn read_model(name: &str, path: Option<&Path>, bytes: Bytes) -> Result<OpenM
 /// Opens a model file.
 pub fn open_model(path: &Path) -> Result<OpenModel> {
     read_model(&files::file_name(path), Some(path), files::read(path)?)
+}
+
+/// Opens a model file, or the demo's, with its fingerprint, so that results can say what they are of.
+pub fn open_known_model(path: Option<&Path>, progress: &Progress) -> Result<OpenModel> {
+    let Some(path) = path else {
+        let fingerprint = Some(Fingerprint::of_bytes(&data::demo::demo().model.bytes));
+        return Ok(OpenModel {
+            fingerprint,
+            ..open_demo()?
+        });
+    };
+    // Taken first: what changes while it is read has another stamp later.
+    let stamps = Stamps::of(&[path.to_owned()], progress)?;
+    let bytes = files::read(path)?;
+    let fingerprint = Some(Fingerprint::of_bytes(&bytes));
+    progress.check()?;
+    Ok(OpenModel {
+        fingerprint,
+        stamps,
+        ..read_model(&files::file_name(path), Some(path), bytes)?
+    })
 }
 
 /// The model of the built-in experiment.

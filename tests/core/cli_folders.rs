@@ -11,10 +11,10 @@ use zeropoint::workbench::{ClassSource, Command as Action, Role, Workbench};
 use crate::data_images::png;
 use crate::folder::Folder;
 
-const N: usize = 300;
+pub const N: usize = 300;
 
 /// The demo's model, and its first test digits as `digits/<class>/<number>.png`.
-fn files(name: &str) -> Folder {
+pub fn files(name: &str) -> Folder {
     let folder = Folder::new(name);
     let demo = demo();
     std::fs::write(folder.join("model.tflite"), &demo.model.bytes).unwrap();
@@ -118,6 +118,15 @@ fn wrong_choices_have_a_sentence_each() {
     with(
         "--data single",
         &["single holds one class (three)", "10 apart"],
+    );
+    let demo = demo();
+    std::fs::write(f.join("t10k-images-idx3-ubyte.gz"), &demo.test.bytes).unwrap();
+    with(
+        "--data t10k-images-idx3-ubyte.gz --preprocess signed",
+        &[
+            "--preprocess signed is for images and sounds",
+            "fed as it is",
+        ],
     );
     with(
         "--data digits --preprocess units",
@@ -229,4 +238,11 @@ fn the_workbench_reads_folders_by_command() {
     ));
     assert!(w.evaluation.pending.is_none());
     assert_eq!((w.evaluation.used(), w.evaluation.total()), (40, 10_000));
+    crate::workbench_commands::settle(&mut w);
+    let loaded = w.evaluation.loaded.as_ref().unwrap();
+    assert_eq!(loaded.previewed, loaded.selection);
+    let shown: Vec<_> = loaded.preview.samples.iter().map(|s| s.label).collect();
+    let labels = loaded.dataset.labels().unwrap();
+    let expected: Vec<_> = (0..12).map(|i| Some(labels[i * 40 / 12])).collect();
+    assert_eq!(shown, expected, "pictures follow the choice");
 }

@@ -57,4 +57,7 @@ mod tflite_validate;
 mod train;
 mod workbench_commands;
 mod workbench_entry;
+mod workbench_files;
 mod workbench_jobs;
+mod workbench_list;
+mod workbench_session;

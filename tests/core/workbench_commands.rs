@@ -9,14 +9,14 @@ use zeropoint::workbench::{Command, Role, State, Workbench};
 
 use crate::folder::Folder;
 
-fn workbench() -> Workbench {
+pub fn workbench() -> Workbench {
     let mut w = Workbench::new(Arc::new(|| {}));
     w.latency_seconds = 0.01;
     w
 }
 
 /// Polls until every job is over; panics after two minutes.
-fn settle(w: &mut Workbench) {
+pub fn settle(w: &mut Workbench) {
     let start = Instant::now();
     while !w.jobs().is_idle() {
         assert!(
@@ -29,7 +29,7 @@ fn settle(w: &mut Workbench) {
 }
 
 /// The demo on so few samples that every mode takes a moment only.
-fn small_demo() -> Workbench {
+pub fn small_demo() -> Workbench {
     let mut w = workbench();
     w.apply(Command::OpenDemo);
     settle(&mut w);

@@ -9,14 +9,22 @@ use zeropoint::graph::{
 use zeropoint::quantize::{Io, Mode, NodePlan, QuantPlan, Reason, Recipe, TensorPlan};
 use zeropoint::workbench::litert::Engine;
 use zeropoint::workbench::{
-    Entry, Experiment, ExperimentId, ModelCard, ModelFormat, OpenModel, QuantizedFile, RunKey,
-    State,
+    Entry, Experiment, ExperimentId, Intent, ModelCard, ModelFormat, OpenModel, QuantizedFile,
+    RunKey, State,
 };
 
 /// An experiment that is done and has these tensors.
 pub fn experiment(id: u64, mode: Mode, tensors: Vec<TensorReport>) -> Experiment {
     Experiment {
         id: ExperimentId(id),
+        intent: Intent {
+            recipe: Recipe {
+                mode,
+                io: Io::Float32,
+                ..Recipe::default()
+            },
+            ..Intent::default()
+        },
         key: RunKey {
             recipe: Recipe {
                 mode,
@@ -30,6 +38,7 @@ pub fn experiment(id: u64, mode: Mode, tensors: Vec<TensorReport>) -> Experiment
             engine: Engine::Zeropoint,
         },
         state: State::Done,
+        complete: None,
         reused: false,
         stale: false,
         random: false,
@@ -100,6 +109,8 @@ pub fn model() -> OpenModel {
         entries: Arc::new([]),
         entry: Entry::default(),
         shape_obstacle: None,
+        fingerprint: None,
+        stamps: Default::default(),
     }
 }
 

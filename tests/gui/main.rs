@@ -5,6 +5,7 @@ mod data;
 mod demo;
 mod engines;
 mod entry;
+mod experiments;
 mod export;
 mod fixture;
 mod flow;

@@ -109,10 +109,10 @@ pub fn ui(
     );
     let labelled = comparison.rows.iter().any(|r| r.top1.flatten().is_some());
     let unlabelled = comparison.rows.iter().any(|r| r.top1 == Some(None));
-    let accuracy_unit = if unlabelled && !labelled {
-        "needs labelled data"
-    } else {
-        "Δ pp to float32"
+    let accuracy_unit = match (unlabelled && !labelled, comparison.baseline.as_str()) {
+        (true, _) => "needs labelled data",
+        (false, "float32") => "Δ pp to float32",
+        (false, _) => "Δ pp to the baseline",
     };
     let summary = accuracy_summary(comparison);
     frame(ui, &scene, &accuracy, "Accuracy", accuracy_unit, summary);
@@ -178,7 +178,7 @@ fn rows(ui: &Ui, context: &mut Context<'_>, scene: &Scene<'_>, rect: Rect, names
         let name = scene.painter.text(
             pos2(names + 24.0, y),
             Align2::LEFT_CENTER,
-            row.name,
+            &row.name,
             fonts::strong(),
             ink,
         );

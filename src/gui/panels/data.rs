@@ -26,6 +26,8 @@ pub struct State {
     pub role: Role,
     /// Mean and deviation as they are typed.
     own: settings::Own,
+    /// The label column of a table as it is typed, once it is.
+    label_column: Option<String>,
 }
 
 impl State {
@@ -34,6 +36,7 @@ impl State {
         Self {
             role,
             own: settings::Own::default(),
+            label_column: None,
         }
     }
 }
@@ -54,7 +57,11 @@ impl RolePictures {
         };
         let choice = choice(bench, role);
         match &choice.loaded {
-            Some(loaded) => pictures.show(ctx, choice.version, &loaded.preview),
+            Some(loaded) => {
+                // Samples that were chosen at once have their pictures a moment later.
+                let made = u64::from(loaded.previewed == loaded.selection);
+                pictures.show(ctx, 2 * choice.version + made, &loaded.preview);
+            }
             None => pictures.clear(),
         }
         pictures

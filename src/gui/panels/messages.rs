@@ -10,11 +10,14 @@ use crate::workbench::{Command, Role};
 /// Shows what there is to say above the tab's content.
 pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
     for notice in &context.bench.notices {
+        let actions: &[&str] = if notice.undo { &["Undo"] } else { &[] };
         let pressed = ui.push_id(notice.id, |ui| {
-            banner(ui, notice.is_error, &notice.text, &[])
+            banner(ui, notice.is_error, &notice.text, actions)
         });
-        if pressed.inner == Some(Banner::Close) {
-            context.commands.push(Command::Dismiss(notice.id));
+        match pressed.inner {
+            Some(Banner::Action(_)) => context.commands.push(Command::Undo),
+            Some(Banner::Close) => context.commands.push(Command::Dismiss(notice.id)),
+            None => {}
         }
     }
     failures(ui, context);
@@ -30,7 +33,14 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
         }
     }
     typed_path(ui, context, |ask| {
-        matches!(ask, Ask::Save(..) | Ask::Report(_) | Ask::Picture(..))
+        matches!(
+            ask,
+            Ask::Save(..)
+                | Ask::Report(_)
+                | Ask::Picture(..)
+                | Ask::SaveSession(_)
+                | Ask::OpenSession
+        )
     });
 }
 

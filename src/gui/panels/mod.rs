@@ -4,12 +4,14 @@ pub mod bars;
 mod beside;
 pub mod compare;
 pub mod data;
+mod experiment_menu;
 pub mod help;
 pub mod jobs;
 pub mod layers;
 pub mod messages;
 pub mod operators;
 pub mod palette;
+pub mod recipe;
 pub mod samples;
 pub mod side;
 mod side_data;
@@ -24,6 +26,8 @@ pub mod tensors;
 pub mod top;
 mod tradeoff;
 pub mod usage;
+
+pub use experiment_menu::Renaming;
 
 use egui::{Align2, LayerId, Order, Stroke, StrokeKind};
 

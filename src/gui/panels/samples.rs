@@ -140,7 +140,7 @@ fn ask_for_pictures(context: &mut Context<'_>, pairs: &[Pair]) {
 fn empty(ui: &mut Ui, context: &mut Context<'_>) {
     let theme = context.theme;
     let bench = context.bench;
-    let evaluated = |e: &&Experiment| e.evaluation.is_some() && !e.stale;
+    let evaluated = |e: &&Experiment| e.evaluation.is_some() && !e.is_stale();
     let silent = |e: &&Experiment| e.evaluation.as_ref().is_some_and(|e| e.answers.is_empty());
     let running = bench.experiments.iter().any(Experiment::is_pending);
     let words = if bench.evaluation.source.is_none() {

@@ -7,6 +7,7 @@ use egui::{
 
 use super::super::{Context, Tab, fonts};
 use super::beside;
+use super::experiment_menu;
 use super::side::menu;
 use crate::gui::icons::Icon;
 use crate::gui::theme::{ROUND, ROUND_CARD};
@@ -15,8 +16,6 @@ use crate::gui::view::engines::{self, Beside};
 use crate::gui::view::format::{self, NONE};
 use crate::gui::view::words::Word;
 use crate::gui::widgets::{Button, at, focus_ring, icon_button, menu_item, progress_bar};
-use crate::workbench::Command;
-
 /// A column after the name, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
@@ -73,8 +72,18 @@ impl Column {
         }
     }
 
-    fn head(self) -> (&'static str, &'static str) {
+    /// Title and tooltip; `baseline` is what deltas are taken against.
+    fn head(self, baseline: &str) -> (&'static str, &'static str) {
+        let is_float = baseline == "float32";
         match self {
+            Column::Smaller if !is_float => ("Smaller", "Times smaller than the baseline"),
+            Column::Faster if !is_float => {
+                ("Faster", "Times faster than the baseline, by the medians")
+            }
+            Column::Delta if !is_float => (
+                "Δ to base",
+                "Top-1 minus the baseline's, in percentage points",
+            ),
             Column::Bytes => ("Bytes", "Size of the .tflite file"),
             Column::Smaller => ("Smaller", "Times smaller than float32"),
             Column::Median => ("Median", "Half of the runs were at least this fast"),
@@ -196,7 +205,7 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, comparison: &Comparison, answe
         group_heads(ui, context, comparison, &columns, rect.top() + groups - 4.0);
     }
     let head_rect = Rect::from_min_size(rect.min + vec2(0.0, groups), vec2(width, head));
-    heads(ui, context, &columns, head_rect);
+    heads(ui, context, comparison, &columns, head_rect);
     let spacing = std::mem::take(&mut ui.spacing_mut().item_spacing);
     let mut top = head_rect.bottom();
     for (row, line) in comparison.rows.iter().zip(&lines) {
@@ -264,7 +273,13 @@ fn group_heads(
     }
 }
 
-fn heads(ui: &mut Ui, context: &mut Context<'_>, columns: &Columns, rect: Rect) {
+fn heads(
+    ui: &mut Ui,
+    context: &mut Context<'_>,
+    comparison: &Comparison,
+    columns: &Columns,
+    rect: Rect,
+) {
     let theme = context.theme;
     let y = rect.bottom() - 0.5;
     ui.painter().hline(rect.x_range(), y, theme.separator());
@@ -279,7 +294,7 @@ fn heads(ui: &mut Ui, context: &mut Context<'_>, columns: &Columns, rect: Rect) 
         "",
     );
     for &(column, right) in &columns.shown {
-        let (title, tooltip) = column.head();
+        let (title, tooltip) = column.head(&comparison.baseline);
         let cell = Rect::from_min_max(
             pos2(right - column.width(), rect.top()),
             pos2(right, rect.bottom()),
@@ -357,7 +372,12 @@ fn table_row(
 ) {
     let theme = context.theme;
     let selected = context.state.selected == Some(row.id);
-    let response = ui.interact(rect, ui.scope_id().with("row"), Sense::click());
+    let id = ui.scope_id().with("row");
+    if ui.memory(|m| m.has_focus(id)) {
+        // Before the row takes Space and Enter for a click.
+        experiment_menu::keys(ui, context, row);
+    }
+    let response = ui.interact(rect, id, Sense::click());
     response
         .widget_info(|| WidgetInfo::selected(Role::Row, true, selected, comparison.sentence(row)));
     if response.contains_pointer() {
@@ -385,6 +405,7 @@ fn table_row(
     }
     focus_ring(ui, &response, ROUND);
     name_cell(&painter, context, row, columns, rect, answer);
+    experiment_menu::rename_field(ui, context, row, pos2(columns.name - 4.0, rect.center().y));
     let y = rect.center().y;
     cells(&painter, context, comparison, row, columns, y);
     status_cells(&painter, context, row, columns, y);
@@ -412,8 +433,11 @@ fn table_row(
     let corner = Rect::from_center_size(pos2(columns.right - 14.0, y), vec2(28.0, 24.0));
     at(ui, corner, |ui| {
         let name = format!("More for {}", row.title());
-        let button = icon_button(ui, Icon::More, &name, "Save, show, delete");
-        menu(&button, |ui| row_menu(ui, context, row));
+        let button = icon_button(ui, Icon::More, &name, "Save, show, change, delete");
+        menu(&button, |ui| {
+            row_menu(ui, context, row);
+            experiment_menu::items(ui, context, row);
+        });
     });
 }
 
@@ -441,9 +465,6 @@ fn row_menu(ui: &mut Ui, context: &mut Context<'_>, row: &Row) {
         context.state.selected = Some(row.id);
         context.state.tab = Tab::Layers;
     }
-    if menu_item(ui, "Delete").clicked() {
-        context.push(Command::Delete(row.id));
-    }
 }
 
 fn name_cell(
@@ -459,9 +480,12 @@ fn name_cell(
     let marker = pos2(columns.name - 18.0, y);
     row.look
         .paint_marker(painter, marker, theme.mode(row.look.mode));
-    if answer.experiment == Some(row.id) {
+    if row.pinned {
         let at = pos2(columns.name - 40.0, y);
-        Icon::Pin.paint_sized(painter, at, 13.0, theme.text2);
+        Icon::Pin.paint_sized(painter, at, 13.0, theme.text);
+    } else if answer.experiment == Some(row.id) {
+        let at = pos2(columns.name - 40.0, y);
+        Icon::Check.paint_sized(painter, at, 13.0, theme.text2);
     }
     let first = columns
         .shown
@@ -474,7 +498,7 @@ fn name_cell(
     let name = clip.text(
         pos2(columns.name, y),
         Align2::LEFT_CENTER,
-        row.name,
+        &row.name,
         fonts::strong(),
         theme.text,
     );
@@ -605,6 +629,11 @@ fn status_cells(painter: &Painter, context: &Context<'_>, row: &Row, columns: &C
     let to = columns.edge(Column::Faster).or(Some(median));
     match &row.status {
         Status::Done => {}
+        Status::New => {
+            let words = "Not run yet";
+            let at = pos2(from, y);
+            painter.text(at, Align2::LEFT_CENTER, words, fonts::small(), theme.text3);
+        }
         Status::Running { fraction, words } => {
             if row.median_ms.is_some() {
                 return;

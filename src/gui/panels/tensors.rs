@@ -313,7 +313,7 @@ fn nothing_yet(ui: &mut Ui, context: &mut Context<'_>) {
     let running = bench.experiments.iter().any(|e| e.is_pending());
     let failed = bench.experiments.iter().find_map(|e| match &e.state {
         Standing::Failed(why) => Some(why.clone()),
-        Standing::Done | Standing::Pending(_) | Standing::Cancelled => None,
+        Standing::New | Standing::Done | Standing::Pending(_) | Standing::Cancelled => None,
     });
     let measured = bench.experiments.iter().any(|e| e.tensors.is_some());
     let line = match (measuring, failed) {

@@ -3,9 +3,11 @@
 use egui::{Frame, Margin, Panel, Ui, vec2};
 
 use super::super::actions::Action;
-use super::super::{Context, fonts};
+use super::super::{Ask, Context, fonts};
 use crate::gui::icons::Icon;
+use crate::gui::view::session::{file_name, words};
 use crate::gui::widgets::{Button, icon_button, text};
+use crate::workbench::Command;
 
 /// Shows the bar.
 pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
@@ -57,6 +59,9 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
                         "Three steps, when to choose a mode, what the words mean ({keys})"
                     ));
                     context.state.help |= help.clicked();
+                    if context.bench.model.is_some() {
+                        session(ui, context);
+                    }
                     let keys = Action::Palette.keys(ui.ctx());
                     let find = ui
                         .add(Button::bare("Find a command").icon(Icon::Search))
@@ -87,6 +92,34 @@ fn report(ui: &mut Ui, context: &mut Context<'_>) {
     let button = ui.add(Button::bare("Export report…").icon(Icon::Export));
     if button.on_hover_text(hint).clicked() {
         context.ask_report();
+    }
+}
+
+/// Whether the session is saved, and the button that does it.
+fn session(ui: &mut Ui, context: &mut Context<'_>) {
+    let theme = context.theme;
+    let held = &context.bench.session;
+    let (words, failed) = words(held);
+    let keys = Action::Save.keys(ui.ctx());
+    let place = match &held.path {
+        Some(path) => format!("to {}", path.display()),
+        None => "to a file: model, data, recipes and all results".to_owned(),
+    };
+    let save = ui.add(Button::bare("Save session"));
+    if save
+        .on_hover_text(format!("Write the session {place} ({keys})"))
+        .clicked()
+    {
+        match (&held.path, &context.bench.model) {
+            (Some(path), _) => context.push(Command::SaveSession(path.clone())),
+            (None, Some(model)) => context.ask(Ask::SaveSession(file_name(model))),
+            (None, None) => {}
+        }
+    }
+    let ink = if failed { theme.damage } else { theme.text3 };
+    let label = text(ui, words, fonts::small(), ink);
+    if let crate::workbench::SaveStatus::Failed(why) = &context.bench.session.status {
+        label.on_hover_text(why);
     }
 }
 

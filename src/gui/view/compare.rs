@@ -3,7 +3,7 @@
 use super::format::{self, NONE, TimeUnit};
 use super::jobs;
 use super::look::{self, Look};
-use crate::evaluate::Evaluation;
+use crate::evaluate::{Evaluation, paired_delta};
 use crate::quantize::Mode;
 use crate::workbench::jobs::{JobView, Stage};
 use crate::workbench::report::{TOLERATED_LOSS, WANTED_AGREEMENT};
@@ -12,6 +12,8 @@ use crate::workbench::{Experiment, ExperimentId, State, Workbench};
 /// Where a row stands.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Status {
+    /// It was not run yet.
+    New,
     /// All figures are there.
     Done,
     /// Its job runs (or waits, at 0).
@@ -45,12 +47,14 @@ pub struct Row {
     pub id: ExperimentId,
     /// Its marker.
     pub look: Look,
-    /// Its mode's name.
-    pub name: &'static str,
+    /// What it is called: its mode's name, or what the user calls it.
+    pub name: String,
     /// What sets it apart, such as `int8 I/O`.
     pub detail: String,
     /// Whether deltas are taken against it.
     pub baseline: bool,
+    /// Whether it stands above the others.
+    pub pinned: bool,
     /// Where it stands.
     pub status: Status,
     /// Whether its figures belong to an earlier run.
@@ -92,7 +96,7 @@ pub struct Row {
 /// The whole comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
-    /// In the order of the workbench.
+    /// Pinned ones first, else in the order of the workbench.
     pub rows: Vec<Row>,
     /// What all latencies are told in.
     pub unit: TimeUnit,
@@ -102,6 +106,8 @@ pub struct Comparison {
     pub samples: Option<usize>,
     /// Largest distance from 0 of any interval's end, for the glyphs' common scale.
     pub reach: f64,
+    /// What deltas are taken against: `float32`, or the name of the chosen experiment.
+    pub baseline: String,
 }
 
 /// A sentence in runs, strong or not.
@@ -135,11 +141,13 @@ impl Comparison {
     pub fn of(bench: &Workbench) -> Self {
         let active = bench.jobs().active();
         let baseline = bench.baseline().filter(|e| e.file.is_some());
-        let rows: Vec<Row> = bench
+        let against = Against::of(bench, baseline);
+        let mut rows: Vec<Row> = bench
             .experiments
             .iter()
-            .map(|e| row(e, baseline, &active))
+            .map(|e| row(e, &against, &active))
             .collect();
+        rows.sort_by_key(|r| !r.pinned);
         let reach = rows
             .iter()
             .filter_map(|r| r.interval)
@@ -158,6 +166,7 @@ impl Comparison {
                 .find_map(|e| e.evaluation.as_ref().map(|e| e.samples)),
             reach,
             rows,
+            baseline: baseline.map_or_else(|| "float32".into(), Experiment::name),
         }
     }
 
@@ -165,7 +174,7 @@ impl Comparison {
     pub fn failures(&self) -> impl Iterator<Item = (&Row, &str)> {
         self.rows.iter().filter_map(|r| match &r.status {
             Status::Failed(message) => Some((r, message.as_str())),
-            Status::Done | Status::Running { .. } | Status::Cancelled => None,
+            Status::New | Status::Done | Status::Running { .. } | Status::Cancelled => None,
         })
     }
 
@@ -192,7 +201,7 @@ impl Comparison {
             parts.push(format!("top-1 {}", format::percent(top1)));
         }
         if let Some(x) = told(&row.delta) {
-            parts.push(format!("{x} to float32"));
+            parts.push(format!("{x} to {}", self.baseline));
         }
         if let Some(x) = told(&row.agreement) {
             parts.push(format!("agreement {x}"));
@@ -201,6 +210,7 @@ impl Comparison {
             parts.push(format!("SQNR {x}"));
         }
         match &row.status {
+            Status::New => parts.push("not run yet".into()),
             Status::Done => {}
             Status::Running { words, .. } => parts.push(words.clone()),
             Status::Failed(message) => parts.push(format!("failed: {message}")),
@@ -217,7 +227,8 @@ impl Comparison {
         let measured: Vec<&Row> = self
             .rows
             .iter()
-            .filter(|r| !r.baseline && !r.stale && r.median_ms.is_some())
+            .filter(|r| !r.baseline && r.look.mode != Mode::Float32)
+            .filter(|r| !r.stale && r.median_ms.is_some())
             .collect();
         if measured.is_empty() {
             let running = self.rows.iter().filter(|r| r.is_running()).count();
@@ -279,7 +290,7 @@ impl Comparison {
         Answer {
             experiment: Some(row.id),
             runs: vec![(lead, false), (row.title(), true), (rest.to_owned(), false)],
-            detail: row.gains(),
+            detail: row.gains(&self.baseline),
         }
     }
 }
@@ -296,7 +307,7 @@ impl Row {
     /// `int8, int8 I/O`; the I/O is left off where it is float32.
     pub fn title(&self) -> String {
         if self.detail.is_empty() || self.detail.starts_with("float32") {
-            self.name.to_owned()
+            self.name.clone()
         } else {
             format!("{}, {}", self.name, self.detail)
         }
@@ -333,13 +344,13 @@ impl Row {
     }
 
     /// What it gains and loses, in words.
-    fn gains(&self) -> String {
+    fn gains(&self, baseline: &str) -> String {
         let mut parts = vec![];
         let told = |cell: &Option<String>| cell.clone().filter(|c| c != NONE);
         match self.speedup {
             Some(s) if s > 1.02 => parts.push(format!("{} faster", format::times(s, 1.0))),
             Some(s) if s < 0.98 => parts.push(format!("{} slower", format::times(1.0, s))),
-            Some(_) => parts.push("as fast as float32".into()),
+            Some(_) => parts.push(format!("as fast as {baseline}")),
             None => {}
         }
         if let Some(x) = told(&self.smaller) {
@@ -357,7 +368,29 @@ impl Row {
     }
 }
 
-fn row(e: &Experiment, baseline: Option<&Experiment>, active: &[JobView]) -> Row {
+/// What deltas are taken against.
+struct Against<'a> {
+    baseline: Option<&'a Experiment>,
+    /// Whether it is the float model itself, which every evaluation was compared with when it was made.
+    is_float: bool,
+    /// Labels of the data that is chosen now, and its number.
+    labels: Option<(&'a [u32], u64)>,
+}
+
+impl<'a> Against<'a> {
+    fn of(bench: &'a Workbench, baseline: Option<&'a Experiment>) -> Self {
+        let loaded = bench.evaluation.loaded.as_ref();
+        let labels = loaded.and_then(|l| l.dataset.labels());
+        Self {
+            baseline,
+            is_float: baseline.is_none_or(|b| b.mode() == Mode::Float32),
+            labels: labels.map(|l| (l, bench.evaluation.version)),
+        }
+    }
+}
+
+fn row(e: &Experiment, compared: &Against<'_>, active: &[JobView]) -> Row {
+    let baseline = compared.baseline;
     let (name, detail) = look::words(e);
     let is_baseline = baseline.is_some_and(|b| b.id == e.id);
     let bytes = e.file.as_ref().map(|f| f.bytes.len());
@@ -380,15 +413,16 @@ fn row(e: &Experiment, baseline: Option<&Experiment>, active: &[JobView]) -> Row
         None if is_float => Some(NONE.into()),
         None => None,
     };
-    let interval = evaluation.and_then(|v| interval(v, baseline));
+    let interval = evaluation.and_then(|v| interval(e, v, compared));
     Row {
         id: e.id,
         look: Look::of(e),
         name,
         detail,
         baseline: is_baseline,
+        pinned: e.intent.pinned,
         status: status(e, active),
-        stale: e.stale,
+        stale: e.is_stale(),
         reused: e.reused,
         has_file: e.file.is_some(),
         bytes,
@@ -420,12 +454,23 @@ fn row(e: &Experiment, baseline: Option<&Experiment>, active: &[JobView]) -> Row
     }
 }
 
-/// The delta of top-1 to the baseline; its interval where the evaluation has one.
-fn interval(v: &Evaluation, baseline: Option<&Experiment>) -> Option<Interval> {
+/// The delta of top-1 to the baseline, with its interval.
+fn interval(e: &Experiment, v: &Evaluation, against: &Against<'_>) -> Option<Interval> {
+    let base = against
+        .baseline
+        .and_then(|b| Some((b, b.evaluation.as_ref()?)));
+    if !against.is_float {
+        let (b, base) = base.filter(|(b, _)| b.id != e.id)?;
+        let (labels, version) = against.labels?;
+        // Both on the samples that these are the labels of.
+        if [e, b].iter().any(|x| x.key.evaluation != version) {
+            return None;
+        }
+        let (delta, (low, high)) = paired_delta(v, base, labels)?;
+        return Some(Interval { delta, low, high });
+    }
     let (low, high) = v.delta_interval?;
-    let base = baseline
-        .and_then(|b| b.evaluation.as_ref())
-        .and_then(|b| b.top1);
+    let base = base.and_then(|(_, b)| b.top1);
     let delta = match (v.top1, base) {
         (Some(own), Some(base)) => own - base,
         _ => (low + high) / 2.0,
@@ -435,6 +480,7 @@ fn interval(v: &Evaluation, baseline: Option<&Experiment>) -> Option<Interval> {
 
 fn status(e: &Experiment, active: &[JobView]) -> Status {
     match &e.state {
+        State::New => Status::New,
         State::Done => Status::Done,
         State::Cancelled => Status::Cancelled,
         State::Failed(message) => Status::Failed(message.clone()),
@@ -467,9 +513,10 @@ pub(in crate::gui::view) mod tests {
         Row {
             id: ExperimentId(id),
             look: Look::mode(mode),
-            name: mode.name(),
+            name: mode.name().into(),
             detail: "float32 I/O".into(),
             baseline: false,
+            pinned: false,
             status: Status::Done,
             stale: false,
             reused: false,
@@ -501,6 +548,7 @@ pub(in crate::gui::view) mod tests {
             threads: Some(1),
             samples: Some(10_000),
             reach: 0.0009,
+            baseline: "float32".into(),
             rows,
         }
     }

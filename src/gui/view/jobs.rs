@@ -52,7 +52,7 @@ pub struct JobsStrip {
 pub fn verb(stage: Stage, kind: &JobKind) -> &'static str {
     match (stage, kind) {
         (Stage::Waiting, _) => "Waiting",
-        (Stage::File, JobKind::Save(_)) => "Saving",
+        (Stage::File, JobKind::Save(_) | JobKind::SaveSession(_)) => "Saving",
         (Stage::File, JobKind::Entry(_)) => "Preparing",
         (Stage::File, _) => "Reading",
         (Stage::Calibrating, _) => "Calibrating",
@@ -85,11 +85,16 @@ fn subject(bench: &Workbench, kind: &JobKind) -> (Option<Look>, String) {
             None => (None, "deleted experiment".into()),
         },
         JobKind::OpenModel(name)
+        | JobKind::ModelAgain(name)
         | JobKind::Entry(name)
         | JobKind::OpenData(name)
-        | JobKind::Save(name) => (None, name.clone()),
+        | JobKind::Save(name)
+        | JobKind::SaveSession(name)
+        | JobKind::OpenSession(name) => (None, name.clone()),
+        JobKind::Restore | JobKind::AutosavePause | JobKind::Autosave => (None, "session".into()),
         JobKind::Recent | JobKind::Pictures => (None, "pictures".into()),
         JobKind::FindLitert => (None, "LiteRT".into()),
+        JobKind::Recheck => (None, "files".into()),
     }
 }
 
@@ -97,7 +102,13 @@ fn subject(bench: &Workbench, kind: &JobKind) -> (Option<Look>, String) {
 fn is_shown(kind: &JobKind) -> bool {
     !matches!(
         kind,
-        JobKind::Recent | JobKind::Pictures | JobKind::FindLitert
+        JobKind::Recent
+            | JobKind::Pictures
+            | JobKind::FindLitert
+            | JobKind::Recheck
+            | JobKind::Restore
+            | JobKind::AutosavePause
+            | JobKind::Autosave
     )
 }
 

@@ -101,7 +101,7 @@ impl Inputs {
         Self {
             model: workbench.model.as_ref().map(|m| m.graph.clone()),
             results: all
-                .map(|e| (e.id, e.stale, e.file.clone(), e.tensors.clone()))
+                .map(|e| (e.id, e.is_stale(), e.file.clone(), e.tensors.clone()))
                 .collect(),
         }
     }
@@ -142,7 +142,7 @@ pub fn layers(workbench: &Workbench) -> Layers {
         let Some(file) = e
             .file
             .as_ref()
-            .filter(|_| e.mode() != Mode::Float32 && !e.stale)
+            .filter(|_| e.mode() != Mode::Float32 && !e.is_stale())
         else {
             continue;
         };

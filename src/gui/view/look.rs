@@ -44,34 +44,36 @@ impl Look {
         }
     }
 
-    /// The look of an experiment: it depends on the recipe alone, so that it stays when others come and go.
+    /// The look of an experiment: by its place among those of its mode, which it keeps when others come and go.
     pub fn of(experiment: &Experiment) -> Self {
-        let mode = experiment.mode();
-        let rank = mode
-            .ios()
-            .iter()
-            .position(|&io| io == experiment.io())
-            .unwrap_or(0);
         Self {
-            mode,
-            texture: Texture::of_rank(rank),
+            mode: experiment.mode(),
+            texture: Texture::of_rank(experiment.intent.rank),
         }
     }
 }
 
-/// The words of an experiment: its mode, and what sets it apart (`int8 I/O`; empty where the mode has one I/O only), random
-/// calibration values first.
-pub fn words(experiment: &Experiment) -> (&'static str, String) {
+/// The words of an experiment: its mode or what the user calls it, and what sets it apart (`int8 I/O`; empty where the mode has
+/// one I/O only), random calibration values first.
+pub fn words(experiment: &Experiment) -> (String, String) {
     let mode = experiment.mode();
-    let detail = if mode == Mode::Float32 {
-        String::new()
-    } else {
-        format!("{} I/O", experiment.io().name())
+    let mut detail = vec![];
+    if experiment.random {
+        detail.push("random values".to_owned());
+    }
+    let name = match &experiment.intent.name {
+        Some(name) => {
+            detail.push(mode.name().to_owned());
+            name.clone()
+        }
+        None => mode.name().to_owned(),
     };
-    let detail = match (experiment.random, experiment.io()) {
-        (true, Io::Float32) => "random values".to_owned(),
-        (true, _) => format!("random values, {detail}"),
-        (false, _) => detail,
-    };
-    (mode.name(), detail)
+    let apart = experiment.apart();
+    // The usual I/O is named where nothing else is to be said, and left off where it would only repeat the mode.
+    let alone = detail.is_empty() && apart.is_empty() && mode != Mode::Float32;
+    if experiment.io() != Io::Float32 || alone {
+        detail.push(format!("{} I/O", experiment.io().name()));
+    }
+    detail.extend(apart);
+    (name, detail.join(", "))
 }

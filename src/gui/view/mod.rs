@@ -13,6 +13,7 @@ pub mod layers;
 pub mod look;
 pub mod palette;
 pub mod samples;
+pub mod session;
 pub mod side;
 pub mod suspicion;
 pub mod tensors;

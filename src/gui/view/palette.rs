@@ -50,6 +50,9 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
             Action::Run => open && super::side::run_button(bench).enabled,
             Action::Cancel => !bench.jobs().is_idle(),
             Action::Report => bench.experiments.iter().any(|e| e.file.is_some()),
+            Action::Save => open,
+            // With the name of what they take back, below.
+            Action::Undo | Action::Redo => false,
             Action::Side | Action::Tab(_) => open,
         };
         if possible {
@@ -60,6 +63,7 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
         "Open the MNIST demo".into(),
         What::Commands(vec![Command::OpenDemo]),
     );
+    add("Open a session…".into(), What::Ask(Ask::OpenSession));
     for path in &bench.recent {
         let open = Command::OpenModel(path.clone());
         add(
@@ -72,6 +76,25 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
     if !open {
         return all;
     }
+    if let Some(model) = &bench.model {
+        let name = super::session::file_name(model);
+        add(
+            "Save the session as…".into(),
+            What::Ask(Ask::SaveSession(name)),
+        );
+    }
+    for (verb, what, command) in [
+        ("Undo", bench.undo_name(), Command::Undo),
+        ("Redo", bench.redo_name(), Command::Redo),
+    ] {
+        if let Some(what) = what {
+            add(format!("{verb} {what}"), What::Commands(vec![command]));
+        }
+    }
+    add(
+        "Look for files that changed".into(),
+        What::Commands(vec![Command::Recheck]),
+    );
     for (role, name) in [
         (Role::Calibration, "calibration"),
         (Role::Evaluation, "evaluation"),
@@ -158,10 +181,23 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
             format!("How to use {name}"),
             What::Usage(Of::Experiment(e.id)),
         );
-        add(
-            format!("Delete {name}"),
-            What::Commands(vec![Command::Delete(e.id)]),
+    }
+    let baseline = bench.baseline().map(|e| e.id);
+    for e in &bench.experiments {
+        let name = e.name();
+        let mut one = |words: String, command| add(words, What::Commands(vec![command]));
+        one(format!("Run {name} again"), Command::Rerun(e.id));
+        one(format!("Duplicate {name}"), Command::Duplicate(e.id));
+        let verb = if e.intent.pinned { "Unpin" } else { "Pin" };
+        one(
+            format!("{verb} {name}"),
+            Command::Pin(e.id, !e.intent.pinned),
         );
+        if baseline != Some(e.id) {
+            let command = Command::SetBaseline(Some(e.id));
+            one(format!("Compare with {name} as baseline"), command);
+        }
+        one(format!("Delete {name}"), Command::Delete(e.id));
     }
     all
 }
@@ -199,6 +235,7 @@ mod tests {
                 "Smaller",
                 "Normal size",
                 "Open the MNIST demo",
+                "Open a session…",
                 "Show the table of operators",
                 "Switch between dark and light"
             ]

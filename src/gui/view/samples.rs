@@ -197,7 +197,7 @@ pub fn class_name(classes: &[String], class: u32) -> String {
 
 /// Variants whose answers can be compared with the baseline's: evaluated on the data that is chosen now.
 pub fn candidates(bench: &Workbench) -> Vec<&Experiment> {
-    let baseline = bench.baseline().map(|e| e.id);
+    let baseline = bench.float().map(|e| e.id);
     bench
         .experiments
         .iter()
@@ -206,7 +206,7 @@ pub fn candidates(bench: &Workbench) -> Vec<&Experiment> {
 }
 
 fn is_comparable(bench: &Workbench, e: &Experiment) -> bool {
-    let current = e.key.evaluation == bench.evaluation.version && !e.stale;
+    let current = e.key.evaluation == bench.evaluation.version && !e.is_stale();
     current && e.evaluation.as_ref().is_some_and(|e| !e.answers.is_empty())
 }
 
@@ -230,7 +230,7 @@ pub struct Both {
 impl Memo {
     /// The comparison of this variant with the baseline; `None` while either is not evaluated on the data that is chosen now.
     pub fn get(&mut self, bench: &Workbench, ours: &Experiment) -> Option<Both> {
-        let float = bench.baseline().filter(|e| is_comparable(bench, e))?;
+        let float = bench.float().filter(|e| is_comparable(bench, e))?;
         let float = float.evaluation.clone()?;
         let evaluation = ours
             .evaluation

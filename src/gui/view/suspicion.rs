@@ -22,7 +22,7 @@ impl Memo {
     /// Looks again if the float model was evaluated anew or other data was chosen.
     pub fn update(&mut self, bench: &Workbench) {
         let version = bench.evaluation.version;
-        let float = bench.baseline().filter(|e| !e.stale);
+        let float = bench.float().filter(|e| !e.is_stale());
         let float = float.filter(|e| e.key.evaluation == version);
         let evaluation = float.and_then(|e| e.evaluation.as_ref());
         let of = evaluation.map(|e| (std::sync::Arc::as_ptr(e) as usize, version));

@@ -77,7 +77,7 @@ pub struct Setup {
 }
 
 /// What ran, as it stands beside every figure of LiteRT.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Runtime {
     /// The package's version; `None` where nothing beside the library says it.
     pub version: Option<String>,
@@ -90,7 +90,7 @@ pub struct Runtime {
 }
 
 /// What LiteRT made of one file.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LitertFigures {
     /// What ran.
     pub runtime: Runtime,

@@ -1,36 +1,31 @@
 //! Gathers a report from what is open: cheap handles on the window's thread, files and hashes on a job.
 
-use std::path::Path;
 use std::time::SystemTime;
 
 use super::{DataNote, Entry, FileNote, Machine, Report, sha256, utc};
-use crate::data::demo;
 use crate::error::Result;
 use crate::tflite;
 use crate::workbench::litert::{Engine, litert_lines, runtime_line};
-use crate::workbench::{
-    DataChoice, Experiment, Loaded, OpenModel, Source, Workbench, files, float_operators,
-};
+use crate::workbench::{Experiment, Loaded, OpenModel, Workbench, files, float_operators};
 
 /// What a report is made of.
 pub struct Gathered {
     model: OpenModel,
-    calibration: Option<(Source, Loaded)>,
-    data: Option<(Source, Loaded)>,
+    calibration: Option<Loaded>,
+    data: Option<Loaded>,
     experiments: Vec<Experiment>,
 }
 
 impl Gathered {
     /// Everything that is open; `None` while no experiment has a file.
     pub fn of(bench: &Workbench) -> Option<Self> {
-        let chosen = |c: &DataChoice| Some((c.source.clone()?, c.loaded.clone()?));
         let mut experiments = bench.experiments.clone();
         experiments.retain(|e| e.file.is_some());
         match (&bench.model, experiments.is_empty()) {
             (Some(model), false) => Some(Self {
                 model: model.clone(),
-                calibration: chosen(&bench.calibration),
-                data: chosen(&bench.evaluation),
+                calibration: bench.calibration.loaded.clone(),
+                data: bench.evaluation.loaded.clone(),
                 experiments,
             }),
             _ => None,
@@ -42,23 +37,11 @@ impl Gathered {
     /// # Errors
     /// A file that is gone.
     pub fn report(self) -> Result<Report> {
-        let built_in = demo::demo();
-        let note = |of: &Option<(Source, Loaded)>, built_in: &[u8]| {
-            let of = of.as_ref();
-            of.map(|(source, loaded)| {
-                let path = match source {
-                    Source::File { path, .. } => Some(path.as_path()),
-                    Source::Demo | Source::Synthetic => None,
-                };
-                let built_in = (*source == Source::Demo).then_some(built_in);
-                data_note(loaded, loaded.dataset.len(), path, built_in)
-            })
-            .transpose()
-        };
+        let note = |l: &Loaded| data_note(l, l.dataset.len());
         Ok(Report {
             model: model_note(&self.model)?,
-            calibration: note(&self.calibration, &built_in.calibration.bytes)?,
-            data: note(&self.data, &built_in.test.bytes)?,
+            calibration: self.calibration.as_ref().map(note),
+            data: self.data.as_ref().map(note),
             machine: Machine::here(),
             made: utc(SystemTime::now()),
             experiments: self
@@ -86,26 +69,13 @@ pub fn model_note(model: &OpenModel) -> Result<FileNote> {
     })
 }
 
-/// Data of a file or folder, of the program itself, or (neither) made up.
-///
-/// # Errors
-/// The file cannot be read.
-pub fn data_note(
-    loaded: &Loaded,
-    samples: usize,
-    path: Option<&Path>,
-    built_in: Option<&[u8]>,
-) -> Result<DataNote> {
-    let hash = match path {
-        Some(path) if path.is_file() => Some(sha256(&files::read(path)?)),
-        Some(_) => None,
-        None => built_in.map(sha256),
-    };
-    Ok(DataNote {
+/// Data by its content, with how many samples of it were used.
+pub fn data_note(loaded: &Loaded, samples: usize) -> DataNote {
+    DataNote {
         name: loaded.name.clone(),
         samples,
-        sha256: hash,
-    })
+        sha256: loaded.fingerprint.as_ref().map(|f| f.sha256.clone()),
+    }
 }
 
 fn entry(model: &OpenModel, e: &Experiment) -> Option<Entry> {

@@ -1,11 +1,9 @@
 //! Where a report comes from: content hashes, the machine, the time.
 
-use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sha2::{Digest, Sha256};
-
 use crate::kernels::Isa;
+use crate::workbench::Fingerprint;
 
 /// Where figures were measured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,13 +41,7 @@ impl Machine {
 
 /// SHA-256 of some bytes, hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .fold(String::new(), |mut text, b| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{b:02x}");
-            text
-        })
+    Fingerprint::of_bytes(bytes).sha256
 }
 
 /// A time as `2026-11-23 17:05 UTC`; before 1970 counts as 1970.

@@ -4,14 +4,14 @@ use egui::{DragValue, Key, Sense, Ui, vec2};
 
 use super::super::super::{Ask, Context, fonts};
 use super::State;
-use crate::data::{Scale, Selection};
+use crate::data::{self, Scale, Selection};
 use crate::gui::view::data::{
     COLOURS, FITS, ORDERS, PICKS, RESIZES, SCALES, choice, class_lines, figures_text, order_index,
     parse_figures, pick_at, pick_index, scale_at, scale_index,
 };
 use crate::gui::view::format;
 use crate::gui::widgets::{Button, dropdown, heading, hline, text, text_field, text_wrapped};
-use crate::workbench::{ClassSource, Command, Loaded, Role};
+use crate::workbench::{ClassSource, Command, Loaded, Role, Source, files};
 
 /// Width of the words before a setting.
 const LABEL: f32 = 68.0;
@@ -50,6 +50,15 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, state: &mut State) {
     ui.add_space(2.0);
     heading(ui, "Samples");
     selection(ui, context, role);
+    if let Some(Source::File { path, .. }) = &chosen.source
+        && data::is_table(&files::file_name(path))
+    {
+        ui.add_space(4.0);
+        hline(ui, (15.0, 15.0));
+        ui.add_space(2.0);
+        heading(ui, "Labels");
+        label_column(ui, context, state);
+    }
     if let Some(loaded) = loaded {
         if loaded.folder.is_some() {
             ui.add_space(4.0);
@@ -65,6 +74,30 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, state: &mut State) {
             skipped(ui, context, loaded);
         }
     }
+}
+
+/// Which column of a table holds the labels.
+fn label_column(ui: &mut Ui, context: &mut Context<'_>, state: &mut State) {
+    let now = context.bench.label_column.clone();
+    let typed = state
+        .label_column
+        .get_or_insert_with(|| now.clone().unwrap_or_default());
+    let field = ui
+        .horizontal(|ui| {
+            before(ui, context, "Column");
+            let width = ui.available_width() - 18.0;
+            text_field(ui, typed, "Label column", "label, class or target", width)
+        })
+        .inner
+        .on_hover_text("Its name, or its number from 1 where the table has no header");
+    let wanted = Some(typed.trim().to_owned()).filter(|t| !t.is_empty());
+    let enter = field.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter));
+    ui.add_enabled_ui(wanted != now, |ui| {
+        let button = ui.add(Button::new("Use this column").height(24.0));
+        if button.clicked() || (enter && wanted != now) {
+            context.push(Command::SetLabelColumn(wanted.clone()));
+        }
+    });
 }
 
 /// A setting with a list to choose from.
