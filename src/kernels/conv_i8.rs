@@ -324,7 +324,8 @@ impl ByteProduct {
                 self.gather(g, &rows, input, |b| biased(pad(b)), biased, panel, lda);
                 for block in weights.blocks(columns.clone()) {
                     let step = tile_rows(self.isa, block.panels);
-                    for row in (0..rows.len()).step_by(step) {
+                    let tiles = rows.len().div_ceil(step);
+                    for (i, row) in (0..rows.len()).step_by(step).enumerate() {
                         let n = step.min(rows.len() - row);
                         simd::dot_u8i8(
                             self.isa,
@@ -333,6 +334,7 @@ impl ByteProduct {
                             lda,
                             n,
                             block.data,
+                            block.ahead(i, tiles),
                             block.panels,
                             &mut tile,
                         );

@@ -65,11 +65,25 @@ pub(crate) struct PackedWeights<T> {
 /// One block of [`PackedWeights`].
 pub(crate) struct Block<'a, T> {
     pub data: &'a [T],
+    /// What the block after it holds, if there is one.
+    pub next: &'a [T],
     pub panels: usize,
     /// First column.
     pub first: usize,
     /// Columns that are real (the last panel may be padded).
     pub columns: usize,
+}
+
+impl<T> Block<'_, T> {
+    /// The part of [`Block::next`] that the kernel fetches while it computes tile `tile` of `tiles`, so that the whole of it
+    /// lies in the second-level cache when its turn comes.
+    pub fn ahead(&self, tile: usize, tiles: usize) -> &[T] {
+        // As many as there are panels, and so a cache line for each group of the reduction.
+        let parts = tiles.clamp(1, self.panels);
+        let step = self.next.len().div_ceil(parts);
+        let ahead = self.next.get(tile * step..).unwrap_or(&[]);
+        &ahead[..step.min(ahead.len())]
+    }
 }
 
 impl<T: Copy + Default> PackedWeights<T> {
@@ -117,8 +131,11 @@ impl<T: Copy + Default> PackedWeights<T> {
                 let panels = (self.n - first).div_ceil(PANEL).min(self.panels);
                 let len = panels * PANEL * self.k_groups * self.group;
                 let start = first * self.k_groups * self.group;
+                let end = columns.end.next_multiple_of(PANEL) * self.k_groups * self.group;
+                let after = start + len..(start + 2 * len).min(end).max(start + len);
                 Block {
                     data: &self.data[start..start + len],
+                    next: self.data.get(after).unwrap_or(&[]),
                     panels,
                     first,
                     columns: (columns.end - first).min(panels * PANEL),

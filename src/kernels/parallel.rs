@@ -89,7 +89,9 @@ mod tests {
                 pool.install(|| {
                     awake(|| {
                         for _ in 0..20 {
-                            parts(count, &|i| drop(done[i].fetch_add(1, Ordering::Relaxed)));
+                            parts(count, &|i| {
+                                done[i].fetch_add(1, Ordering::Relaxed);
+                            });
                             chunks(&mut out, 3, &|i, chunk| {
                                 for (j, v) in chunk.iter_mut().enumerate() {
                                     *v += 3 * i + j;

@@ -53,6 +53,11 @@ impl<P: Pooling> Vectorized for Lines<'_, P> {
                 let mut at = 0;
                 at = block::<P, 32>(pooling, s, input, (batch, &rows, &columns), at, out);
                 at = block::<P, 8>(pooling, s, input, (batch, &rows, &columns), at, out);
+                if (8..c).contains(&at) {
+                    // The last channels with some that are done already.
+                    at = c - 8;
+                    at = block::<P, 8>(pooling, s, input, (batch, &rows, &columns), at, out);
+                }
                 block::<P, 1>(pooling, s, input, (batch, &rows, &columns), at, out);
             }
         }

@@ -47,6 +47,11 @@ pub fn quantized_constant(
                     progress.check()?;
                     since_check = 0;
                 }
+                if width == 1 && zero_point == 0 {
+                    let byte = |&v: &f32| quantize_byte(v, scale, qmin, qmax);
+                    data.extend(piece.iter().map(byte));
+                    continue;
+                }
                 for &v in piece {
                     let integer = quantize(v, scale, zero_point, qmin, qmax).to_le_bytes();
                     data.extend_from_slice(integer.get(..width).unwrap_or(&integer));
@@ -74,6 +79,18 @@ pub fn quantized_constant(
     })
 }
 
+/// The low byte of `params::quantize` with zero point 0, in a form that is quick without an instruction that rounds; the range
+/// is that of a byte.
+#[inline]
+fn quantize_byte(v: f32, scale: f32, qmin: i64, qmax: i64) -> u8 {
+    // One step beyond the range is still clamped, and an int32 holds it.
+    let x = (f64::from(v) / f64::from(scale)).clamp(qmin as f64 - 1.0, qmax as f64 + 1.0);
+    let whole = x as i32;
+    let rest = x - f64::from(whole);
+    let rounded = whole + i32::from(rest >= 0.5) - i32::from(rest <= -0.5);
+    rounded.clamp(qmin as i32, qmax as i32) as u8
+}
+
 /// The float32 constant `t` as float16, what lies beyond its range clipped. Fails when cancelled.
 pub fn half_constant(t: TensorId, old: &Tensor, progress: &Progress) -> Result<Tensor> {
     let Some(values) = old.f32s() else {
@@ -94,4 +111,30 @@ pub fn half_constant(t: TensorId, old: &Tensor, progress: &Progress) -> Result<T
         data: Some(data.into()),
         ..old.clone()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_rounded_as_other_integers() {
+        let steps = (-1100..=1100).map(|i| i as f32 / 8.0);
+        let odd = [
+            f32::NAN,
+            f32::INFINITY,
+            f32::MIN,
+            f32::MAX,
+            1e-45,
+            0.49999997,
+        ];
+        for v in steps.chain(odd) {
+            for scale in [1.0, 0.1, 0.003, 1e-30, 1e30] {
+                for (qmin, qmax) in [(-128, 127), (-127, 127), (0, 255)] {
+                    let want = quantize(v, scale, 0, qmin, qmax) as u8;
+                    assert_eq!(quantize_byte(v, scale, qmin, qmax), want, "{v} by {scale}");
+                }
+            }
+        }
+    }
 }

@@ -82,8 +82,8 @@ fn widen(graph: &mut Cow<'_, Subgraph>) {
     graph.outputs.iter().for_each(|&t| read[t] = true);
     let mut wide: Vec<(TensorId, Tensor)> = vec![];
     for (t, tensor) in graph.tensors.iter().enumerate() {
-        if let (true, false, Some(tensor)) = (halves[t], read[t], widened(tensor)) {
-            wide.push((t, tensor));
+        if halves[t] && !read[t] {
+            wide.extend(widened(tensor).map(|tensor| (t, tensor)));
         }
     }
     let ids: Vec<TensorId> = wide.iter().map(|(t, _)| *t).collect();

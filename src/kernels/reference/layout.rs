@@ -242,10 +242,24 @@ pub fn pad(
     out: &mut [u8],
 ) {
     let size = value.len();
-    for o in out.chunks_exact_mut(size.max(1)) {
-        o.copy_from_slice(value);
-    }
+    repeat(value, out);
     Walk::block(out_shape, before, shape).scatter(size, input, out);
+}
+
+/// Fills `out` with `value` again and again: what is filled is copied, so that the copies are long.
+fn repeat(value: &[u8], out: &mut [u8]) {
+    if let Some(&byte) = value.first()
+        && value.iter().all(|&v| v == byte)
+    {
+        return out.fill(byte);
+    }
+    let mut done = value.len().min(out.len());
+    out[..done].copy_from_slice(&value[..done]);
+    while done > 0 && done < out.len() {
+        let more = done.min(out.len() - done);
+        out.copy_within(..more, done);
+        done += more;
+    }
 }
 
 /// Lays arrays side by side: each hands over, in turn, a run of `runs[i]` bytes (its extents from the axis on).

@@ -47,11 +47,12 @@ pub(super) fn dot_u8i8(
     lda: usize,
     rows: usize,
     b: &[i8],
+    ahead: &[i8],
     panels: usize,
     tile: &mut Tile,
 ) {
     // SAFETY: a `Proven` AVX-512 led here.
-    unsafe { by_size!(rows, panels, dot_u8i8_rp(groups, a, lda, b, tile)) }
+    unsafe { by_size!(rows, panels, dot_u8i8_rp(groups, a, lda, b, ahead, tile)) }
 }
 
 pub(super) fn dot_i16(
@@ -126,12 +127,15 @@ fn dot_u8i8_rp<const R: usize, const P: usize>(
     a: &[u8],
     lda: usize,
     b: &[i8],
+    ahead: &[i8],
     tile: &mut Tile,
 ) {
     assert!(a.len() >= (R - 1) * lda + 4 * groups && b.len() >= groups * P * 64);
+    let mut ahead = Ahead::new(ahead, groups);
     let mut acc = [[_mm512_setzero_si512(); P]; R];
     let (a, b) = (a.as_ptr(), b.as_ptr());
     for g in 0..groups {
+        ahead.fetch();
         let mut weights = [_mm512_setzero_si512(); P];
         for (p, w) in weights.iter_mut().enumerate() {
             // SAFETY: the assertion above holds (g · P + p) · 64 + 64 within `b`.
@@ -257,7 +261,9 @@ fn dot_f32_rp<const R: usize, const P: usize>(t: &F32Tile, out: &mut [f32]) {
             }
         }
     }
+    let mut ahead = Ahead::new(t.ahead, k);
     for kk in 0..k {
+        ahead.fetch();
         let mut weights = [_mm512_setzero_ps(); P];
         for (p, w) in weights.iter_mut().enumerate() {
             // SAFETY: the assertion above holds (kk · P + p) · 16 + 16 within `b`.
@@ -286,6 +292,32 @@ fn dot_f32_rp<const R: usize, const P: usize>(t: &F32Tile, out: &mut [f32]) {
             unsafe {
                 _mm512_mask_storeu_ps(c.wrapping_add(r * ldc + p * PANEL), lanes(columns, p), v);
             }
+        }
+    }
+}
+
+/// Cache lines that are fetched to the second-level cache, some at each of a number of steps.
+struct Ahead {
+    next: *const i8,
+    lines: usize,
+}
+
+impl Ahead {
+    #[inline]
+    fn new<T>(wanted: &[T], steps: usize) -> Self {
+        Self {
+            next: wanted.as_ptr().cast(),
+            lines: size_of_val(wanted).div_ceil(64).div_ceil(steps.max(1)),
+        }
+    }
+
+    /// One step.
+    #[inline]
+    fn fetch(&mut self) {
+        for _ in 0..self.lines {
+            // SAFETY: a hint, which reads nothing wherever it points.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(self.next) };
+            self.next = self.next.wrapping_add(64);
         }
     }
 }
@@ -528,6 +560,14 @@ impl RoomyPanel {
         self.rescale(load(&tile.0[row * TILE_COLS + self.first..]))
     }
 
+    /// The same for the factor one half and a left shift, which leave nothing to round.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    fn halved(&self, sums: __m512i) -> __m512i {
+        let x = _mm512_sllv_epi32(_mm512_add_epi32(sums, self.bias), self.left);
+        _mm512_srai_epi32::<2>(x)
+    }
+
     /// `rescale::rescale_roomy` of sums plus their bias.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
@@ -566,7 +606,16 @@ fn sum_i8_avx512(s: &ByteSum, a: &[i8], b: &[i8], out: &mut [i8]) {
         let (a, b) = (widen(a), widen(b));
         let mut y = [_mm512_setzero_si512(); 4];
         for i in 0..4 {
-            let (a, b) = (left.rescale(a[i]), right.rescale(b[i]));
+            let a = if s.left.is_half() {
+                left.halved(a[i])
+            } else {
+                left.rescale(a[i])
+            };
+            let b = if s.right.is_half() {
+                right.halved(b[i])
+            } else {
+                right.rescale(b[i])
+            };
             let sum = if s.subtract {
                 _mm512_sub_epi32(a, b)
             } else {

@@ -45,11 +45,16 @@ pub(crate) struct F32Tile<'a> {
     pub lda: usize,
     /// `k` × `panels` × 16.
     pub b: &'a [f32],
+    /// Weights that are wanted soon; a hint.
+    pub ahead: &'a [f32],
     pub panels: usize,
     /// What the sums begin with (whole panels); `None`: what the output holds.
     pub bias: Option<&'a [f32]>,
     /// Applied at the end; `None`: more of k follows.
     pub clamp: Option<(f32, f32)>,
+    /// Whether every product is rounded before it is added, in the order of k, and the bias added last, as the reference does
+    /// it; k is then whole.
+    pub in_order: bool,
     /// Rows of the output are this far apart.
     pub ldc: usize,
     /// Columns to write.
@@ -79,8 +84,8 @@ pub(crate) fn has_byte_dot(isa: Proven) -> bool {
     isa.isa() == Isa::Avx512
 }
 
-/// `tile` = products of `rows` rows of `groups` × 4 unsigned bytes, `lda` apart, with a block of weights.
-/// Only where [`has_byte_dot`]; elsewhere the tile is left as it is.
+/// `tile` = products of `rows` rows of `groups` × 4 unsigned bytes, `lda` apart, with a block of weights; `ahead` are weights that
+/// are wanted soon, a hint. Only where [`has_byte_dot`]; elsewhere the tile is left as it is.
 #[allow(clippy::too_many_arguments)] // a micro-kernel's operands
 pub(crate) fn dot_u8i8(
     isa: Proven,
@@ -89,12 +94,13 @@ pub(crate) fn dot_u8i8(
     lda: usize,
     rows: usize,
     b: &[i8],
+    ahead: &[i8],
     panels: usize,
     tile: &mut Tile,
 ) {
     match isa.isa() {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => avx512::dot_u8i8(groups, a, lda, rows, b, panels, tile),
+        Isa::Avx512 => avx512::dot_u8i8(groups, a, lda, rows, b, ahead, panels, tile),
         _ => debug_assert!(false, "no byte products on {isa:?}"),
     }
 }
@@ -126,6 +132,7 @@ pub(crate) fn dot_i16(
 /// Float products, straight into the output.
 pub(crate) fn dot_f32(isa: Proven, t: &F32Tile, out: &mut [f32]) {
     match isa.isa() {
+        _ if t.in_order => vectorized(isa, portable::TileInOrder(t, out)),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => avx512::dot_f32(t, out),
         #[cfg(target_arch = "x86_64")]
@@ -197,6 +204,14 @@ pub(crate) struct RoomyFactor {
     pub multiplier: i32,
     pub left: i32,
     pub right: i32,
+}
+
+impl RoomyFactor {
+    /// Whether it is one half of a value shifted left, as that of the operand with the larger scale is.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // for kernels
+    fn is_half(self) -> bool {
+        self.multiplier == 1 << 30 && self.right == 0 && self.left > 0
+    }
 }
 
 /// ADD or SUB of int8: each operand less its zero point is rescaled, then their sum.
@@ -333,11 +348,14 @@ pub(crate) struct FloatWeights<'a> {
     pub weights: &'a [f32],
     pub bias: &'a [f32],
     pub clamp: (f32, f32),
+    /// As in [`F32Tile`].
+    pub in_order: bool,
 }
 
 /// Outputs of a run of pixels, one row of all channels each.
 pub(crate) fn float_run(isa: Proven, run: &Run<f32>, w: &FloatWeights, out: &mut [f32]) {
     match isa.isa() {
+        _ if w.in_order => vectorized(isa, portable::RunInOrder(run, w, out)),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => depthwise_avx512::float_run(run, w, out),
         #[cfg(target_arch = "x86_64")]
