@@ -183,6 +183,10 @@ fn of_figures(figures: &LitertFigures, base_ms: Option<f64>, unit: TimeUnit) -> 
 
 /// `its outputs differ from Zeropoint's by at most 1 step, its answers on 0.02 % of 10,000 samples`.
 pub fn difference(d: &Difference) -> String {
+    if is_none(d) {
+        let n = format::count(d.samples);
+        return format!("its outputs equal Zeropoint's on {n} samples");
+    }
     let parts = parts(d);
     let answers = d
         .differing
@@ -195,7 +199,15 @@ pub fn difference(d: &Difference) -> String {
     )
 }
 
+/// Whether there is no difference at all.
+fn is_none(d: &Difference) -> bool {
+    d.max_steps.unwrap_or(0) == 0 && d.max_of_peak.unwrap_or(0.0) == 0.0
+}
+
 fn difference_short(d: &Difference) -> String {
+    if is_none(d) {
+        return "same outputs".into();
+    }
     let most = format!("≤ {}", parts(d).join(", "));
     match d.differing {
         Some(share) => format!("{most}, {} differ", format::percent(share)),
@@ -259,6 +271,14 @@ mod tests {
             "LiteRT 2.3.0, XNNPACK, 2 threads: median 12.1 µs, p95 13.0 µs, 2.00 × faster than its float32; \
              its outputs differ from Zeropoint's by at most 1 step, its answers on 0.02 % of 10,000 samples"
         );
+        let same = Difference {
+            samples: 16,
+            max_steps: Some(0),
+            max_of_peak: None,
+            differing: None,
+        };
+        assert!(difference(&same).contains("equal Zeropoint's on 16 samples"));
+        assert_eq!(difference_short(&same), "same outputs");
         let alone = of_figures(&figures(None), None, unit);
         assert!(alone.short.is_empty() && alone.faster.is_none());
     }
