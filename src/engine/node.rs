@@ -33,6 +33,8 @@ pub(super) struct NodeCx<'a> {
     pub constants: &'a [Option<Arc<Buffer>>],
     /// The instruction set of packed kernels; `None` where only the reference may run.
     pub isa: Option<Isa>,
+    /// Whether float sums are taken in the order of the reference, to the bit.
+    pub in_order: bool,
     /// Threads that kernels may use.
     pub threads: usize,
     /// Where packed kernels reserve what they need to run.

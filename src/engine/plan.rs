@@ -270,6 +270,7 @@ impl<'a> Plan<'a> {
                 shapes: &self.shapes,
                 constants: &self.known,
                 isa: self.shared.isa,
+                in_order: self.shared.in_order,
                 threads: self.shared.options.threads.max(1),
                 scratch: &self.scratch,
                 wanted: &wanted,

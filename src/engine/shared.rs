@@ -18,12 +18,31 @@ const NODE_BYTES: usize = 2048;
 /// Bytes that stand for a variable.
 const HANDLE_BYTES: usize = 8;
 
+/// Whether a node takes floats and int8 weights, so that it quantizes its input while running. There a float that differs in its
+/// last bit may become another step, and layer after layer another answer: the other operators of such a network compute in the
+/// order of LiteRT's reference kernels, to the bit, so that it answers what they answer.
+fn quantizes_while_running(graph: &Graph) -> bool {
+    graph.subgraphs.iter().any(|s| {
+        s.nodes.iter().any(|node| {
+            let inputs = node.inputs.iter().flatten();
+            let takes = |d| {
+                inputs
+                    .clone()
+                    .any(|&i| s.tensors.get(i).is_some_and(|t| t.dtype == d))
+            };
+            takes(DType::Float32) && takes(DType::Int8)
+        })
+    })
+}
+
 /// See the head of this file.
 pub(super) struct Shared {
     pub graph: Arc<Graph>,
     pub options: Options,
     /// The instruction set of packed kernels; `None` where only the reference may run.
     pub isa: Option<Isa>,
+    /// Whether float sums are taken in LiteRT's order: see [`quantizes_while_running`].
+    pub in_order: bool,
     /// Aligned copies of constants by subgraph and tensor.
     constants: Vec<Vec<OnceLock<Arc<Buffer>>>>,
     /// Bytes that prepared segments take.
@@ -41,6 +60,7 @@ impl Shared {
         let constants = constants.map(|s| s.tensors.iter().map(|_| OnceLock::new()).collect());
         Ok(Arc::new(Self {
             constants: constants.collect(),
+            in_order: quantizes_while_running(&graph),
             graph,
             options,
             isa,

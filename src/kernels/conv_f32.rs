@@ -23,6 +23,7 @@ pub struct ConvF32 {
     groups: Vec<Group>,
     low: f32,
     high: f32,
+    in_order: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -65,7 +66,15 @@ impl ConvF32 {
             groups,
             low,
             high,
+            in_order: false,
         })
+    }
+
+    /// The same operator, if `yes` with the results of [`reference::conv::conv2d_f32`](super::reference::conv::conv2d_f32) to the
+    /// bit: it rounds each product before it adds it, in order, and adds the bias last. Slower by half.
+    pub fn in_order(mut self, yes: bool) -> Self {
+        self.in_order = yes;
+        self
     }
 
     /// The same operator on another batch size or image size.
@@ -190,11 +199,12 @@ impl ConvF32 {
         ldc: usize,
     ) {
         let k = self.geometry.k();
+        let k_step = if self.in_order { k.max(1) } else { K_STEP };
         for block in group.weights.blocks(columns.clone()) {
             let tile = tile_rows(self.isa, block.panels);
             let at = block.first - columns.start;
-            for k0 in (0..k).step_by(K_STEP) {
-                let k1 = (k0 + K_STEP).min(k);
+            for k0 in (0..k).step_by(k_step) {
+                let k1 = (k0 + k_step).min(k);
                 let tiles = rows.div_ceil(tile);
                 for (i, row) in (0..rows).step_by(tile).enumerate() {
                     let t = F32Tile {
@@ -210,6 +220,7 @@ impl ConvF32 {
                         panels: block.panels,
                         bias: (k0 == 0).then(|| &group.bias[block.first..]),
                         clamp: (k1 == k).then_some((self.low, self.high)),
+                        in_order: self.in_order,
                         ldc,
                         columns: block.columns,
                     };

@@ -53,6 +53,9 @@ impl ConvHybrid {
             Hybrid::Asymmetric(scales) => {
                 Self::new(isa, shape, weights, bias, scales, (true, false), clamp)
             }
+            Hybrid::AsymmetricJoint(scales) => {
+                Self::new(isa, shape, weights, bias, scales, (true, true), clamp)
+            }
         }
     }
 

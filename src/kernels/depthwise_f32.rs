@@ -23,6 +23,7 @@ pub struct DepthwiseF32 {
     bias: Vec<f32>,
     pad: Vec<f32>,
     clamp: (f32, f32),
+    in_order: bool,
 }
 
 impl DepthwiseF32 {
@@ -46,7 +47,15 @@ impl DepthwiseF32 {
             bias: bias.map_or(vec![0.0; shape.out_c], <[f32]>::to_vec),
             pad: vec![0.0; shape.out_c],
             clamp,
+            in_order: false,
         })
+    }
+
+    /// The same operator, if `yes` with the results of [`reference::conv::depthwise_f32`](super::reference::conv::depthwise_f32) to
+    /// the bit: it rounds each product before it adds it, in order, and adds the bias last.
+    pub fn in_order(mut self, yes: bool) -> Self {
+        self.in_order = yes;
+        self
     }
 
     /// The same operator on another batch size or image size.
@@ -97,6 +106,7 @@ impl DepthwiseF32 {
             weights: &self.weights,
             bias: &self.bias,
             clamp: self.clamp,
+            in_order: self.in_order,
         };
         split.run(lanes, output, |pixels, _, out, lane| {
             let begin = pixels.start;

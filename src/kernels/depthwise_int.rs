@@ -465,6 +465,8 @@ impl DepthwiseI16 {
 pub struct DepthwiseHybrid {
     common: Common,
     asymmetric: bool,
+    /// Whether the scales of input and weights are multiplied with each other first.
+    joint: bool,
     scales: Vec<f32>,
     weight_sums: Vec<i32>,
     bias: Vec<f32>,
@@ -489,9 +491,10 @@ impl DepthwiseHybrid {
         let common = Common::new(isa, shape, weights)?;
         check_bias(bias, shape.out_c)?;
         let n = shape.out_c;
-        let (asymmetric, scales) = match how {
-            Hybrid::Symmetric(scale) => (false, vec![scale; n]),
-            Hybrid::Asymmetric(scales) => (true, scales.to_vec()),
+        let (asymmetric, joint, scales) = match how {
+            Hybrid::Symmetric(scale) => (false, true, vec![scale; n]),
+            Hybrid::Asymmetric(scales) => (true, false, scales.to_vec()),
+            Hybrid::AsymmetricJoint(scales) => (true, true, scales.to_vec()),
         };
         if scales.len() != n {
             return crate::invalid!("{} weight scales for {n} output channels", scales.len());
@@ -499,6 +502,7 @@ impl DepthwiseHybrid {
         let quads = simd::has_byte_dot(common.isa).then(|| simd::pack_quads(weights, n));
         Ok(Self {
             asymmetric,
+            joint,
             scales: whole_quads(scales.into_iter(), 0.0),
             weight_sums: whole_quads(common.sums.iter().copied(), 0),
             bias: whole_quads((0..n).map(|c| bias.map_or(0.0, |b| b[c])), 0.0),
@@ -586,7 +590,7 @@ impl DepthwiseHybrid {
                 bias: &self.bias[first..],
                 row_scales: &row_scales,
                 row_offsets: &row_offsets,
-                joint: !self.asymmetric,
+                joint: self.joint,
                 low: self.clamp.0,
                 high: self.clamp.1,
             };

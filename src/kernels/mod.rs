@@ -14,6 +14,7 @@ mod depthwise;
 mod depthwise_f32;
 mod depthwise_int;
 pub mod elementwise;
+pub mod exponential;
 pub mod fixed_point;
 mod fixed_point_i16;
 mod gather;

@@ -2,7 +2,7 @@
 
 use super::gemm::{PANEL, TILE_COLS, Tile};
 use super::rescale::{FixedPart, Real, WidePart, rescale, rescale_wide, round_i32};
-use super::simd::{F32Tile, FloatWeights, HybridPart, Run};
+use super::simd::{F32Tile, FloatWeights, HybridPart, Run, Vectorized};
 
 /// Columns computed at once: few enough that 4 rows of accumulators fit 16 registers of 128 bits.
 const HALF: usize = 8;
@@ -52,37 +52,61 @@ pub(crate) fn dot_f32(t: &F32Tile, out: &mut [f32]) {
             let columns = (t.columns - first).min(HALF);
             for row in (0..t.rows).step_by(2) {
                 if row + 1 < t.rows {
-                    rows_f32::<2>(t, panel, half, row, columns, out);
+                    rows_f32::<2, HALF>(t, first, row, columns, out);
                 } else {
-                    rows_f32::<1>(t, panel, half, row, columns, out);
+                    rows_f32::<1, HALF>(t, first, row, columns, out);
                 }
             }
         }
     }
 }
 
-fn rows_f32<const R: usize>(
+/// A tile whose sums are taken in order.
+pub(crate) struct TileInOrder<'a>(pub &'a F32Tile<'a>, pub &'a mut [f32]);
+
+impl Vectorized for TileInOrder<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Self(t, out) = self;
+        for first in (0..t.columns).step_by(PANEL) {
+            let columns = (t.columns - first).min(PANEL);
+            let mut row = 0;
+            while row < t.rows {
+                row += match t.rows - row {
+                    // As many as fit the registers of AVX2.
+                    6.. => rows_f32::<6, PANEL>(t, first, row, columns, out),
+                    4.. => rows_f32::<4, PANEL>(t, first, row, columns, out),
+                    2.. => rows_f32::<2, PANEL>(t, first, row, columns, out),
+                    _ => rows_f32::<1, PANEL>(t, first, row, columns, out),
+                };
+            }
+        }
+    }
+}
+
+/// `R` rows from `row` on of `columns` columns from `first` on, at most `W` and of one panel; returns `R`.
+#[inline(always)]
+fn rows_f32<const R: usize, const W: usize>(
     t: &F32Tile,
-    panel: usize,
-    half: usize,
+    first: usize,
     row: usize,
     columns: usize,
     out: &mut [f32],
-) {
-    let first = panel * PANEL + half * HALF;
-    let mut acc = [[0f32; HALF]; R];
+) -> usize {
+    let mut acc = [[0f32; W]; R];
     for (r, acc) in acc.iter_mut().enumerate() {
         match t.bias {
-            Some(bias) => acc.copy_from_slice(&bias[first..first + HALF]),
+            _ if t.in_order => {}
+            Some(bias) => acc.copy_from_slice(&bias[first..first + W]),
             None => {
                 acc[..columns].copy_from_slice(&out[(row + r) * t.ldc + first..][..columns]);
             }
         }
     }
     let a: [&[f32]; R] = std::array::from_fn(|r| &t.a[(row + r) * t.lda..][..t.k]);
-    let b = t.b[panel * PANEL..].chunks(t.panels * PANEL);
+    let b = t.b.chunks(t.panels * PANEL);
     for (k, b) in (0..t.k).zip(b) {
-        let Some(b) = b[half * HALF..].first_chunk::<HALF>() else {
+        let Some(b) = b[first..].first_chunk::<W>() else {
             continue;
         };
         for (acc, a) in acc.iter_mut().zip(&a) {
@@ -93,6 +117,11 @@ fn rows_f32<const R: usize>(
         }
     }
     for (r, acc) in acc.iter_mut().enumerate() {
+        if let (true, Some(bias)) = (t.in_order, t.bias) {
+            for (acc, bias) in acc.iter_mut().zip(&bias[first..]) {
+                *acc += bias;
+            }
+        }
         if let Some((low, high)) = t.clamp {
             for v in acc.iter_mut() {
                 *v = clamp(*v, low, high);
@@ -100,9 +129,25 @@ fn rows_f32<const R: usize>(
         }
         out[(row + r) * t.ldc + first..][..columns].copy_from_slice(&acc[..columns]);
     }
+    R
+}
+
+/// A run of pixels whose sums are taken in order.
+pub(crate) struct RunInOrder<'a>(
+    pub &'a Run<'a, f32>,
+    pub &'a FloatWeights<'a>,
+    pub &'a mut [f32],
+);
+
+impl Vectorized for RunInOrder<'_> {
+    #[inline(always)]
+    fn run(self) {
+        float_run(self.0, self.1, self.2);
+    }
 }
 
 /// Outputs of a run of pixels of a float depthwise convolution.
+#[inline(always)]
 pub(crate) fn float_run(run: &Run<f32>, w: &FloatWeights, out: &mut [f32]) {
     let mut c = run.channels.start;
     while c + PANEL <= run.channels.end {
@@ -116,10 +161,11 @@ pub(crate) fn float_run(run: &Run<f32>, w: &FloatWeights, out: &mut [f32]) {
 }
 
 /// `N` channels from `c` on of every pixel.
+#[inline(always)]
 fn float_channels<const N: usize>(run: &Run<f32>, w: &FloatWeights, c: usize, out: &mut [f32]) {
     let bias: &[f32; N] = w.bias[c..].first_chunk().expect("a bias per channel");
     for (pixel, out) in out.chunks_mut(run.stride).take(run.pixels).enumerate() {
-        let mut acc = *bias;
+        let mut acc = if w.in_order { [0.0; N] } else { *bias };
         for (n, weights) in w.weights.chunks(run.stride).enumerate() {
             let (from, step) = run.tap(n);
             let x: &[f32; N] = from[pixel * step + c..].first_chunk().expect("a tap");
@@ -128,7 +174,8 @@ fn float_channels<const N: usize>(run: &Run<f32>, w: &FloatWeights, c: usize, ou
                 acc[j] += x[j] * weights[j];
             }
         }
-        for (out, acc) in out[c..c + N].iter_mut().zip(acc) {
+        for ((out, acc), bias) in out[c..c + N].iter_mut().zip(acc).zip(bias) {
+            let acc = if w.in_order { acc + bias } else { acc };
             *out = clamp(acc, w.clamp.0, w.clamp.1);
         }
     }

@@ -119,34 +119,57 @@ pub fn dequantize_per_channel<T: QuantInt>(
     }
 }
 
+/// Values that LiteRT rounds together.
+pub(super) const ROUNDED_TOGETHER: usize = 8;
+
+/// The whole steps of a value in steps, halves away from zero. The float32 sum may itself round up: 0.49999997 gives 1.
+#[inline(always)]
+pub(super) fn round_sum(steps: f32) -> f32 {
+    (steps + if steps < 0.0 { -0.5 } else { 0.5 }).trunc()
+}
+
+/// Steps of `x`, `inverse` of them in 1, with `zero_point` added and clamped to `low..=127`, as LiteRT's vectors of x86-64 and
+/// armv7 round them: by [`round_sum`] in whole eights and exactly in the rest. Source: `NeonAsymmetricQuantizeFloats`.
+pub(super) fn row_steps(x: &[f32], inverse: f32, zero_point: i32, low: i32, out: &mut [i8]) {
+    let together = x.len() / ROUNDED_TOGETHER * ROUNDED_TOGETHER;
+    for (i, (o, &v)) in out.iter_mut().zip(x).enumerate() {
+        let steps = v * inverse;
+        let whole = if i < together {
+            round_sum(steps)
+        } else {
+            steps.round()
+        };
+        *o = (whole as i32).saturating_add(zero_point).clamp(low, 127) as i8;
+    }
+}
+
 /// Quantizes one row to int8 in [−127, 127] with zero point 0 for hybrid kernels; returns its scale (1 for a row of
-/// zeros). Source: LiteRT `PortableSymmetricQuantizeFloats`.
+/// zeros). Source: LiteRT `NeonSymmetricQuantizeFloats`, which x86-64 runs, too.
 pub fn quantize_row_symmetric(x: &[f32], out: &mut [i8]) -> f32 {
     let range = x.iter().fold(0f32, |m, &v| m.max(v.abs()));
     if range == 0.0 || !range.is_finite() {
         out.fill(0);
         return 1.0;
     }
-    let inverse = 127.0 / range;
-    for (o, &v) in out.iter_mut().zip(x) {
-        *o = (v * inverse).round().clamp(-127.0, 127.0) as i8;
-    }
+    row_steps(x, 127.0 / range, 0, -127, out);
     range / 127.0
 }
 
 /// Quantizes one row to int8 in [−128, 127] for hybrid kernels; returns its scale and zero point (1 and 0 for a row of
-/// zeros). Source: LiteRT `PortableAsymmetricQuantizeFloats`.
+/// zeros). Source: LiteRT `NeonAsymmetricQuantizeFloats`, which x86-64 runs, too.
 pub fn quantize_row_asymmetric(x: &[f32], out: &mut [i8]) -> (f32, i32) {
     let (min, max) = x
         .iter()
         .fold((0f32, 0f32), |(lo, hi), &v| (lo.min(v), hi.max(v)));
-    let (min, max) = (f64::from(min), f64::from(max));
-    if min == max || !(max - min).is_finite() {
+    // Their difference is a float32.
+    let range = max - min;
+    if range == 0.0 || !range.is_finite() {
         out.fill(0);
         return (1.0, 0);
     }
+    let (min, max) = (f64::from(min), f64::from(max));
     let (qmin, qmax) = (-128.0, 127.0);
-    let scale = (max - min) / (qmax - qmin);
+    let scale = f64::from(range) / (qmax - qmin);
     let from_min = qmin - min / scale;
     let from_max = qmax - max / scale;
     let min_error = 128.0 + (min / scale).abs();
@@ -158,13 +181,13 @@ pub fn quantize_row_asymmetric(x: &[f32], out: &mut [i8]) -> (f32, i32) {
     };
     let zero_point = zero_point.clamp(qmin, qmax).round() as i32;
     let scale = scale as f32;
-    let inverse = 1.0 / scale;
-    for (o, &v) in out.iter_mut().zip(x) {
-        *o = (zero_point as f32 + v * inverse)
-            .round()
-            .clamp(-128.0, 127.0) as i8;
-    }
+    row_steps(x, inverse_of(scale), zero_point, -128, out);
     (scale, zero_point)
+}
+
+/// Steps in 1; none where the scale is too small to be more than 0.
+pub(super) fn inverse_of(scale: f32) -> f32 {
+    if scale == 0.0 { 0.0 } else { 1.0 / scale }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use super::gemm::worth;
 use super::isa::Proven;
 use super::parallel;
+use super::quantize::{ROUNDED_TOGETHER, inverse_of, round_sum, row_steps};
 use super::simd::{self, Vectorized};
 
 /// Values that are worth a thread.
@@ -53,14 +54,15 @@ impl Vectorized for Extremes<'_> {
     }
 }
 
+/// What `quantize::row_steps` takes.
 struct Round<'a> {
     values: &'a [f32],
     inverse: f32,
-    zero_point: f32,
-    low: f32,
+    zero_point: i32,
+    low: i32,
 }
 
-/// Some of the values.
+/// Some of the values that are rounded together.
 struct RoundPart<'a> {
     round: &'a Round<'a>,
     values: &'a [f32],
@@ -77,7 +79,11 @@ impl Vectorized for RoundPart<'_> {
             ..
         } = self.round;
         for (out, &v) in self.out.iter_mut().zip(self.values) {
-            *out = round_within(zero_point + v * inverse, low, 127.0) as i8;
+            let whole = round_sum(v * inverse);
+            // NaN passes both comparisons and is 0 as an integer.
+            let whole = if whole < -256.0 { -256.0 } else { whole };
+            let whole = if whole > 256.0 { 256.0 } else { whole };
+            *out = (whole as i32 + zero_point).max(low).min(127) as i8;
         }
     }
 }
@@ -106,6 +112,10 @@ fn extremes(isa: Proven, x: &[f32], threads: usize) -> (f32, f32) {
 
 /// [`Round`] on up to `threads` threads.
 fn round(isa: Proven, round: &Round<'_>, out: &mut [i8], threads: usize) {
+    let together = out.len() / ROUNDED_TOGETHER * ROUNDED_TOGETHER;
+    let (out, rest) = out.split_at_mut(together);
+    let last = &round.values[together..];
+    row_steps(last, round.inverse, round.zero_point, round.low, rest);
     let threads = worth(threads, out.len(), GRAIN);
     let step = out.len().div_ceil(threads).max(1);
     let part = |i: usize, out: &mut [i8]| {
@@ -134,17 +144,16 @@ pub(crate) fn quantize_row(
     let mut ignored = [0i8; 2];
     if asymmetric {
         let (scale, zero_point) = super::quantize::quantize_row_asymmetric(&ends, &mut ignored);
-        let flat = extremes.0 == extremes.1
-            || !(f64::from(extremes.1) - f64::from(extremes.0)).is_finite();
-        if flat {
+        let range = extremes.1 - extremes.0;
+        if range == 0.0 || !range.is_finite() {
             out.fill(0);
             return (scale, zero_point);
         }
         let how = Round {
             values: x,
-            inverse: 1.0 / scale,
-            zero_point: zero_point as f32,
-            low: -128.0,
+            inverse: inverse_of(scale),
+            zero_point,
+            low: -128,
         };
         round(isa, &how, out, threads);
         (scale, zero_point)
@@ -158,8 +167,8 @@ pub(crate) fn quantize_row(
         let how = Round {
             values: x,
             inverse: 127.0 / range,
-            zero_point: 0.0,
-            low: -127.0,
+            zero_point: 0,
+            low: -127,
         };
         round(isa, &how, out, threads);
         (scale, 0)

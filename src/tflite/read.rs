@@ -46,16 +46,26 @@ fn recognise(bytes: &[u8]) -> Result<()> {
     if bytes.get(4..8) == Some(b"TFL3".as_slice()) {
         return Ok(());
     }
+    let keras = match bytes {
+        [0x89, b'H', b'D', b'F', ..] => Some("an HDF5 file, such as Keras writes"),
+        [b'P', b'K', 3, 4, ..] => Some("a zip archive, such as a .keras or .npz file"),
+        _ => None,
+    };
+    if let Some(what) = keras {
+        return malformed!("This is not a TensorFlow Lite file: it is {what}");
+    }
+    let is_text = |b: &u8| matches!(b, b'\t' | b'\n' | b'\r' | b' '..=b'~');
     let what = match bytes {
-        [0x89, b'H', b'D', b'F', ..] => "it is an HDF5 file, such as Keras writes",
-        [b'P', b'K', 3, 4, ..] => "it is a zip archive, such as a .keras or .npz file",
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => "it is a NumPy array",
         [0x1f, 0x8b, ..] => "it is gzip-compressed; unpack it first",
         [0x08, _, 0x12 | 0x1a | 0x22 | 0x3a, ..] => "it looks like an ONNX or TensorFlow protobuf",
+        [0x89, b'P', b'N', b'G', ..] | [0xff, 0xd8, 0xff, ..] => "it is a picture",
+        [0x80, 2..=5, ..] => "it is a Python pickle, such as PyTorch writes",
+        _ if bytes.iter().take(256).all(is_text) => "it is text",
         _ if bytes.len() < 8 => "it ends before the identifier TFL3",
         _ => "the identifier TFL3 is missing at byte 4",
     };
-    malformed!("This is not a TensorFlow Lite file: {what}")
+    malformed!("This is no model: {what}. Open a .tflite, .keras, .h5 or .hdf5 file")
 }
 
 /// What the verifier found, in the user's words.

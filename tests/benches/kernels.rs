@@ -171,7 +171,7 @@ fn depthwise(c: &mut Criterion) {
             measure(&mut group, "f32", isa, |scratch| {
                 op.run(black_box(&x.f32s), &mut out, scratch, 1).unwrap();
             });
-            let how = Hybrid::Asymmetric(&x.scales);
+            let how = Hybrid::AsymmetricJoint(&x.scales);
             let op = DepthwiseHybrid::new(isa, s, &x.weights, None, how, CLAMP).unwrap();
             measure(&mut group, "hybrid", isa, |scratch| {
                 op.run(black_box(&x.f32s), &mut out, scratch, 1).unwrap();

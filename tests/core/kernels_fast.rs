@@ -77,7 +77,7 @@ macro_rules! compare_ints {
         }
     })* };
 }
-compare_ints!(i8, i16);
+compare_ints!(i8, i16, i32);
 
 impl Compare for f32 {
     fn differences(got: &[Self], want: &[Self]) -> Vec<usize> {
@@ -256,6 +256,15 @@ fn float_convolution() {
                     let mut got = vec![f32::NAN; size.output];
                     conv.run(&input, &mut got, &mut scratch, threads).unwrap();
                     wrong.check(format!("{isa:?} {threads} threads {s:?}"), &got, &want);
+                    let mut exact = vec![f32::NAN; size.output];
+                    let conv = conv.clone().in_order(true);
+                    conv.run(&input, &mut exact, &mut scratch, threads).unwrap();
+                    let what = format!("{isa:?} {threads} threads in order {s:?}");
+                    wrong.check(
+                        what,
+                        bytemuck::cast_slice::<_, i32>(&exact),
+                        bytemuck::cast_slice(&want),
+                    );
                 }
             }
         }
@@ -454,7 +463,11 @@ fn hybrid_convolution() {
         let bias = random.f32s(s.out_c);
         let bias = (i % 3 > 0).then_some(&bias[..]);
         let clamp = [(f32::MIN, f32::MAX), (0.0, 6.0)][i % 2];
-        for how in [Hybrid::Symmetric(0.013), Hybrid::Asymmetric(&scales)] {
+        for how in [
+            Hybrid::Symmetric(0.013),
+            Hybrid::Asymmetric(&scales),
+            Hybrid::AsymmetricJoint(&scales),
+        ] {
             let mut want = vec![0.0; size.output];
             conv2d_hybrid(&s, &input, &weights, bias, how, clamp, &mut want);
             for isa in Isa::available() {

@@ -64,6 +64,15 @@ fn float_depthwise() {
                     let mut got = vec![f32::NAN; outputs];
                     conv.run(&input, &mut got, &mut scratch, threads).unwrap();
                     wrong.check(format!("{isa:?} {threads} threads {s:?}"), &got, &want);
+                    let mut exact = vec![f32::NAN; outputs];
+                    let conv = conv.clone().in_order(true);
+                    conv.run(&input, &mut exact, &mut scratch, threads).unwrap();
+                    let what = format!("{isa:?} {threads} threads in order {s:?}");
+                    wrong.check(
+                        what,
+                        bytemuck::cast_slice::<_, i32>(&exact),
+                        bytemuck::cast_slice(&want),
+                    );
                 }
             }
         }
@@ -160,7 +169,11 @@ fn hybrid_depthwise() {
         let bias = random.f32s(s.out_c);
         let bias = (i % 3 > 0).then_some(&bias[..]);
         let clamp = [(f32::MIN, f32::MAX), (0.0, 6.0)][i % 2];
-        for how in [Hybrid::Symmetric(0.013), Hybrid::Asymmetric(&scales)] {
+        for how in [
+            Hybrid::Symmetric(0.013),
+            Hybrid::Asymmetric(&scales),
+            Hybrid::AsymmetricJoint(&scales),
+        ] {
             let mut want = vec![0.0; outputs];
             depthwise_hybrid(&s, &input, &weights, bias, how, clamp, &mut want);
             for isa in Isa::available() {

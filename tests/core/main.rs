@@ -12,6 +12,7 @@ mod data_open;
 mod data_sounds;
 mod data_tables;
 mod engine_damage;
+mod engine_dynamic;
 mod engine_flow;
 mod engine_golden;
 mod engine_golden_elementwise;

@@ -183,7 +183,13 @@ fn what_is_no_tflite_file_says_what_it_is() {
     assert!(says(b"PK\x03\x04 and so on").contains("zip archive"));
     assert!(says(b"\x1f\x8b\x08 and so on").contains("gzip"));
     assert!(says(b"\x93NUMPY and so on").contains("NumPy"));
-    assert!(says(b"abc").contains("not a TensorFlow Lite file"));
+    assert_eq!(
+        says(b"abc"),
+        "This is no model: it is text. Open a .tflite, .keras, .h5 or .hdf5 file"
+    );
+    assert!(says(b"\x89PNG\r\n\x1a\n and so on").contains("picture"));
+    assert!(says(b"\x80\x04 and so on").contains("pickle"));
+    assert!(says(b"\x01\x02\x03").contains("ends before the identifier TFL3"));
     assert!(says(&[0; 100]).contains("identifier TFL3 is missing"));
     let short = golden("mnist_int8");
     let text = says(&short[..20_000]);

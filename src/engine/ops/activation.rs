@@ -10,8 +10,8 @@ use crate::kernels::elementwise;
 use crate::kernels::quantize::{QuantInt, quantize_value};
 use crate::kernels::reference::activation::{
     HardSwish8, SigmoidScale, hard_swish as hard_swish_f32, hard_swish_8bit,
-    logistic as logistic_f32, logistic_i16, lookup_8bit, relu as relu_int, relu_f32, table_8bit,
-    table_i16_f32, tanh_i16,
+    logistic as logistic_f32, logistic_i16, lookup_8bit, relu as relu_int, relu_f32, sigmoid,
+    table_8bit, table_i16_f32, tanh_i16,
 };
 use crate::kernels::reference::arithmetic::Broadcast;
 use crate::kernels::reference::softmax::{
@@ -91,14 +91,14 @@ pub(super) fn logistic(cx: &NodeCx<'_>) -> Result<Built> {
     let shape = input.shape.to_vec();
     match input.dtype() {
         DType::Float32 => each(cx, &shape, logistic_f32),
-        DType::Float16 => each(cx, &shape, |x: f16| f16::from_f32(logistic_f32(x.to_f32()))),
+        DType::Float16 => each(cx, &shape, |x: f16| f16::from_f32(sigmoid(x.to_f32()))),
         DType::Int16 => {
             let scale = SigmoidScale::new(expect_q15(cx, input)?, 0);
             Built::kernel(shape, move |io, out| {
                 logistic_i16(io.get(0), scale, typed_mut(out));
             })
         }
-        _ => by_table(cx, input, logistic_f32),
+        _ => by_table(cx, input, sigmoid),
     }
 }
 

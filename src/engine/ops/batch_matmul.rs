@@ -21,7 +21,7 @@ pub(super) fn build(cx: &NodeCx<'_>, o: &BatchMatMul) -> Result<Built> {
     match (left.dtype(), right.dtype(), to) {
         (DType::Float32, DType::Float32, DType::Float32) => match cx.isa {
             Some(isa) if shape.iter().all(|&d| d > 0) && by.depth > 0 => {
-                packed_f32(isa, by, shape, right)
+                packed_f32((isa, cx.in_order), by, shape, right)
             }
             _ => Built::kernel(shape, move |io, out| {
                 by.f32(io.get(0), io.get(1), typed_mut(out));
@@ -135,17 +135,24 @@ fn turned(matrix: &[f32], a: usize, b: usize, out: &mut Vec<f32>) {
 }
 
 /// Float products by the packed fully connected layer. The right matrices are packed once if they are constant, else in every run.
-fn packed_f32(isa: Isa, by: MatMul, shape: Vec<usize>, right: Operand<'_>) -> Result<Built> {
+fn packed_f32(
+    (isa, in_order): (Isa, bool),
+    by: MatMul,
+    shape: Vec<usize>,
+    right: Operand<'_>,
+) -> Result<Built> {
     let (m, k, n) = (by.rows, by.depth, by.columns);
     let geometry = fully_connected_shape(m, k, n);
     let right_transposed = by.right_transposed;
     let pack = move |matrix: &[f32], work: &mut Vec<f32>| {
         let all = (f32::NEG_INFINITY, f32::INFINITY);
-        if right_transposed {
-            return ConvF32::new(isa, geometry, matrix, None, all);
-        }
-        turned(matrix, k, n, work);
-        ConvF32::new(isa, geometry, work, None, all)
+        let columns = if right_transposed {
+            matrix
+        } else {
+            turned(matrix, k, n, work);
+            work
+        };
+        ConvF32::new(isa, geometry, columns, None, all).map(|c| c.in_order(in_order))
     };
     let mut work = vec![];
     let mut packed = vec![];

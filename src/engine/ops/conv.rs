@@ -178,13 +178,13 @@ fn float(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
             Kind::Full => packed!(
                 cx,
                 c.out_shape,
-                ConvF32::new(isa, shape, weights, bias, clamp)?
+                ConvF32::new(isa, shape, weights, bias, clamp)?.in_order(cx.in_order)
             ),
             Kind::Depthwise => {
                 packed!(
                     cx,
                     c.out_shape,
-                    DepthwiseF32::new(isa, shape, weights, bias, clamp)?
+                    DepthwiseF32::new(isa, shape, weights, bias, clamp)?.in_order(cx.in_order)
                 )
             }
         };
@@ -199,6 +199,15 @@ fn float(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
     })
 }
 
+/// How a hybrid kernel quantizes its input and in which order it multiplies: each of LiteRT's has an order of its own.
+fn how(kind: Kind, symmetric: bool, scales: &[f32]) -> Hybrid<'_> {
+    match (kind, scales) {
+        (Kind::Full, [scale, ..]) if symmetric => Hybrid::Symmetric(*scale),
+        (Kind::Full, _) => Hybrid::Asymmetric(scales),
+        (Kind::Depthwise, _) => Hybrid::AsymmetricJoint(scales),
+    }
+}
+
 fn hybrid(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
     c.float_bias()?;
     let (shape, clamp, kind) = (c.shape, clamp_f32(c.activation)?, c.kind);
@@ -210,11 +219,7 @@ fn hybrid(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
     if let (Some(isa), Some(weights)) = (cx.isa, c.filter.constant())
         && let Some(bias) = constant_or_absent(c.bias)
     {
-        let how = if symmetric {
-            Hybrid::Symmetric(scales[0])
-        } else {
-            Hybrid::Asymmetric(&scales)
-        };
+        let how = how(kind, symmetric, &scales);
         return match kind {
             Kind::Full => {
                 let op = ConvHybrid::convolution(isa, shape, weights, bias, how, clamp)?;
@@ -227,11 +232,7 @@ fn hybrid(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
         };
     }
     Built::kernel(c.out_shape, move |io, out| {
-        let how = if symmetric {
-            Hybrid::Symmetric(scales[0])
-        } else {
-            Hybrid::Asymmetric(&scales)
-        };
+        let how = how(kind, symmetric, &scales);
         let kernel = match kind {
             Kind::Full => conv::conv2d_hybrid,
             Kind::Depthwise => conv::depthwise_hybrid,

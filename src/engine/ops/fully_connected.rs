@@ -97,7 +97,7 @@ fn float(cx: &NodeCx<'_>, o: &FullyConnected, p: Product<'_>) -> Result<Built> {
     if let (Some(isa), Some(weights)) = (cx.isa, p.weights.constant())
         && let Some(bias) = constant_or_absent(p.bias)
     {
-        let op = ConvF32::new(isa, p.geometry(), weights, bias, clamp)?;
+        let op = ConvF32::new(isa, p.geometry(), weights, bias, clamp)?.in_order(cx.in_order);
         return packed!(cx, p.out_shape, op);
     }
     Built::kernel(p.out_shape, move |io, out| {

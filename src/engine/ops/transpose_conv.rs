@@ -281,6 +281,7 @@ fn float(cx: &NodeCx<'_>, o: &TransposeConv, c: Checked<'_>) -> Result<Built> {
         filter,
         f32,
         |shape, weights: &[f32]| ConvF32::new(isa, shape, weights, bias, clamp)
+            .map(|c| c.in_order(cx.in_order))
     ));
     Built::kernel(c.out_shape(), move |io, out| {
         let (input, filter, bias) = (io.get(2), io.get(1), io.optional(3));

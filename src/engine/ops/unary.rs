@@ -8,6 +8,7 @@ use super::with_quantized;
 use crate::engine::node::{Built, NodeCx, Operand, multiplier};
 use crate::error::Result;
 use crate::graph::{DType, Unary};
+use crate::kernels::exponential;
 use crate::kernels::reference::unary;
 
 const BELOW_ZERO: &str = "an input is below 0, where this operator is not defined";
@@ -67,8 +68,8 @@ fn float_or_table(cx: &NodeCx<'_>, f: fn(f32) -> f32) -> Result<Built> {
 fn exp(cx: &NodeCx<'_>) -> Result<Built> {
     let input = same_type(cx)?;
     match input.dtype() {
-        DType::Int16 => by_table_i16(cx, input, f32::exp),
-        _ => float_or_table(cx, f32::exp),
+        DType::Int16 => by_table_i16(cx, input, exponential::exp),
+        _ => float_or_table(cx, exponential::exp),
     }
 }
 

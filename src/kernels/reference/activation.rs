@@ -1,8 +1,9 @@
 //! RELU, RELU6, LOGISTIC, TANH and HARD_SWISH, and the tables that integer activations look up.
 //!
 //! Sources: `activations.cc`, `internal/common.h` `LUTPopulate`, `integer_ops/logistic.h`, `integer_ops/tanh.h`,
-//! `hard_swish.h`, `reference_ops.h` `ReluX`.
+//! `hard_swish.h`, `logistic.h`, `reference_ops.h` `ReluX`.
 
+use crate::kernels::exponential::exp;
 use crate::kernels::fixed_point::{Multiplier, doubling_high_mul_i16, rounding_divide_by_pot};
 use crate::kernels::quantize::QuantInt;
 
@@ -29,12 +30,24 @@ pub fn relu<T: QuantInt>(
     }
 }
 
-/// 1 / (1 + e^−x).
+/// 1 / (1 + e^−x), as gates of recurrent cells and tables of integers take it.
+#[inline(always)]
+pub fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
+}
+
+/// LOGISTIC of floats: [`sigmoid`], but e^x far below 0 and 1 far above, as LiteRT's kernel shortens it.
+#[inline(always)]
 pub fn logistic(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
+    let low = x < -9.0;
+    let e = exp(if low { x } else { -x });
+    let y = 1.0 / (1.0 + e);
+    let y = if low { e } else { y };
+    if x > 16.619_047 { 1.0 } else { y }
 }
 
 /// x · relu6(x + 3) / 6.
+#[inline(always)]
 pub fn hard_swish(x: f32) -> f32 {
     x * (x + 3.0).clamp(0.0, 6.0) / 6.0
 }
@@ -294,7 +307,7 @@ mod tests {
             let mut out = vec![0; input.len()];
             logistic_i16(&input, SigmoidScale::new(scale, 0), &mut out);
             for (&x, &y) in input.iter().zip(&out) {
-                let real = logistic(f32::from(x) * scale);
+                let real = sigmoid(f32::from(x) * scale);
                 assert!((f32::from(y) / 32768.0 - real).abs() < 3e-4, "{x} {scale}");
             }
             tanh_i16_is_close(&input, scale);

@@ -35,8 +35,10 @@ pub enum WideBias<'a> {
 pub enum Hybrid<'a> {
     /// To [−127, 127] with zero point 0; one weight scale.
     Symmetric(f32),
-    /// To [−128, 127] with a zero point; one weight scale an output channel.
+    /// To [−128, 127] with a zero point; one weight scale an output channel, which the sum is multiplied with first.
     Asymmetric(&'a [f32]),
+    /// The same, but the scales of weights and input are multiplied with each other first.
+    AsymmetricJoint(&'a [f32]),
 }
 
 /// Calls `each(batch, channel, first filter element of the dot, input row, filter row)` for every output in order and
@@ -328,7 +330,7 @@ pub(super) fn quantize_rows(input: &[f32], rows: usize, how: Hybrid<'_>) -> Quan
         .zip(values.chunks_exact_mut(size.max(1)))
         .map(|(x, q)| match how {
             Hybrid::Symmetric(_) => (quantize_row_symmetric(x, q), 0),
-            Hybrid::Asymmetric(_) => quantize_row_asymmetric(x, q),
+            Hybrid::Asymmetric(_) | Hybrid::AsymmetricJoint(_) => quantize_row_asymmetric(x, q),
         })
         .collect();
     QuantizedRows { values, rows }
@@ -340,6 +342,7 @@ impl Hybrid<'_> {
         match self {
             Hybrid::Symmetric(weight) => acc as f32 * (row * weight),
             Hybrid::Asymmetric(weights) => acc as f32 * weights[c] * row,
+            Hybrid::AsymmetricJoint(weights) => acc as f32 * (weights[c] * row),
         }
     }
 }

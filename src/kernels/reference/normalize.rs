@@ -4,6 +4,7 @@
 //! `integer_ops/l2normalization.h`, `reference_ops.h` `LocalResponseNormalization`, `internal/quantization_util.cc`
 //! `NudgeQuantizationRange`.
 
+use crate::kernels::exponential::exp;
 use crate::kernels::fixed_point::{
     EXP_INTEGER_BITS, Multiplier, inverse_sqrt, log_of_at_least_one, rounding_divide_by_pot,
 };
@@ -24,7 +25,7 @@ fn rows<'a, T>(
 pub fn log_softmax_f32(depth: usize, input: &[f32], out: &mut [f32]) {
     for (x, out) in rows(depth, input, out) {
         let max = x.iter().fold(f32::MIN, |m, &v| m.max(v));
-        let sum: f32 = x.iter().fold(0.0, |s, &v| s + (v - max).exp());
+        let sum: f32 = x.iter().fold(0.0, |s, &v| s + exp(v - max));
         for (o, &v) in out.iter_mut().zip(x) {
             *o = v - max - sum.ln();
         }

@@ -2,7 +2,7 @@
 //!
 //! Sources: `lstm_eval.cc`, `lstm.cc`, `internal/kernel_utils.cc`, `internal/reference/svdf.h`, `internal/tensor_utils_common.h`.
 
-use super::activation::logistic;
+use super::activation::sigmoid;
 use crate::kernels::fixed_point::Multiplier;
 use crate::kernels::quantize::{quantize_row_asymmetric, quantize_row_symmetric};
 
@@ -307,10 +307,10 @@ impl Lstm<'_> {
         };
         let all = (x, aux, &*output);
         if let Some(gate) = &self.input {
-            gate.compute(all, cell, q, logistic, enter, seen_enter);
+            gate.compute(all, cell, q, sigmoid, enter, seen_enter);
         }
         self.forget
-            .compute(all, cell, q, logistic, forget, seen_forget);
+            .compute(all, cell, q, sigmoid, forget, seen_forget);
         self.update
             .compute(all, cell, q, self.activation, update, seen_update);
         if self.input.is_none() {
@@ -322,7 +322,7 @@ impl Lstm<'_> {
         }
         clip(cell, self.cell_clip);
         self.output
-            .compute(all, cell, q, logistic, leave, seen_leave);
+            .compute(all, cell, q, sigmoid, leave, seen_leave);
         for (l, c) in leave.iter_mut().zip(&*cell) {
             *l *= (self.activation)(*c);
         }
@@ -449,7 +449,7 @@ pub fn basic_lstm(
         *g = dot(w, joined) + b;
     }
     for c in 0..n {
-        let gate = |k: usize| logistic(gates[k * n + c]);
+        let gate = |k: usize| sigmoid(gates[k * n + c]);
         state[c] = gate(0) * gates[n + c].tanh() + gate(2) * state[c];
         activation[c] = gate(3) * state[c].tanh();
     }

@@ -3,6 +3,7 @@
 //! Sources: `internal/reference/softmax.h`, `activations.cc` `SoftmaxPrepare`.
 
 use super::activation::{Table16, table_i16_f64};
+use crate::kernels::exponential::exp;
 use crate::kernels::fixed_point::{
     EXP_INTEGER_BITS, Multiplier, doubling_high_mul, exp_on_negative, reciprocal,
     rounding_divide_by_pot,
@@ -16,7 +17,7 @@ pub fn softmax_f32(depth: usize, beta: f32, input: &[f32], out: &mut [f32]) {
         let max = x.iter().fold(f32::MIN, |m, &v| m.max(v));
         let mut sum = 0f32;
         for (o, &v) in out.iter_mut().zip(x) {
-            *o = ((v - max) * beta).exp();
+            *o = exp((v - max) * beta);
             sum += *o;
         }
         for o in out {

@@ -52,6 +52,9 @@ pub(crate) struct F32Tile<'a> {
     pub bias: Option<&'a [f32]>,
     /// Applied at the end; `None`: more of k follows.
     pub clamp: Option<(f32, f32)>,
+    /// Whether every product is rounded before it is added, in the order of k, and the bias added last, as the reference does
+    /// it; k is then whole.
+    pub in_order: bool,
     /// Rows of the output are this far apart.
     pub ldc: usize,
     /// Columns to write.
@@ -129,6 +132,7 @@ pub(crate) fn dot_i16(
 /// Float products, straight into the output.
 pub(crate) fn dot_f32(isa: Proven, t: &F32Tile, out: &mut [f32]) {
     match isa.isa() {
+        _ if t.in_order => vectorized(isa, portable::TileInOrder(t, out)),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => avx512::dot_f32(t, out),
         #[cfg(target_arch = "x86_64")]
@@ -344,11 +348,14 @@ pub(crate) struct FloatWeights<'a> {
     pub weights: &'a [f32],
     pub bias: &'a [f32],
     pub clamp: (f32, f32),
+    /// As in [`F32Tile`].
+    pub in_order: bool,
 }
 
 /// Outputs of a run of pixels, one row of all channels each.
 pub(crate) fn float_run(isa: Proven, run: &Run<f32>, w: &FloatWeights, out: &mut [f32]) {
     match isa.isa() {
+        _ if w.in_order => vectorized(isa, portable::RunInOrder(run, w, out)),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => depthwise_avx512::float_run(run, w, out),
         #[cfg(target_arch = "x86_64")]
