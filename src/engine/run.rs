@@ -36,10 +36,12 @@ impl std::fmt::Debug for Prepared {
 
 impl Prepared {
     pub(super) fn new(shared: Arc<Shared>, main: Segment, pool: Option<rayon::ThreadPool>) -> Self {
+        // Without a pool parts of a kernel would go to that of the whole process.
+        let threads = pool.as_ref().map_or(1, |p| p.current_num_threads());
         Self {
             shared,
             main,
-            state: State::default(),
+            state: State::new(threads),
             pool,
         }
     }

@@ -169,7 +169,7 @@ impl Segment {
                         slots: &self.slots,
                     },
                 };
-                let (scratch, threads) = (&mut self.scratch, self.shared.options.threads.max(1));
+                let (scratch, threads) = (&mut self.scratch, run.state.threads.max(1));
                 let mut parts = run.observer.is_some().then(Parts::new);
                 let seen = parts.as_mut();
                 let begun = run.state.begin(subgraph);
@@ -238,8 +238,7 @@ impl Segment {
                     } => {
                         let places = inputs;
                         let inputs = Inputs { places, memory };
-                        let (scratch, threads) =
-                            (&mut self.scratch, self.shared.options.threads.max(1));
+                        let (scratch, threads) = (&mut self.scratch, run.state.threads.max(1));
                         let begun = run.state.begin(subgraph);
                         let made = run.kernel(|state| {
                             let work = Work {

@@ -24,6 +24,8 @@ pub(super) struct State {
     /// Asks runs to stop.
     pub stop: Option<Progress>,
     nested: usize,
+    /// Threads that kernels may use; 0 as 1.
+    pub threads: usize,
     /// How long the nodes of a subgraph take, where somebody wants to know.
     pub times: Option<Times>,
 }
@@ -44,6 +46,14 @@ pub(super) struct Variable {
 }
 
 impl State {
+    /// Empty, for kernels on that many threads.
+    pub fn new(threads: usize) -> Self {
+        Self {
+            threads,
+            ..Self::default()
+        }
+    }
+
     /// Forgets everything that runs have left.
     pub fn reset(&mut self) {
         self.tensors.clear();
