@@ -2,6 +2,7 @@
 
 mod classes;
 mod decode;
+mod drawing;
 mod image;
 mod labels;
 mod resize;
@@ -14,6 +15,7 @@ use bytes::Bytes;
 pub(super) use classes::{Assigned, assign};
 pub use classes::{ClassNames, ClassOrder};
 pub use decode::FileKind;
+pub use drawing::{Drawing, ImageInput};
 pub(super) use labels::Classes;
 pub use stream::Skipped;
 

@@ -29,8 +29,8 @@ mod words;
 pub use axes::{file_shapes, folder_shapes, table_shapes};
 pub use csv::{TableData, TableRequest, is_table, read_table};
 pub use folder::{
-    ClassNames, ClassOrder, Entry, FileKind, FolderData, FolderRequest, Listing, MAX_FILES,
-    ReadFile, Skipped, open_folder,
+    ClassNames, ClassOrder, Drawing, Entry, FileKind, FolderData, FolderRequest, ImageInput,
+    Listing, MAX_FILES, ReadFile, Skipped, open_folder,
 };
 pub use guess::{GuessedFrom, guess, range_warnings};
 #[cfg(feature = "train")]

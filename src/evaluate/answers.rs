@@ -27,13 +27,28 @@ pub(super) fn margin(values: &[f32]) -> f32 {
     if second == f32::NEG_INFINITY || first == second {
         return 0.0;
     }
-    let sum: f32 = values.iter().sum();
-    let shares = values.iter().all(|&x| x >= 0.0) && (sum - 1.0).abs() <= 0.05;
-    if shares {
+    if are_shares(values) {
         return first - second;
     }
     let total: f32 = values.iter().map(|&x| (x - first).exp()).sum();
     (1.0 - (second - first).exp()) / total
+}
+
+/// Whether an output's values are shares already: none below 0, their sum within 5 % of 1.
+fn are_shares(values: &[f32]) -> bool {
+    let sum: f32 = values.iter().sum();
+    values.iter().all(|&x| x >= 0.0) && (sum - 1.0).abs() <= 0.05
+}
+
+/// Softmax scores of one answer; an output that holds shares already is taken as it is.
+pub(super) fn shares(values: &[f32]) -> Vec<f32> {
+    if are_shares(values) {
+        return values.to_vec();
+    }
+    let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let powers: Vec<f32> = values.iter().map(|&x| (x - largest).exp()).collect();
+    let total: f32 = powers.iter().sum();
+    powers.into_iter().map(|x| x / total).collect()
 }
 
 /// How many classes are answered before `label`: larger values, and equal ones with a smaller index.
@@ -98,6 +113,10 @@ mod tests {
         );
         assert_eq!(margin(&[3.0, 3.0, -1.0]), 0.0);
         assert_eq!((margin(&[]), margin(&[1.0])), (0.0, 0.0));
+        let all = shares(&[0.0, 2.0, 1.0]);
+        assert!((all[1] - all[2] - expected).abs() < 1e-6, "{all:?}");
+        assert!((all.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+        assert_eq!(shares(&[0.1, 0.7, 0.2]), [0.1, 0.7, 0.2]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod profile;
 mod quality;
 mod report;
 mod scale_error;
+mod single;
 mod tally;
 mod tensors;
 mod twins;
@@ -21,4 +22,5 @@ pub use latency::{LEAST_RUNS, MOST_RUNS, WARM_UP_RUNS, latency, latency_inputs, 
 pub use profile::{OperatorTime, Profile, profile};
 pub use quality::{Baseline, Runner, SideBySide, baseline, evaluate, evaluate_with, own_runner};
 pub use report::{ChannelReport, Evaluation, Histogram, Latency, TensorKind, TensorReport};
+pub use single::{Answer, Single};
 pub use tensors::tensors;

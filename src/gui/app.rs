@@ -108,6 +108,13 @@ impl App {
         for file in files {
             let model_open = self.bench.model.is_some() || self.bench.model_pending.is_some();
             let calibration = self.bench.calibration.source.is_some();
+            let picture = crate::data::FileKind::of(&file.path().to_string_lossy())
+                == Some(crate::data::FileKind::Image);
+            // On the Samples tab a picture goes to the pad; folders of pictures are data everywhere.
+            if model_open && picture && self.state.tab == Tab::Samples {
+                commands.push(Command::DrawImage(file.path().to_owned()));
+                continue;
+            }
             commands.push(dialogs::dropped(file.path(), model_open, calibration));
         }
         // Files may have changed while the user was elsewhere.

@@ -51,6 +51,8 @@ pub struct State {
     pub hovering: Option<ExperimentId>,
     /// The shape fields of the model card.
     pub entry: panels::side_entry::State,
+    /// Axes of the trade-off plot.
+    pub tradeoff: view::tradeoff::Axes,
     /// Of the Tensors tab.
     pub tensors: panels::tensors::State,
     /// Of the Layers tab.

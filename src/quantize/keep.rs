@@ -17,7 +17,7 @@ pub const KEPT: &str = "kept float by you";
 pub enum OperatorRef {
     /// By its place in execution order.
     Index(usize),
-    /// By the name of a tensor that it makes.
+    /// By the name of a tensor that it makes, or of its layer (see [`OperatorRef::layer`]).
     Name(String),
     /// By both, as the window writes it: where the model has changed, the name counts.
     Both {
@@ -89,11 +89,14 @@ impl OperatorRef {
             }
             OperatorRef::Name(name) | OperatorRef::Both { name, .. } => name,
         };
-        let mut found = (0..count).filter(|&i| makes(i, name));
+        // Exact names first, then layers as people call them.
+        let called = |i: usize| OperatorRef::of(main, i).is_some_and(|o| o.layer() == *name);
+        let exact = (0..count).any(|i| makes(i, name));
+        let mut found = (0..count).filter(|&i| if exact { makes(i, name) } else { called(i) });
         match (found.next(), found.next()) {
             (Some(one), None) => Ok(one),
             (Some(one), Some(another)) => crate::invalid!(
-                "Operators {one} and {another} both make a tensor named {name:?}: give the index of the one to keep float."
+                "Operators {one} and {another} are both called {name:?}: give the index of the one to keep float."
             ),
             (None, _) => crate::invalid!(
                 "Operator {self} cannot be kept float: no operator of this model makes a tensor named {name:?}; \
@@ -154,6 +157,7 @@ mod tests {
             (OperatorRef::parse("a"), Err("Operators 0 and 2")),
             (both(1, "c"), Err("named \"c\"")),
             (OperatorRef::parse("x"), Err("named \"x\"")),
+            (OperatorRef::parse("conv2d_1"), Err("named \"conv2d_1\"")),
         ] {
             match (operator.find(&main), found) {
                 (Ok(i), Ok(expected)) => assert_eq!(i, expected),
@@ -169,6 +173,15 @@ mod tests {
         let three = [layer, OperatorRef::Index(0), both(1, "a")];
         let all = words(&three);
         assert_eq!(all.as_deref(), Some("conv2d_1 and 2 more kept float"));
+        let named = chain(&[
+            "x",
+            "net/conv_1/Relu;net/conv_1/BiasAdd",
+            "net/dense/MatMul",
+            "net/dense/Add",
+        ]);
+        assert_eq!(OperatorRef::parse("conv_1").find(&named), Ok(0));
+        let twice = OperatorRef::parse("dense").find(&named).unwrap_err();
+        assert!(twice.to_string().contains("Operators 1 and 2"), "{twice}");
         assert_eq!(OperatorRef::of(&main, 2), Some(both(2, "a")));
         assert_eq!(OperatorRef::of(&main, 3), None);
     }

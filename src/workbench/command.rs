@@ -1,13 +1,14 @@
 //! Everything a user can do, as data: the window and the tests speak to the workbench only through these.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::jobs::JobId;
 use super::litert::Engine;
 use super::{ClassSource, ExperimentId, Role};
-use crate::data::{Preprocess, Selection};
+use crate::data::{Drawing, Preprocess, Selection};
 use crate::quantize::{Io, Mode, Recipe};
 
 /// One action of the user, carried out by [`Workbench::apply`](super::Workbench::apply).
@@ -41,6 +42,10 @@ pub enum Command {
     SetLabelColumn(Option<String>),
     /// Make pictures of these samples of the evaluation data, as the model sees them.
     ShowSamples(Vec<usize>),
+    /// Put this picture on the pad (of any size: it is fitted to the model's input) and ask every experiment; `None` empties it.
+    Draw(Option<Arc<Drawing>>),
+    /// Put the picture of this file on the pad.
+    DrawImage(PathBuf),
     /// Switch a mode on or off.
     SetMode(Mode, bool),
     /// Switch one input/output type of a mode on or off; each gives a file of its own.

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::jobs::JobId;
 use super::litert::{Engine, LitertFigures};
-use crate::evaluate::{Evaluation, Latency, TensorReport};
+use crate::evaluate::{Evaluation, Latency, Profile, TensorReport};
 use crate::graph::Graph;
-use crate::quantize::{Io, Mode, QuantPlan, Recipe};
+use crate::quantize::{self, Io, Mode, QuantPlan, Recipe};
 
 /// Number of an experiment, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -76,8 +76,8 @@ pub struct Experiment {
     pub key: RunKey,
     /// Where it stands.
     pub state: State,
-    /// What the figures are of, if they are complete: while it is run again, what the earlier ones are of until the first new one.
-    pub complete: Option<RunKey>,
+    /// All figures of the last run that was done: while it is run again, those of before.
+    pub finished: Option<Arc<Finished>>,
     /// Whether the last Run found this result still valid.
     pub reused: bool,
     /// Whether the figures belong to an older model, recipe or data than `key`.
@@ -90,6 +90,8 @@ pub struct Experiment {
     pub evaluation: Option<Arc<Evaluation>>,
     /// Latency of single runs, by the same engine.
     pub latency: Option<Latency>,
+    /// Time of each operator of the file by Zeropoint's engine; sessions do not keep it.
+    pub profile: Option<Arc<Profile>>,
     /// What LiteRT made of the file where it was asked, or why it made nothing.
     pub litert: Option<Result<Arc<LitertFigures>, String>>,
     /// What quantization did, tensor by tensor; empty for float32.
@@ -142,21 +144,56 @@ impl Experiment {
 
     /// Takes over the figures of another one that ran with the same key.
     pub(super) fn take_figures(&mut self, from: &Experiment) {
-        self.key = from.key.clone();
-        self.complete = from.complete.clone();
-        self.random = from.random;
         self.stale = from.stale;
-        self.file = from.file.clone();
-        self.evaluation = from.evaluation.clone();
-        self.latency = from.latency.clone();
-        self.litert = from.litert.clone();
-        self.tensors = from.tensors.clone();
+        self.finished = from.finished.clone();
+        let Finished {
+            key,
+            random,
+            file,
+            evaluation,
+            latency,
+            profile,
+            litert,
+            tensors,
+        } = from.figures();
+        (self.key, self.random, self.file) = (key, random, file);
+        (self.evaluation, self.latency) = (evaluation, latency);
+        (self.litert, self.tensors) = (litert, tensors);
+        self.profile = profile;
+    }
+
+    /// The figures that it has now.
+    pub(super) fn figures(&self) -> Finished {
+        Finished {
+            key: self.key.clone(),
+            random: self.random,
+            file: self.file.clone(),
+            evaluation: self.evaluation.clone(),
+            latency: self.latency.clone(),
+            profile: self.profile.clone(),
+            litert: self.litert.clone(),
+            tensors: self.tensors.clone(),
+        }
     }
 
     /// Whether its job waits or runs.
     pub fn is_pending(&self) -> bool {
         matches!(self.state, State::Pending(_))
     }
+}
+
+/// The figures of a run, as [`Experiment`] has them.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)] // as there
+pub struct Finished {
+    pub key: RunKey,
+    pub random: bool,
+    pub file: Option<Arc<QuantizedFile>>,
+    pub evaluation: Option<Arc<Evaluation>>,
+    pub latency: Option<Latency>,
+    pub profile: Option<Arc<Profile>>,
+    pub litert: Option<Result<Arc<LitertFigures>, String>>,
+    pub tensors: Option<Arc<Vec<TensorReport>>>,
 }
 
 /// `int8, int8 I/O`; the I/O is left off where it is float32.
@@ -180,6 +217,9 @@ pub fn recipe_words(recipe: &Recipe) -> Vec<String> {
             0 | 1 => "all weights".into(),
             n => format!("weights from {n} elements"),
         });
+    }
+    if recipe.mode != Mode::Float32 {
+        words.extend(quantize::kept_words(&recipe.keep_float));
     }
     words
 }
@@ -208,6 +248,8 @@ pub enum Finding {
     Tensors(Arc<Vec<TensorReport>>),
     /// Single runs are timed.
     Latency(Latency),
+    /// Every operator is timed.
+    Profile(Arc<Profile>),
     /// LiteRT is through with the file, or failed on it.
     Litert(Result<Arc<LitertFigures>, String>),
 }

@@ -83,6 +83,8 @@ impl Workbench {
             Command::OpenModel(_)
             | Command::OpenDemo
             | Command::ShowSamples(_)
+            | Command::Draw(_)
+            | Command::DrawImage(_)
             | Command::Recheck
             | Command::Run
             | Command::Rerun(_)

@@ -32,6 +32,8 @@ pub enum JobKind {
     Experiment(ExperimentId),
     /// Making pictures of samples; not worth showing.
     Pictures,
+    /// Asking every experiment about the picture on the pad; not worth showing.
+    Answers,
     /// Writing a file.
     Save(String),
     /// Writing the session of this name.
@@ -48,6 +50,30 @@ pub enum JobKind {
     Recent,
     /// Looking for LiteRT's library; not worth showing.
     FindLitert,
+}
+
+impl JobKind {
+    /// Whether its result would be of the model that is open, so that nobody wants it once another is.
+    pub fn is_of_model(&self) -> bool {
+        match self {
+            JobKind::OpenModel(_)
+            | JobKind::Entry(_)
+            | JobKind::ModelAgain(_)
+            | JobKind::OpenData(_)
+            | JobKind::Recheck
+            | JobKind::Experiment(_)
+            | JobKind::Pictures
+            | JobKind::Answers
+            | JobKind::AutosavePause => true,
+            JobKind::Save(_)
+            | JobKind::SaveSession(_)
+            | JobKind::OpenSession(_)
+            | JobKind::Restore
+            | JobKind::Autosave
+            | JobKind::Recent
+            | JobKind::FindLitert => false,
+        }
+    }
 }
 
 /// What a job is doing now. The order is the order of an experiment.
@@ -321,6 +347,7 @@ impl<E: Send + 'static> Jobs<E> {
             JobKind::AutosavePause => "wait to keep session",
             JobKind::Autosave => "keep session",
             JobKind::Pictures => "pictures",
+            JobKind::Answers => "answers",
             JobKind::Recent => "recent files",
             JobKind::FindLitert => "find LiteRT",
         };
@@ -350,21 +377,24 @@ impl<E: Send + 'static> Jobs<E> {
 
     /// Stops every job.
     pub fn cancel_all(&mut self) {
-        self.cancel_all_but(None);
+        self.cancel_those(|_| true);
     }
 
-    /// Stops every job but this one.
-    pub fn cancel_all_but(&mut self, keep: Option<JobId>) {
+    /// Stops every job about the open model, but this one.
+    pub fn cancel_of_model(&mut self, keep: Option<JobId>) {
+        self.cancel_those(|job| job.kind.is_of_model() && Some(job.id) != keep);
+    }
+
+    fn cancel_those(&mut self, which: impl Fn(&Job) -> bool) {
         let ids: Vec<_> = self
             .short
             .iter()
             .chain(&self.long)
             .chain(self.queue.iter().map(|q| &q.job))
+            .filter(|j| which(j))
             .map(|j| j.id)
             .collect();
-        ids.into_iter()
-            .filter(|&id| Some(id) != keep)
-            .for_each(|id| self.cancel(id));
+        ids.into_iter().for_each(|id| self.cancel(id));
     }
 
     /// Everything that happened since the last call; never waits. Results of cancelled jobs are dropped.
@@ -399,12 +429,15 @@ impl<E: Send + 'static> Jobs<E> {
                         ended
                     };
                     let took = job.started.map_or(Duration::ZERO, |s| s.elapsed());
-                    self.finished.push(FinishedJob {
-                        id,
-                        kind: job.kind.clone(),
-                        ended: ended.clone(),
-                        took,
-                    });
+                    // A pen makes twenty a second.
+                    if job.kind != JobKind::Answers {
+                        self.finished.push(FinishedJob {
+                            id,
+                            kind: job.kind.clone(),
+                            ended: ended.clone(),
+                            took,
+                        });
+                    }
                     updates.push(Update::Ended(id, job.kind, ended));
                 }
             }

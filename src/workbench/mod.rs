@@ -1,6 +1,7 @@
 //! The application without a window: what is open, what was asked for, what came of it. Changed by [`Command`]s only.
 
 mod acceleration;
+mod choosing;
 mod command;
 mod dataset;
 mod entry;
@@ -17,6 +18,7 @@ mod model;
 mod open_axes;
 mod open_data;
 mod operators;
+mod pad;
 mod recent;
 mod recheck;
 pub mod report;
@@ -28,6 +30,7 @@ mod walk;
 mod work;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use acceleration::not_accelerated;
@@ -35,17 +38,18 @@ pub use command::Command;
 pub use dataset::{ClassSource, DataChoice, DataIdentity, DataRecord, Loaded, Role, Source};
 pub use entry::{Entry, EntryCard, OpenInput, entries, parse_shape};
 pub use experiment::{
-    Experiment, ExperimentId, Finding, Intent, QuantizedFile, RunKey, State, experiment_name,
-    recipe_words,
+    Experiment, ExperimentId, Finding, Finished, Intent, QuantizedFile, RunKey, State,
+    experiment_name, recipe_words,
 };
 pub use fingerprint::{Fingerprint, Stamps};
 pub use layout::Layout;
 pub use model::{ModelCard, ModelFormat, OpenModel, PortCard, shape_text};
 pub use operators::{OperatorRow, float_operators, operator_table};
+pub use pad::{Pad, PadAnswer, PadAnswers};
 pub use session::{Claimed, EXTENSION, Restored, SaveStatus, Session};
 pub use work::TENSOR_SAMPLES;
 
-use crate::data::{Preprocess, Preview, Selection};
+use crate::data::{Drawing, Preprocess, Preview, Selection};
 use crate::quantize::{Io, Mode};
 use jobs::{JobId, Jobs, Wake};
 use litert::{Engine, Setup};
@@ -69,6 +73,8 @@ pub struct Workbench {
     pub evaluation: DataChoice,
     /// Pictures of evaluation samples that were asked for.
     pub pictures: SamplePictures,
+    /// The draw pad.
+    pub pad: Pad,
     /// How files of folders become inputs; `None` for what the model says, or the default.
     pub preprocess: Option<Preprocess>,
     /// Which class of a folder is which output of the model.
@@ -180,6 +186,10 @@ pub enum Event {
     Preview(Role, u64, Preview),
     /// Pictures of samples were made.
     Pictures(Preview),
+    /// A picture for the pad was read and fitted.
+    Drawn(Arc<Drawing>),
+    /// What experiments answer to the picture on the pad.
+    Answers(PadAnswers),
     /// Part of an experiment.
     Finding(ExperimentId, Finding),
     /// A file was written; what there is to say of it.
@@ -221,6 +231,7 @@ impl Workbench {
             },
             evaluation: DataChoice::default(),
             pictures: SamplePictures::default(),
+            pad: Pad::default(),
             preprocess: None,
             classes: ClassSource::default(),
             label_column: None,

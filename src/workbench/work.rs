@@ -177,6 +177,9 @@ impl Work {
         if self.engine.asks_own() {
             let latency = evaluate::latency(&file.graph, self.threads, seconds, progress)?;
             found(Finding::Latency(latency));
+            // Timers between operators cost time themselves, so these are runs of their own.
+            let profile = evaluate::profile(&file.graph, self.threads, seconds / 4.0, progress)?;
+            found(Finding::Profile(Arc::new(profile)));
         }
         let Some(sides) = sides else { return Ok(()) };
         let litert = sides.finish(seconds)?;

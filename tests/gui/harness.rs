@@ -48,7 +48,8 @@ pub fn step_until(
     }
 }
 
-/// The window as it looks now; it must have its size and must not be blank.
+/// The window as it looks now; it must have its size and must not be blank. Where `PICTURES` names a folder, it is written there,
+/// numbered within its test, to be looked at.
 pub fn picture(window: &mut Window) -> RgbaImage {
     let size = window.ctx.content_rect().size() * window.ctx.pixels_per_point();
     let picture = window
@@ -70,6 +71,14 @@ pub fn picture(window: &mut Window) -> RgbaImage {
         picture.pixels().all(|p| p.0[3] == 255),
         "the window does not cover its area"
     );
+    if let Some(folder) = std::env::var_os("PICTURES") {
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or("test").replace("::", "-");
+        let file = |n: usize| Path::new(&folder).join(format!("{test}-{n}.png"));
+        let free = (1..1000).map(file).find(|f| !f.exists());
+        let file = free.expect("fewer than a thousand pictures");
+        picture.save(file).expect("the picture can be written");
+    }
     picture
 }
 

@@ -51,6 +51,68 @@ fn the_worst_tensor_comes_first_and_its_histograms_show() {
 }
 
 #[test]
+fn ten_thousand_rows_lay_out_only_those_in_sight() {
+    let others = fixture::int16_tensors().len();
+    let mut window = showing(fixture::many(10_000 - others));
+    window.get_by_label("10,000 of 10,000 quantized tensors");
+    let laid_out = rows(&window).len();
+    assert!((10..40).contains(&laid_out), "{laid_out}");
+    window.key_press(egui::Key::End);
+    window.run();
+    let end = rows(&window);
+    assert!(
+        end.len() < 40 && end.iter().any(|r| r.contains("conv2d_1/Conv2D, int16x8")),
+        "{end:?}"
+    );
+}
+
+#[test]
+fn tensors_of_several_experiments_are_drawn_over_each_other() {
+    let mut window = showing(fixture::int8_tensors());
+    window.get_by_label_contains("dense_1/MatMul, int8").click();
+    window.run();
+    // The same tensor of the others by one button.
+    window.get_by_label("Overlay other experiments").click();
+    window.run();
+    let over = rows(&window)
+        .iter()
+        .filter(|r| r.ends_with(", overlaid"))
+        .count();
+    assert_eq!(over, 1);
+    window.get_by_label_contains("; over it Values: ");
+    harness::picture(&mut window);
+    window.get_by_label("Do not draw int16x8 over it").click();
+    window.run();
+    assert!(rows(&window).iter().all(|r| !r.ends_with(", overlaid")));
+    // Any other by Ctrl-click; Escape takes it away before the selection.
+    window
+        .get_by_label_contains("conv2d_1/Conv2D, int8")
+        .click_modifiers(egui::Modifiers::COMMAND);
+    window.run();
+    window.get_by_label("Do not draw conv2d_1/Conv2D, int8 over it");
+    window.key_press(egui::Key::Escape);
+    window.run();
+    window.get_by_label("Overlay other experiments");
+}
+
+#[test]
+fn without_the_inspector_every_column_has_room() {
+    let mut window = showing(fixture::int8_tensors());
+    assert!(window.query_by_label("Sort by Shape").is_none());
+    window.set_size(egui::vec2(1600.0, 900.0));
+    window.key_press(egui::Key::Escape);
+    window.run();
+    for column in ["Operator", "Shape", "Range seen", "Clipped"] {
+        window.get_by_label(&format!("Sort by {column}"));
+    }
+    window.get_by_label("Sort by Range seen").click();
+    window.run();
+    harness::picture(&mut window);
+    let first = &rows(&window)[0];
+    assert!(first.starts_with("StatefulPartitionedCall_1:0"), "{first}");
+}
+
+#[test]
 fn a_click_on_a_row_shows_that_tensor() {
     let mut window = showing(fixture::int8_tensors());
     window

@@ -215,6 +215,14 @@ impl Decoder {
         }
     }
 
+    /// The sample of a picture that is decoded already; fails with `Invalid` for sounds.
+    pub(super) fn sample(&self, pixels: Pixels) -> Result<Sample> {
+        match &self.what {
+            What::Image(images) => Ok(images.fitted(pixels)),
+            What::Sound { .. } => invalid!("A picture is no sound"),
+        }
+    }
+
     /// Elements of one sample.
     pub(super) fn size(&self) -> usize {
         self.shape.iter().product()
@@ -289,14 +297,18 @@ impl Images {
             width: pixels.width as u32,
             height: pixels.height as u32,
         };
+        Ok((self.fitted(pixels), original))
+    }
+
+    /// Pixels in the model's colours and size.
+    fn fitted(&self, pixels: Pixels) -> Sample {
         let pixels = coloured(pixels, self.preprocess.colour, self.shape.channels);
         let size = (self.shape.width, self.shape.height);
         let fitted = resize::fit(&pixels, size, self.preprocess.resize, self.preprocess.fit);
-        let sample = match fitted {
+        match fitted {
             Fitted::Bytes(x) => Sample::Bytes(x),
             Fitted::Reals(x) => Sample::Reals(x),
-        };
-        Ok((sample, original))
+        }
     }
 
     /// Appends the sample's levels, scaled, in the input's layout.

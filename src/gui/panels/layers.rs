@@ -1,6 +1,8 @@
 //! The Layers tab: the graph as a list, with the error of each operator and why it stays float.
 
 mod inspector;
+mod next;
+mod overview;
 mod places;
 
 use egui::{
@@ -12,11 +14,12 @@ use super::super::{Context, Tab};
 use crate::gui::fonts;
 use crate::gui::icons::Icon;
 use crate::gui::theme::{ROUND, ROUND_CELL, Theme};
-use crate::gui::view::layers::{self as view, Cell, Column, Layer, Layers};
+use crate::gui::view::layers::{self as view, Cell, Column, Item, Layer, Layers};
+use crate::gui::view::next::Next;
 use crate::gui::view::tensors::TensorKey;
 use crate::gui::view::{figures, format};
 use crate::gui::widgets::{card_at, checkbox_row, text, word};
-use places::{CELL, GROUP_GAP, Group, INDEX, Places, WHY, WHY_ICON};
+use places::{CELL, GROUP_GAP, Group, Places, WHY, WHY_ICON};
 
 /// Height of a row.
 const ROW: f32 = 45.0;
@@ -26,25 +29,26 @@ const HEAD: f32 = 52.0;
 const INSPECTOR: f32 = 352.0;
 const ROOM_FOR_INSPECTOR: f32 = 1000.0;
 
+/// Height of a row where there are many, and from how many rows on.
+const DENSE_ROW: f32 = 20.0;
+const MANY: usize = 200;
+
 /// What the tab remembers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct State {
     /// Place of the chosen operator.
     pub selected: Option<usize>,
-    /// Whether operators that only compute shapes are listed.
-    pub shape_operators: bool,
+    /// Whether operators that only compute shapes are listed one by one; `None` lists them where there are few operators.
+    pub shape_operators: Option<bool>,
+    /// Runs of shape operators that are unfolded all the same, by their first operator.
+    unfolded: Vec<usize>,
+    /// What the next experiment keeps float.
+    pub next: Next,
+    /// How far the list is scrolled down, and its height; set it with `scroll_to`.
+    seen: (f32, f32),
+    scroll_to: Option<f32>,
     /// What the last frame showed, kept until its inputs change.
     shown: Option<(view::Inputs, Layers)>,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            selected: None,
-            shape_operators: true,
-            shown: None,
-        }
-    }
 }
 
 /// Fills the middle of the window below the tab strip.
@@ -69,13 +73,19 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
     card_at(ui, left, false, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         legend(ui, context, &all);
-        let places = Places::new(ui, &all, ui.available_width());
+        next::strip(ui, context);
+        let state = &context.state.layers;
+        let fold = !state.shape_operators.unwrap_or(all.layers.len() <= MANY);
+        let items = view::items(&all, fold, &state.unfolded);
+        let dense = items.len() > MANY;
+        let timed = view::timed(&all, context.state.selected);
+        let places = Places::new(ui, &all, ui.available_width(), dense, timed);
         let across = ScrollArea::horizontal()
             .auto_shrink(false)
             .id_salt("layers across");
         across.show(ui, |ui| {
             ui.set_width(places.width);
-            list(ui, context, &all, &places);
+            list(ui, context, &all, &items, &places);
         });
     });
     if let Some(layer) = chosen {
@@ -99,9 +109,11 @@ fn legend(ui: &mut Ui, context: &mut Context<'_>, all: &Layers) {
         .show(ui, |ui| {
             let right = egui::Layout::right_to_left(egui::Align::Center);
             ui.allocate_ui_with_layout(vec2(ui.available_width(), 24.0), right, |ui| {
-                let shapes = &mut context.state.layers.shape_operators;
-                if checkbox_row(ui, *shapes, "Shape operators").clicked() {
-                    *shapes = !*shapes;
+                let state = &mut context.state.layers;
+                let listed = state.shape_operators.unwrap_or(all.layers.len() <= MANY);
+                if checkbox_row(ui, listed, "Shape operators").clicked() {
+                    state.shape_operators = Some(!listed);
+                    state.unfolded.clear();
                 }
                 ui.add_space(12.0);
                 if ui.available_width() > 480.0 {
@@ -150,22 +162,100 @@ fn summary(all: &Layers) -> String {
         .join(", ")
 }
 
-fn list(ui: &mut Ui, context: &mut Context<'_>, all: &Layers, places: &Places) {
+fn list(ui: &mut Ui, context: &mut Context<'_>, all: &Layers, items: &[Item], places: &Places) {
     let (head, _) = ui.allocate_exact_size(vec2(places.width, HEAD), Sense::hover());
     heads(ui, context, all, head, places);
-    let shown: Vec<&Layer> = all
-        .layers
-        .iter()
-        .filter(|l| context.state.layers.shape_operators || !l.is_shape)
-        .collect();
-    ScrollArea::vertical()
-        .auto_shrink(false)
-        .id_salt("layers")
-        .show_rows(ui, ROW, shown.len(), |ui, range| {
-            for layer in &shown[range] {
-                row(ui, context, all, layer, places);
+    let height = places.row();
+    let body = ui.available_rect_before_wrap();
+    let mut area = ScrollArea::vertical().auto_shrink(false).id_salt("layers");
+    if let Some(offset) = context.state.layers.scroll_to.take() {
+        area = area.vertical_scroll_offset(offset);
+    }
+    let output = area.show_rows(ui, height, items.len(), |ui, range| {
+        for item in items.get(range).unwrap_or(&[]) {
+            match *item {
+                Item::Operator(index) => {
+                    if let Some(layer) = all.layers.get(index) {
+                        row(ui, context, all, layer, places);
+                    }
+                }
+                Item::Folded { first, count } => folded(ui, context, (first, count), places),
             }
-        });
+        }
+    });
+    let state = &mut context.state.layers;
+    state.seen = (output.state.clamped_offset().y, output.inner_rect.height());
+    if places.strip > 0.0 {
+        let strip = body.with_max_x(body.left() + places.strip - 2.0);
+        let whole = items.len() as f32 * height;
+        let seen = (state.seen.0, state.seen.1.min(whole));
+        if let Some(share) = overview::ui(ui, strip, all, items, (seen, whole), context.theme) {
+            let offset = (share * whole - seen.1 / 2.0).clamp(0.0, (whole - seen.1).max(0.0));
+            context.state.layers.scroll_to = Some(offset);
+            ui.ctx().request_repaint();
+        }
+    }
+}
+
+/// A run of shape operators as one line, which unfolds it.
+fn folded(ui: &mut Ui, context: &mut Context<'_>, (first, count): (usize, usize), places: &Places) {
+    let theme = context.theme;
+    let size = vec2(ui.available_width(), places.row());
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    let words = match count {
+        1 => "1 shape operator".to_owned(),
+        n => format!("{} shape operators", format::count(n)),
+    };
+    response.widget_info(|| {
+        WidgetInfo::labeled(Role::Button, true, format!("Unfold {words} from {first}"))
+    });
+    if response.hovered() {
+        ui.painter().rect_filled(rect, 0.0, theme.hover);
+    }
+    let at = pos2(rect.left() + places.operator, rect.center().y);
+    let middle = pos2(rect.left() + places.index - 6.0, rect.center().y);
+    Icon::ChevronRight.paint_sized(ui.painter(), middle, 12.0, theme.text3);
+    text_at(ui, at, &words, theme.text3);
+    ui.painter()
+        .hline(rect.x_range(), rect.bottom(), theme.separator());
+    crate::gui::widgets::focus_ring(ui, &response, ROUND);
+    if response.clicked() {
+        context.state.layers.unfolded.push(first);
+    }
+    response.on_hover_text("Operators that only compute shapes; click to list them");
+}
+
+fn text_at(ui: &Ui, at: egui::Pos2, words: &str, color: Color32) {
+    ui.painter()
+        .text(at, Align2::LEFT_CENTER, words, fonts::small(), color);
+}
+
+/// A chip that can be taken away; returns whether it was.
+fn removable(ui: &mut Ui, words: &str) -> bool {
+    let theme = Theme::of(ui.ctx());
+    let galley = ui
+        .painter()
+        .layout_no_wrap(words.to_owned(), fonts::caption(), theme.text);
+    let (rect, response) =
+        ui.allocate_exact_size(vec2(galley.size().x + 30.0, 24.0), Sense::click());
+    response.widget_info(|| {
+        WidgetInfo::labeled(Role::Button, true, format!("Do not keep {words} float"))
+    });
+    let chip = rect.shrink2(vec2(0.0, 2.0));
+    let outline = Stroke::new(1.0, theme.line_strong);
+    let fill = if response.hovered() {
+        theme.hover
+    } else {
+        theme.raised
+    };
+    ui.painter()
+        .rect(chip, ROUND, fill, outline, egui::StrokeKind::Inside);
+    let at = chip.left_center() + vec2(8.0, -galley.size().y / 2.0);
+    ui.painter().galley(at, galley, theme.text);
+    let cross = chip.right_center() - vec2(11.0, 0.0);
+    Icon::Close.paint_sized(ui.painter(), cross, 12.0, theme.text2);
+    crate::gui::widgets::focus_ring(ui, &response, ROUND);
+    response.on_hover_text("As the mode says again").clicked()
 }
 
 fn heads(ui: &Ui, context: &Context<'_>, all: &Layers, head: Rect, places: &Places) {
@@ -175,7 +265,7 @@ fn heads(ui: &Ui, context: &Context<'_>, all: &Layers, head: Rect, places: &Plac
         ui.painter()
             .text(pos2(x, y), align, words, fonts::small(), theme.text3)
     };
-    head_word(head.left() + INDEX, Align2::RIGHT_CENTER, "#");
+    head_word(head.left() + places.index, Align2::RIGHT_CENTER, "#");
     head_word(
         head.left() + places.operator,
         Align2::LEFT_CENTER,
@@ -214,6 +304,25 @@ fn heads(ui: &Ui, context: &Context<'_>, all: &Layers, head: Rect, places: &Plac
             }
         }
     }
+    if let Some((left, column)) = places.time
+        && let Some(column) = all.columns.get(column)
+    {
+        let left = head.left() + left;
+        let marker = pos2(left + 7.0, head.top() + 15.0);
+        let hue = theme.mode(column.look.mode);
+        column
+            .look
+            .paint_marker_sized(ui.painter(), marker, 0.9, hue);
+        let total = column.time_ms.unwrap_or(0.0);
+        let total = format::TimeUnit::for_column([total]).text(total);
+        text_at(
+            ui,
+            marker + vec2(14.0, 0.0),
+            &format!("{total} in all"),
+            theme.text2,
+        );
+        head_word(left, Align2::LEFT_CENTER, "Time");
+    }
     if places.width - places.why > WHY_ICON {
         head_word(head.left() + places.why, Align2::LEFT_CENTER, "Why float");
     }
@@ -223,7 +332,8 @@ fn heads(ui: &Ui, context: &Context<'_>, all: &Layers, head: Rect, places: &Plac
 
 fn row(ui: &mut Ui, context: &mut Context<'_>, all: &Layers, layer: &Layer, places: &Places) {
     let theme = context.theme;
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
+    let size = vec2(ui.available_width(), places.row());
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     let selected = context.state.layers.selected == Some(layer.index);
     response.widget_info(|| WidgetInfo::selected(Role::Row, true, selected, sentence(all, layer)));
     if selected || response.hovered() {
@@ -250,6 +360,10 @@ fn row(ui: &mut Ui, context: &mut Context<'_>, all: &Layers, layer: &Layer, plac
         let at = pos2(rect.left() + group.left, rect.center().y);
         result(ui, theme, column, cell, layer.is_shape, at, group);
     }
+    if let Some((left, column)) = places.time {
+        let at = pos2(rect.left() + left, rect.center().y);
+        time(ui, theme, all, (layer, column), at);
+    }
     why(
         ui,
         theme,
@@ -275,7 +389,7 @@ fn names(ui: &Ui, theme: &Theme, layer: &Layer, rect: Rect, places: &Places) {
     let write = |at: egui::Pos2, align: Align2, words: &str, font: egui::FontId, color: Color32| {
         ui.painter().text(at, align, words, font, color);
     };
-    let index = pos2(rect.left() + INDEX, y);
+    let index = pos2(rect.left() + places.index, y);
     write(
         index,
         Align2::RIGHT_CENTER,
@@ -289,6 +403,26 @@ fn names(ui: &Ui, theme: &Theme, layer: &Layer, rect: Rect, places: &Places) {
         (fonts::strong(), theme.text)
     };
     let operator = rect.left() + places.operator;
+    if places.strip > 0.0 {
+        // One line: the operator, then its name in what is left.
+        let op = figures::elide(&layer.op, 18);
+        let drawn = ui
+            .painter()
+            .text(pos2(operator, y), Align2::LEFT_CENTER, op, font, color);
+        let left = drawn.right() + 8.0;
+        let room = ((rect.left() + next_column(places) - left - 6.0) / 6.4).max(0.0) as usize;
+        if room >= 4 {
+            let name = figures::elide(&layer.name, room);
+            write(
+                pos2(left, y),
+                Align2::LEFT_CENTER,
+                &name,
+                fonts::small(),
+                theme.text2,
+            );
+        }
+        return output(ui, theme, layer, rect, places);
+    }
     let at = pos2(operator, y - 8.0);
     write(
         at,
@@ -301,11 +435,7 @@ fn names(ui: &Ui, theme: &Theme, layer: &Layer, rect: Rect, places: &Places) {
     if !layer.detail.is_empty() {
         second = format!("{}, {}", figures::elide(&second, 18), layer.detail);
     }
-    let next = places
-        .output
-        .or(places.groups.first().map(|g| g.left))
-        .unwrap_or(places.why);
-    let room = ((next - places.operator) / 6.4) as usize;
+    let room = ((next_column(places) - places.operator) / 6.4) as usize;
     let at = pos2(operator, y + 9.0);
     write(
         at,
@@ -314,15 +444,21 @@ fn names(ui: &Ui, theme: &Theme, layer: &Layer, rect: Rect, places: &Places) {
         fonts::small(),
         theme.text2,
     );
+    output(ui, theme, layer, rect, places);
+}
+
+/// Left edge of what follows the operator.
+fn next_column(places: &Places) -> f32 {
+    let group = places.groups.first().map(|g| g.left);
+    places.output.or(group).unwrap_or(places.why)
+}
+
+fn output(ui: &Ui, theme: &Theme, layer: &Layer, rect: Rect, places: &Places) {
     if let Some(output) = places.output {
-        let at = pos2(rect.left() + output, y);
-        write(
-            at,
-            Align2::LEFT_CENTER,
-            &layer.output,
-            fonts::body(),
-            theme.text2,
-        );
+        let at = pos2(rect.left() + output, rect.center().y);
+        let font = fonts::body();
+        ui.painter()
+            .text(at, Align2::LEFT_CENTER, &layer.output, font, theme.text2);
     }
 }
 
@@ -350,7 +486,7 @@ fn result(
     let galley = ui
         .painter()
         .layout_no_wrap(cell.dtype.clone(), fonts::caption(), theme.text);
-    let chip = Rect::from_min_size(at - vec2(0.0, 10.0), vec2(galley.size().x + 12.0, 20.0));
+    let chip = Rect::from_min_size(at - vec2(0.0, 9.0), vec2(galley.size().x + 12.0, 18.0));
     let is_plain = is_shape || cell.why_float.is_some() || cell.dtype == "float32";
     let outline = if is_plain { theme.line_strong } else { hue };
     if !cell.dtype.is_empty() && group.types > 0.0 {
@@ -365,14 +501,33 @@ fn result(
     }
     for (which, figure) in [cell.local, cell.cumulative].into_iter().enumerate() {
         let Some(db) = figure else { continue };
-        let corner = pos2(at.x + group.figure(which), at.y - CELL.1 / 2.0);
-        heat_cell(
-            ui,
-            theme,
-            Rect::from_min_size(corner, vec2(CELL.0, CELL.1)),
-            db,
-        );
+        let size = vec2(CELL.0, group.cell);
+        let corner = pos2(at.x + group.figure(which), at.y - size.y / 2.0);
+        heat_cell(ui, theme, Rect::from_min_size(corner, size), db);
     }
+}
+
+/// The time of an operator in one experiment, as a bar and in words.
+fn time(ui: &Ui, theme: &Theme, all: &Layers, (layer, column): (&Layer, usize), at: egui::Pos2) {
+    const BAR: f32 = 44.0;
+    const END: f32 = 104.0;
+    let of = |l: &Layer| l.cells.get(column).and_then(|c| c.time_ms);
+    let (Some(ms), Some(column)) = (of(layer), all.columns.get(column)) else {
+        return;
+    };
+    let total = column.time_ms.unwrap_or(ms).max(1e-12);
+    let width = (BAR * (ms / total) as f32).clamp(1.0, BAR);
+    let bar = Rect::from_min_size(at - vec2(0.0, 5.0), vec2(width, 10.0));
+    let hue = theme.mode(column.look.mode);
+    column.look.paint_bar(ui.painter(), bar, hue);
+    let unit = format::TimeUnit::for_column([total / 4.0]);
+    let words = match unit.of(ms) {
+        t if t < 0.05 => format!("< 0.1 {}", unit.name),
+        _ => unit.text(ms),
+    };
+    let end = at + vec2(END, 0.0);
+    ui.painter()
+        .text(end, Align2::RIGHT_CENTER, words, fonts::small(), theme.text);
 }
 
 fn heat_cell(ui: &Ui, theme: &Theme, rect: Rect, db: f64) {
@@ -442,7 +597,7 @@ fn why(ui: &Ui, theme: &Theme, all: &Layers, layer: &Layer, at: egui::Pos2, righ
     let galley = ui
         .painter()
         .layout_no_wrap(words, fonts::caption(), theme.text2);
-    let chip = Rect::from_min_size(at - vec2(0.0, 10.0), vec2(galley.size().x + 32.0, 20.0));
+    let chip = Rect::from_min_size(at - vec2(0.0, 9.0), vec2(galley.size().x + 32.0, 18.0));
     let outline = Stroke::new(1.0, theme.line_strong);
     ui.painter()
         .rect_stroke(chip, ROUND, outline, egui::StrokeKind::Inside);
@@ -494,6 +649,10 @@ fn sentence(all: &Layers, layer: &Layer) -> String {
         }
         if let Some(db) = cell.cumulative {
             text += &format!(", cumulative {}", format::decibel(db));
+        }
+        if let Some(ms) = cell.time_ms {
+            let ms = format::TimeUnit::for_column([ms]).text(ms);
+            text += &format!(", takes {ms}");
         }
         if let Some(why) = &cell.why_float {
             text += &format!(", float because {why}");

@@ -1,6 +1,7 @@
 //! The Samples tab: what each class is taken for, and the samples on which a variant and float32 disagree.
 
 mod matrix;
+mod pad;
 mod pairs;
 
 use egui::{Align, Layout, Ui, pos2, vec2};
@@ -17,6 +18,11 @@ use crate::workbench::{Command, Experiment, Role};
 /// Most samples that are shown with pictures at once.
 const MOST: usize = 60;
 
+/// Width of the draw pad's card.
+const PAD: f32 = 332.0;
+/// From this width on the pad stands beside the samples.
+const ROOM_FOR_PAD: f32 = 1060.0;
+
 /// What the tab remembers.
 #[derive(Debug, Default)]
 pub struct State {
@@ -26,6 +32,10 @@ pub struct State {
     pub change: Option<Change>,
     /// Only samples of that label and answer, agreeing ones too.
     pub cell: Option<(u32, u32)>,
+    /// What the draw pad remembers.
+    pub pad: pad::State,
+    /// Where there is no room for both: whether the pad stands in place of the samples.
+    pub pad_open: bool,
 }
 
 impl State {
@@ -46,15 +56,34 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
     let both = shown
         .get(at)
         .and_then(|e| context.state.samples.memo.get(context.bench, e));
+    let full = ui.available_rect_before_wrap();
+    let beside = full.width() >= ROOM_FOR_PAD && context.bench.model.is_some();
+    let gap = 16.0;
+    let mut left = full;
+    if beside {
+        let place = full.with_min_x(full.right() - PAD);
+        card_at(ui, place, true, |ui| pad::ui(ui, context));
+        left.max.x = place.left() - gap;
+    }
+    let mut inside = ui.new_child(egui::UiBuilder::new().max_rect(left));
+    inside.shrink_clip_rect(left.expand(2.0));
+    let ui = &mut inside;
     let (Some(variant), Some(both)) = (shown.get(at), both) else {
-        return empty(ui, context);
+        if !beside && context.bench.model.is_some() {
+            pad_switch(ui, context);
+        }
+        match !beside && context.state.samples.pad_open {
+            true => narrow_pad(ui, context),
+            false => empty(ui, context),
+        }
+        return;
     };
-    head(ui, context, &shown, at, &both);
+    head(ui, context, &shown, at, &both, beside);
     ui.add_space(4.0);
     let area = ui.available_rect_before_wrap();
-    let gap = 16.0;
     let labelled = both.samples.right.is_some();
     let width = match labelled {
+        true if beside => (area.width() * 0.48).clamp(300.0, 455.0),
         true => (area.width() * 0.42).clamp(300.0, 470.0),
         false => 0.0,
     };
@@ -68,11 +97,40 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
     };
     let mut inside = ui.new_child(egui::UiBuilder::new().max_rect(right));
     inside.shrink_clip_rect(right.expand(2.0));
-    pairs::ui(&mut inside, context, variant, &both);
+    match !beside && context.state.samples.pad_open {
+        true => narrow_pad(&mut inside, context),
+        false => pairs::ui(&mut inside, context, variant, &both),
+    }
+}
+
+/// Opens the pad in place of the samples, or closes it.
+fn pad_switch(ui: &mut Ui, context: &mut Context<'_>) {
+    let open = &mut context.state.samples.pad_open;
+    let words = if *open { "Show samples" } else { "Draw" };
+    if ui.add(Button::new(words).height(24.0)).clicked() {
+        *open = !*open;
+    }
+}
+
+fn narrow_pad(ui: &mut Ui, context: &mut Context<'_>) {
+    let area = ui.available_rect_before_wrap();
+    let place = area.with_max_x(area.right().min(area.left() + 480.0));
+    card_at(ui, place, true, |ui| {
+        egui::ScrollArea::vertical()
+            .id_salt("narrow pad")
+            .show(ui, |ui| pad::ui(ui, context));
+    });
 }
 
 /// Which variant, and in how many samples it differs.
-fn head(ui: &mut Ui, context: &mut Context<'_>, shown: &[&Experiment], at: usize, both: &Both) {
+fn head(
+    ui: &mut Ui,
+    context: &mut Context<'_>,
+    shown: &[&Experiment],
+    at: usize,
+    both: &Both,
+    beside: bool,
+) {
     let theme = context.theme;
     ui.horizontal(|ui| {
         ui.set_min_height(28.0);
@@ -97,6 +155,9 @@ fn head(ui: &mut Ui, context: &mut Context<'_>, shown: &[&Experiment], at: usize
         };
         text(ui, words, fonts::verdict(), theme.text);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if !beside {
+                pad_switch(ui, context);
+            }
             let preview = ui.add(Button::bare("Data…"));
             if preview
                 .on_hover_text("How the samples become inputs")

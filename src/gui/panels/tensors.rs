@@ -29,12 +29,17 @@ const ERRORS: f32 = 176.0;
 /// From this width on the inspector stands beside the table; below it lies over it.
 const ROOM_FOR_INSPECTOR: f32 = 900.0;
 
+/// Most tensors that are drawn over the chosen one.
+const MOST_OVER: usize = 4;
+
 /// What the tab remembers.
 #[derive(Debug, Default)]
 pub struct State {
     filter: Filter,
     sort: Sort,
     selected: Option<TensorKey>,
+    /// Further tensors, drawn over the chosen one's histograms.
+    over: Vec<TensorKey>,
     /// Whether the user closed the inspector: then nothing is chosen for him.
     closed: bool,
     channel: Option<usize>,
@@ -50,15 +55,34 @@ impl State {
     pub fn select(&mut self, key: TensorKey) {
         if self.selected != Some(key) {
             self.channel = None;
+            self.over.clear();
         }
         self.selected = Some(key);
         self.closed = false;
     }
 
-    /// Clears the filter, else the selection; returns whether there was either.
+    /// Draws a tensor over the chosen one, or no longer.
+    pub fn overlay(&mut self, key: TensorKey) {
+        match self.over.iter().position(|k| *k == key) {
+            Some(at) => {
+                self.over.remove(at);
+            }
+            None => {
+                self.over.push(key);
+                // More cannot be told apart.
+                if self.over.len() > MOST_OVER {
+                    self.over.remove(0);
+                }
+            }
+        }
+    }
+
+    /// Clears the filter, else what is drawn over, else the selection; returns whether there was either.
     pub fn clear_innermost(&mut self) -> bool {
         if self.filter.narrows() {
             self.filter.clear();
+        } else if !self.over.is_empty() {
+            self.over.clear();
         } else if self.selected.is_some() {
             (self.selected, self.closed) = (None, true);
         } else {

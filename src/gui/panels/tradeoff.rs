@@ -1,4 +1,4 @@
-//! The trade-off: latency against accuracy, with the front of variants that no other beats.
+//! The trade-off: two figures of the user's choice against each other, with the front of variants that no other beats.
 
 use egui::{
     Align2, Pos2, Rect, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
@@ -6,12 +6,11 @@ use egui::{
 
 use super::super::{Context, fonts};
 use crate::gui::theme::{FADED, ROUND_CARD};
-use crate::gui::view::bars::Axis;
 use crate::gui::view::compare::{Answer, Comparison};
 use crate::gui::view::format;
-use crate::gui::view::tradeoff::{Measure, Tradeoff};
+use crate::gui::view::tradeoff::{Measure, Scale, Tradeoff};
 use crate::gui::view::words::Word;
-use crate::gui::widgets::export;
+use crate::gui::widgets::{at, dropdown, export, text};
 
 /// Paints the card into this place.
 pub fn ui(
@@ -33,93 +32,100 @@ pub fn ui(
         fonts::strong(),
         theme.text,
     );
-    let Some(plot) = Tradeoff::of(comparison) else {
+    let sqnr = |id| context.bench.experiment(id)?.evaluation.as_ref()?.sqnr_db;
+    let plot = Tradeoff::of(comparison, context.state.tradeoff, sqnr);
+    let head = Rect::from_min_max(
+        pos2(title.right() + 12.0, rect.top() + 10.0),
+        pos2(rect.right() - 12.0, rect.top() + 34.0),
+    );
+    axes(ui, context, &plot, head);
+    if plot.points.len() < 2 {
+        let lacks = |m: Measure| m.name().to_lowercase();
+        let (x, y) = (lacks(plot.measures.0), lacks(plot.measures.1));
         painter.text(
             rect.center(),
             Align2::CENTER_CENTER,
-            "Waiting for latency and accuracy",
+            format!("Waiting for {x} and {y} of two variants"),
             fonts::small(),
             theme.text3,
         );
         return;
-    };
-    let (measure, axis_title) = match plot.measure {
-        Measure::Top1 => ("accuracy", "Top-1 accuracy (%)"),
-        Measure::Agreement => ("agreement", "Agreement with float32 (%)"),
-    };
-    painter.text(
-        pos2(title.right() + 8.0, title_at.y + 0.5),
-        Align2::LEFT_CENTER,
-        format!("latency by {measure}"),
-        fonts::small(),
-        theme.text2,
-    );
+    }
     let area = Rect::from_min_max(
         pos2(rect.left() + 62.0, rect.top() + 66.0),
         pos2(rect.right() - 26.0, rect.bottom() - 54.0),
     );
-    let largest = plot.points.iter().map(|p| p.x).fold(0.0, f64::max);
-    let x_axis = Axis::from_zero(largest * 1.05);
-    let x = |v: f64| area.left() + area.width() * x_axis.place(v);
-    let (low, high) = plot.y_range;
-    let y = |v: f64| area.bottom() - area.height() * ((v - low) / (high - low)) as f32;
+    let share = |v: f64, scale: &Scale| {
+        let (low, high) = scale.range;
+        ((v - low) / (high - low)) as f32
+    };
+    let x = |v: f64| area.left() + area.width() * share(v, &plot.x);
+    let y = |v: f64| area.bottom() - area.height() * share(v, &plot.y);
     painter.text(
-        pos2(area.left(), area.top() - 14.0),
+        pos2(rect.left() + 16.0, area.top() - 14.0),
         Align2::LEFT_CENTER,
-        axis_title,
+        plot.measures.1.title(comparison.unit),
         fonts::caption(),
         theme.text2,
     );
     let grid = Stroke::new(1.0, theme.grid);
-    for &tick in &plot.y_ticks {
+    let figure = |at: Pos2, align: Align2, value: f64, scale: &Scale| {
+        let words = format::fixed(value, scale.decimals);
+        painter.text(at, align, words, fonts::caption(), theme.text3);
+    };
+    for &tick in &plot.y.ticks {
         let at = painter.round_to_pixel_center(y(tick));
         painter.hline(area.x_range(), at, grid);
-        painter.text(
+        figure(
             pos2(area.left() - 8.0, at),
             Align2::RIGHT_CENTER,
-            format::fixed(tick, plot.y_decimals),
-            fonts::caption(),
-            theme.text3,
+            tick,
+            &plot.y,
         );
     }
-    for (value, figure) in &x_axis.ticks {
-        let at = painter.round_to_pixel_center(x(*value));
+    for &tick in &plot.x.ticks {
+        let at = painter.round_to_pixel_center(x(tick));
         painter.vline(at, area.y_range(), grid);
-        painter.text(
+        figure(
             pos2(at, area.bottom() + 12.0),
             Align2::CENTER_CENTER,
-            figure,
-            fonts::caption(),
-            theme.text3,
+            tick,
+            &plot.x,
         );
     }
     painter.text(
         pos2(area.center().x, area.bottom() + 30.0),
         Align2::CENTER_CENTER,
-        format!("Latency, median ({})", comparison.unit.name),
+        plot.measures.0.title(comparison.unit),
         fonts::caption(),
         theme.text2,
     );
+    if plot.without > 0 {
+        let n = format::count(plot.without);
+        painter.text(
+            pos2(rect.right() - 16.0, area.top() - 14.0),
+            Align2::RIGHT_CENTER,
+            format!("{n} without these figures"),
+            fonts::caption(),
+            theme.text3,
+        );
+    }
     let mut taken: Vec<Rect> = vec![];
-    let front: Vec<Pos2> = plot.front().iter().map(|p| pos2(x(p.x), y(p.y))).collect();
-    if let (Some(first), Some(last)) = (front.first(), front.last()) {
-        let mut steps = vec![pos2(first.x, area.bottom())];
-        let mut level = first.y;
-        steps.push(*first);
-        for point in &front[1..] {
-            steps.push(pos2(point.x, level));
-            steps.push(*point);
-            level = point.y;
-        }
-        steps.push(pos2(area.right(), last.y));
+    let steps: Vec<Pos2> = plot.steps().iter().map(|p| pos2(x(p.0), y(p.1))).collect();
+    if let Some(&first) = steps.first() {
         painter.add(Shape::line(steps, Stroke::new(1.0, theme.control)));
         // Beside the foot of the line, on the side that has room.
         let (align, away) = if first.x < area.center().x {
-            (Align2::LEFT_BOTTOM, 6.0)
+            (Align2::LEFT_CENTER, 6.0)
         } else {
-            (Align2::RIGHT_BOTTOM, -6.0)
+            (Align2::RIGHT_CENTER, -6.0)
         };
-        let foot = pos2(first.x + away, area.bottom() - 5.0);
+        let inwards = if first.y > area.center().y {
+            -12.0
+        } else {
+            12.0
+        };
+        let foot = pos2(first.x + away, first.y + inwards);
         let caption = fonts::caption();
         taken.push(painter.text(foot, align, "Pareto front", caption, theme.text3));
     }
@@ -132,7 +138,8 @@ pub fn ui(
         let important = context.state.selected == Some(id)
             || answer.experiment == Some(id)
             || row.is_some_and(|r| r.baseline);
-        u8::from(!important)
+        // Then those on the front.
+        u8::from(!important) * 2 + u8::from(!plot.points[*i].on_front)
     };
     order.sort_by_key(rank);
     for i in order {
@@ -154,12 +161,15 @@ pub fn ui(
         if response.clicked() {
             context.state.selected = Some(point.id);
         }
+        let told = |m: Measure, v: f64| {
+            let unit = m.unit(comparison.unit);
+            format!("{} {unit}", format::fixed(v, m.decimals()))
+        };
         let figures = format!(
-            "{}: {} {}, {} %",
+            "{}: {}, {}",
             row.title(),
-            format::fixed(point.x, 1),
-            comparison.unit.name,
-            format::fixed(point.y, 2)
+            told(plot.measures.0, point.x),
+            told(plot.measures.1, point.y)
         );
         response.on_hover_text(&figures);
         words.push(figures);
@@ -185,11 +195,50 @@ pub fn ui(
             painter.galley(place, galley, theme.text2.gamma_multiply(fade));
         }
     }
-    let name_at = Rect::from_min_max(rect.min, pos2(rect.right(), rect.top() + 40.0));
+    let name_at = Rect::from_min_max(rect.min, pos2(title.right(), rect.top() + 40.0));
     let response = ui.interact(name_at, ui.scope_id().with("trade-off"), Sense::hover());
-    let summary = format!("Trade-off chart: {}", words.join("; "));
+    let (across, up) = (plot.measures.0.name(), plot.measures.1.name());
+    let summary = format!("Trade-off chart, {across} by {up}: {}", words.join("; "));
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &summary));
     let front = Word::Pareto;
     response.on_hover_text(format!("{}: {}", front.name(), front.meaning()));
-    export::offer(ui, rect, "Trade-off");
+    // Below the choice of axes.
+    export::offer(ui, rect.with_min_y(rect.top() + 44.0), "Trade-off");
+}
+
+/// Which figure stands across, and which upwards.
+fn axes(ui: &mut Ui, context: &mut Context<'_>, plot: &Tradeoff, place: Rect) {
+    let theme = context.theme;
+    let names = Measure::ALL.map(Measure::name);
+    let chosen = |m: Measure| Measure::ALL.iter().position(|&a| a == m).unwrap_or(0);
+    let width = ((place.width() - 34.0) / 2.0).clamp(60.0, 112.0);
+    let axes = &mut context.state.tradeoff;
+    at(ui, place, |ui| {
+        let right = egui::Layout::right_to_left(egui::Align::Center);
+        ui.with_layout(right, |ui| {
+            let up = "The figure that the upright axis shows";
+            if let Some(i) = dropdown(
+                ui,
+                "Upright axis",
+                up,
+                width,
+                &names,
+                chosen(plot.measures.1),
+            ) {
+                axes.y = Measure::ALL.get(i).copied();
+            }
+            text(ui, "by", fonts::small(), theme.text2);
+            let across = "The figure that the level axis shows";
+            if let Some(i) = dropdown(
+                ui,
+                "Level axis",
+                across,
+                width,
+                &names,
+                chosen(plot.measures.0),
+            ) {
+                axes.x = Measure::ALL.get(i).copied();
+            }
+        });
+    });
 }

@@ -93,6 +93,7 @@ fn subject(bench: &Workbench, kind: &JobKind) -> (Option<Look>, String) {
         | JobKind::OpenSession(name) => (None, name.clone()),
         JobKind::Restore | JobKind::AutosavePause | JobKind::Autosave => (None, "session".into()),
         JobKind::Recent | JobKind::Pictures => (None, "pictures".into()),
+        JobKind::Answers => (None, "the pad".into()),
         JobKind::FindLitert => (None, "LiteRT".into()),
         JobKind::Recheck => (None, "files".into()),
     }
@@ -104,6 +105,7 @@ fn is_shown(kind: &JobKind) -> bool {
         kind,
         JobKind::Recent
             | JobKind::Pictures
+            | JobKind::Answers
             | JobKind::FindLitert
             | JobKind::Recheck
             | JobKind::Restore

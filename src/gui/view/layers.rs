@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::look::Look;
 use super::tensors::short_name;
 use super::{figures, format};
-use crate::evaluate::{TensorKind, TensorReport};
+use crate::evaluate::{OperatorTime, Profile, TensorKind, TensorReport};
 use crate::graph::{Activation, DType, Graph, Node, Op, Subgraph, TensorId};
 use crate::quantize::{Mode, NodePlan, QuantPlan, Reason};
 use crate::workbench::{ExperimentId, QuantizedFile, Workbench, shape_text};
@@ -39,6 +39,8 @@ pub struct Column {
     pub quantized: usize,
     /// QUANTIZE and DEQUANTIZE operators that the file has more than the model.
     pub conversions: usize,
+    /// Time of all operators in single runs, ms; `None` where it was not measured.
+    pub time_ms: Option<f64>,
 }
 
 /// One operator.
@@ -60,11 +62,54 @@ pub struct Layer {
     pub cells: Vec<Cell>,
 }
 
+/// A line of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Item {
+    /// The operator of that place.
+    Operator(usize),
+    /// A run of operators that only compute shapes.
+    Folded {
+        /// Place of the first.
+        first: usize,
+        /// How many.
+        count: usize,
+    },
+}
+
+/// The lines of the list: with `fold`, runs of shape operators become one line, but for those that begin at `unfolded`.
+pub fn items(all: &Layers, fold: bool, unfolded: &[usize]) -> Vec<Item> {
+    let mut items: Vec<Item> = vec![];
+    for run in all.layers.chunk_by(|a, b| a.is_shape == b.is_shape) {
+        match run.first() {
+            Some(first) if fold && first.is_shape && !unfolded.contains(&first.index) => {
+                items.push(Item::Folded {
+                    first: first.index,
+                    count: run.len(),
+                });
+            }
+            _ => items.extend(run.iter().map(|l| Item::Operator(l.index))),
+        }
+    }
+    items
+}
+
+/// The worst figure that a line shows in any experiment: cumulative where there is one, else local.
+pub fn worst(all: &Layers, item: Item) -> Option<f64> {
+    let Item::Operator(index) = item else {
+        return None;
+    };
+    let cells = all.layers.get(index)?.cells.iter();
+    let figures = cells.filter_map(|c| c.cumulative.or(c.local));
+    figures.min_by(f64::total_cmp)
+}
+
 /// What an experiment made of an operator.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Cell {
     /// Type it computes with, as users say it.
     pub dtype: String,
+    /// Its time in a single run, ms, with the conversions of what it makes.
+    pub time_ms: Option<f64>,
     /// SQNR with only this operator's weights or output quantized (the worse of them), dB.
     pub local: Option<f64>,
     /// SQNR of the whole quantized model at the operator's output, dB.
@@ -86,12 +131,13 @@ pub struct Inputs {
     results: Vec<Results>,
 }
 
-/// Of one experiment: number, whether its file is stale, file, tensors.
+/// Of one experiment: number, whether its file is stale, file, tensors, times.
 type Results = (
     ExperimentId,
     bool,
     Option<Arc<QuantizedFile>>,
     Option<Arc<Vec<TensorReport>>>,
+    Option<Arc<Profile>>,
 );
 
 impl Inputs {
@@ -101,7 +147,15 @@ impl Inputs {
         Self {
             model: workbench.model.as_ref().map(|m| m.graph.clone()),
             results: all
-                .map(|e| (e.id, e.is_stale(), e.file.clone(), e.tensors.clone()))
+                .map(|e| {
+                    (
+                        e.id,
+                        e.is_stale(),
+                        e.file.clone(),
+                        e.tensors.clone(),
+                        e.profile.clone(),
+                    )
+                })
                 .collect(),
         }
     }
@@ -115,11 +169,9 @@ impl PartialEq for Inputs {
         }
         same(&self.model, &other.model)
             && self.results.len() == other.results.len()
-            && self
-                .results
-                .iter()
-                .zip(&other.results)
-                .all(|(a, b)| (a.0, a.1) == (b.0, b.1) && same(&a.2, &b.2) && same(&a.3, &b.3))
+            && self.results.iter().zip(&other.results).all(|(a, b)| {
+                (a.0, a.1) == (b.0, b.1) && same(&a.2, &b.2) && same(&a.3, &b.3) && same(&a.4, &b.4)
+            })
     }
 }
 
@@ -160,20 +212,60 @@ pub fn layers(workbench: &Workbench) -> Layers {
             .iter()
             .filter(|t| !t.is_constant());
         let names = computed.map(|t| t.name.as_str()).collect();
+        let times = e.profile.as_ref().map(|p| Times::new(&p.operators));
         for (index, node) in main.nodes.iter().enumerate() {
             let mut cell = cell(main, node, &file.plan, index, &reports);
             cell.is_folded = is_folded(main, node, &names);
+            cell.time_ms = times.as_ref().and_then(|t| t.of(main, node));
             found.layers[index].cells.push(cell);
         }
         found.columns.push(Column {
             id: e.id,
             look: Look::of(e),
             name: e.name(),
+            time_ms: times.map(|t| t.0.values().sum()),
             quantized: file.plan.nodes.iter().filter(|n| is_quantized(n)).count(),
             conversions: conversions(&file.graph).saturating_sub(conversions(&model.graph)),
         });
     }
     found
+}
+
+/// Times of a file's operators by the name of what they make, the form behind it left off.
+struct Times<'a>(HashMap<&'a str, f64>);
+
+impl<'a> Times<'a> {
+    fn new(operators: &'a [OperatorTime]) -> Self {
+        let mut all = HashMap::<&str, f64>::new();
+        for operator in operators {
+            let Some(ms) = operator.median_ms else {
+                continue;
+            };
+            *all.entry(stem(&operator.output)).or_default() += ms;
+        }
+        Self(all)
+    }
+
+    fn of(&self, main: &Subgraph, node: &Node) -> Option<f64> {
+        let made = main.tensors.get(*node.outputs.first()?)?;
+        self.0.get(stem(&made.name)).copied()
+    }
+}
+
+/// The name of a tensor without the form behind it.
+fn stem(name: &str) -> &str {
+    let cut = |form: &&str| name.strip_suffix(form)?.strip_suffix('_');
+    FORMS.iter().find_map(cut).unwrap_or(name)
+}
+
+/// The experiment whose times the list shows: the chosen one, else int8, else the first that has any.
+pub fn timed(layers: &Layers, chosen: Option<ExperimentId>) -> Option<usize> {
+    let has = |c: &Column| c.time_ms.is_some();
+    let by =
+        |wanted: &dyn Fn(&Column) -> bool| layers.columns.iter().position(|c| has(c) && wanted(c));
+    by(&|c| Some(c.id) == chosen)
+        .or_else(|| by(&|c| c.look.mode == Mode::Int8))
+        .or_else(|| by(&|_| true))
 }
 
 fn is_quantized(node: &NodePlan) -> bool {
@@ -269,7 +361,12 @@ fn cell(main: &Subgraph, node: &Node, plan: &QuantPlan, index: usize, reports: &
             let weights = weights.map_or(output_type, |&id| type_of(id));
             (format!("{weights} weights"), None)
         }
-        NodePlan::Float(reason) => (output_type.to_owned(), Some(reason.clone())),
+        // Those who read its output may see it as integers.
+        NodePlan::Float(reason) => {
+            let made = output.and_then(|id| main.tensors.get(id));
+            let own = made.map_or("", |t| t.dtype.name());
+            (own.to_owned(), Some(reason.clone()))
+        }
     };
     let constants = node.inputs.iter().flatten().copied();
     let constants = constants.filter(|&id| main.tensors.get(id).is_some_and(|t| t.is_constant()));
@@ -286,6 +383,7 @@ fn cell(main: &Subgraph, node: &Node, plan: &QuantPlan, index: usize, reports: &
         local: local.map(|l| l.0),
         cumulative: made.and_then(|r| r.sqnr_cumulative_db),
         is_folded: false,
+        time_ms: None,
         why_float,
         tensor: local.map(|l| l.1).or(made.map(|r| r.tensor)),
     }

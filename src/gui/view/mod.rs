@@ -11,6 +11,8 @@ pub mod figures;
 pub mod jobs;
 pub mod layers;
 pub mod look;
+pub mod next;
+pub mod pad;
 pub mod palette;
 pub mod samples;
 pub mod session;

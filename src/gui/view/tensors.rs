@@ -73,6 +73,30 @@ pub fn find(sources: &[Source], key: TensorKey) -> Option<(&Source, &TensorRepor
     Some((source, report))
 }
 
+/// The tensors of the other shown experiments that stand for the same tensor of the model: equal name and kind, the form behind
+/// the name aside.
+pub fn twins(sources: &[Source], filter: &Filter, key: TensorKey) -> Vec<TensorKey> {
+    fn stem(name: &str) -> &str {
+        let forms = ["_int8", "_uint8", "_int16", "_float32", "_float16"];
+        let cut = forms.iter().find_map(|form| name.strip_suffix(form));
+        cut.unwrap_or(name)
+    }
+    let Some((_, own)) = find(sources, key) else {
+        return vec![];
+    };
+    let others = sources
+        .iter()
+        .filter(|s| s.id != key.experiment && filter.shows(s));
+    let same = |r: &&TensorReport| r.kind == own.kind && stem(&r.name) == stem(&own.name);
+    others
+        .filter_map(|s| {
+            let tensor = s.reports.iter().find(same)?.tensor;
+            let experiment = s.id;
+            Some(TensorKey { experiment, tensor })
+        })
+        .collect()
+}
+
 /// Values from `from` up to but not including `to`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Span {
@@ -147,8 +171,11 @@ impl Filter {
 pub enum Column {
     Experiment,
     Tensor,
+    Operator,
     Kind,
     Type,
+    Shape,
+    Range,
     Scale,
     ZeroPoint,
     ScaleError,
@@ -222,6 +249,7 @@ pub fn rows(sources: &[Source], filter: &Filter, sort: Sort) -> Vec<Row> {
             Some((p, q)) => last_if_none(p, q, turn),
             None => turn(match sort.column {
                 Column::Tensor => short_name(&x.name).cmp(short_name(&y.name)),
+                Column::Operator => x.op.cmp(&y.op),
                 Column::Kind => x.kind.cmp(&y.kind),
                 Column::Type => x.dtype.cmp(&y.dtype),
                 _ => a.source.cmp(&b.source),
@@ -236,6 +264,9 @@ pub fn rows(sources: &[Source], filter: &Filter, sort: Sort) -> Vec<Row> {
 /// The figure of a column of figures (itself perhaps absent); `None` for the others.
 fn figure(r: &TensorReport, column: Column) -> Option<Option<f64>> {
     Some(match column {
+        // By what it holds, and by how far its values reach.
+        Column::Shape => Some(r.shape.iter().map(|&d| d as f64).product()),
+        Column::Range => Some(f64::from(r.range.1) - f64::from(r.range.0)),
         Column::Scale => Some(r.scale.into()),
         Column::ZeroPoint => Some(r.zero_point as f64),
         Column::ScaleError => r.scale_error,
@@ -243,7 +274,9 @@ fn figure(r: &TensorReport, column: Column) -> Option<Option<f64>> {
         Column::Clipped => Some(r.clipped),
         Column::Local => r.sqnr_local_db,
         Column::Cumulative => r.sqnr_cumulative_db,
-        Column::Experiment | Column::Tensor | Column::Kind | Column::Type => return None,
+        Column::Experiment | Column::Tensor | Column::Operator | Column::Kind | Column::Type => {
+            return None;
+        }
     })
 }
 

@@ -17,7 +17,7 @@ const BELOW: f32 = 20.0;
 
 /// The values of a tensor as float32 bars under the outline of what they became, below a ruler of the integers; what clips is
 /// hatched, what is never used is tinted. `hue` is the experiment's.
-pub fn values(ui: &mut Ui, height: f32, report: &TensorReport, hue: Color32) {
+pub fn values(ui: &mut Ui, height: f32, report: &TensorReport, hue: Color32, over: &[Over<'_>]) {
     const ABOVE: f32 = 44.0;
     const LEGEND: f32 = 18.0;
     let theme = Theme::of(ui.ctx());
@@ -26,7 +26,13 @@ pub fn values(ui: &mut Ui, height: f32, report: &TensorReport, hue: Color32) {
         rect.min + vec2(LEFT, ABOVE),
         rect.max - vec2(8.0, BELOW + LEGEND),
     );
-    describe(&response, || values_summary(report));
+    describe(&response, || {
+        let mut words = values_summary(report);
+        for o in over {
+            words += &format!("; over it {}", values_summary(o.report));
+        }
+        words
+    });
     if !ui.is_rect_visible(rect) || area.width() < 60.0 || area.height() < 20.0 {
         return;
     }
@@ -42,14 +48,22 @@ pub fn values(ui: &mut Ui, height: f32, report: &TensorReport, hue: Color32) {
     let most_bins = report.values.counts.len().div_ceil(group);
     let float = view::regroup(&report.values, most_bins);
     let dequantized = view::regroup(&report.dequantized, most_bins);
-    let most = float
-        .counts
+    // Others have bins of their own width: their counts are told for bins as wide as these.
+    let others: Vec<(Histogram, Color32)> = over
         .iter()
-        .chain(&dequantized.counts)
-        .copied()
-        .max()
-        .unwrap_or(0)
-        .max(1);
+        .map(|o| {
+            let own = &o.report.dequantized;
+            let group = (float.step / own.step.max(1e-300)).clamp(1.0, 4096.0);
+            let most = (own.counts.len() as f64 / group).ceil() as usize;
+            let mut h = view::regroup(own, most.max(1));
+            let wider = float.step / h.step.max(1e-300);
+            rescale(&mut h, wider);
+            (h, o.hue)
+        })
+        .collect();
+    let counts = float.counts.iter().chain(&dequantized.counts);
+    let counts = counts.chain(others.iter().flat_map(|(h, _)| &h.counts));
+    let most = counts.copied().max().unwrap_or(0).max(1);
 
     plot.y_axis(&decades(most), |y| view::log_height(y as u64, most));
     range_marks(&plot, report);
@@ -57,6 +71,9 @@ pub fn values(ui: &mut Ui, height: f32, report: &TensorReport, hue: Color32) {
         bins(&float).map(|(a, b, n)| (a, b, view::log_height(n, most))),
         theme.text.gamma_multiply(0.55),
     );
+    for (h, hue) in &others {
+        outline(&plot, h, most, *hue);
+    }
     outline(&plot, &dequantized, most, hue);
     plot.base_line();
     plot.x_axis(&ticks(plot.x.0, plot.x.1, 5));
@@ -72,6 +89,22 @@ pub fn values(ui: &mut Ui, height: f32, report: &TensorReport, hue: Color32) {
         plot.painter
             .vline(at.x, area.y_range(), Stroke::new(1.0, theme.control));
         response.on_hover_text_at_pointer(read_out(x, report, &float, &dequantized));
+    }
+}
+
+/// A tensor whose histograms are drawn over another's, in the colour of its experiment.
+pub struct Over<'a> {
+    /// What was measured.
+    pub report: &'a TensorReport,
+    /// Its colour.
+    pub hue: Color32,
+}
+
+/// Every count times `factor`; what is there stays there.
+fn rescale(h: &mut Histogram, factor: f64) {
+    for n in h.counts.iter_mut().filter(|n| **n > 0) {
+        // The cast saturates.
+        *n = ((*n as f64 * factor).round() as u64).max(1);
     }
 }
 
@@ -314,7 +347,13 @@ fn bins(h: &Histogram) -> impl Iterator<Item = (f64, f64, u64)> + '_ {
 }
 
 /// The step error as bars, with the frame that an ideal uniform error would fill.
-pub fn step_error(ui: &mut Ui, height: f32, report: &TensorReport, hue: Color32) {
+pub fn step_error(
+    ui: &mut Ui,
+    height: f32,
+    report: &TensorReport,
+    hue: Color32,
+    over: &[Over<'_>],
+) {
     /// Room right of the plot for the word "ideal".
     const RIGHT: f32 = 30.0;
     let theme = Theme::of(ui.ctx());
@@ -366,6 +405,26 @@ pub fn step_error(ui: &mut Ui, height: f32, report: &TensorReport, hue: Color32)
     let share = |n: f64| (n / most as f64 / 1.08) as f32;
     plot.y_axis(&counts, share);
     plot.bars(bins(&h).map(|(a, b, n)| (a, b, share(n as f64))), hue);
+    for o in over {
+        let most = (o.report.step_error.counts.len() as f64 * o.report.step_error.step
+            / h.step.max(1e-300))
+        .ceil()
+        .clamp(1.0, 1e6);
+        let other = view::regroup(&o.report.step_error, most as usize);
+        let sum: u64 = other.counts.iter().sum();
+        // As many values as this tensor has, in bins as wide.
+        let factor = total as f64 / sum.max(1) as f64 * h.step / other.step.max(1e-300);
+        let mut line: Vec<Pos2> = vec![];
+        for (from, to, n) in bins(&other) {
+            let y = plot.height(share(n as f64 * factor).min(1.0));
+            line.extend([pos2(plot.at(from), y), pos2(plot.at(to), y)]);
+        }
+        let clip = plot.painter.clip_rect().intersect(area.expand(1.0));
+        let stroke = Stroke::new(1.5, o.hue);
+        plot.painter
+            .with_clip_rect(clip)
+            .add(Shape::line(line, stroke));
+    }
     plot.base_line();
     if ideal > 0.0 {
         let (left, right, top) = (plot.at(-0.5), plot.at(0.5), plot.height(share(ideal)));

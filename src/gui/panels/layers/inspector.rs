@@ -74,6 +74,7 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, all: &Layers, layer: &Layer) {
                 });
             }
             ui.add_space(8.0);
+            super::next::choice(ui, context, all, layer);
             let has_tensor = layer.cells.iter().any(|c| c.tensor.is_some());
             if has_tensor && ui.add(Button::new("Show its tensor")).clicked() {
                 open_tensor(context, all, layer);

@@ -4,20 +4,26 @@ use std::collections::BTreeSet;
 
 use egui::Ui;
 
+use super::{DENSE_ROW, ROW};
 use crate::gui::fonts;
 use crate::gui::view::layers::{Layer, Layers};
 use crate::gui::widgets::plot::text_width;
 
 /// Size of a heat cell.
 pub const CELL: (f32, f32) = (43.0, 22.0);
+/// Height of a heat cell, and width of the overview, where there are many operators.
+const DENSE_CELL: f32 = 18.0;
+const STRIP: f32 = 14.0;
 /// Gap between experiments.
 pub const GROUP_GAP: f32 = 18.0;
 /// Width of the number.
-pub const INDEX: f32 = 36.0;
+const INDEX: f32 = 36.0;
 /// Widths of operator and output.
 const OPERATOR: f32 = 190.0;
 const OPERATOR_LEAST: f32 = 136.0;
 const OUTPUT: f32 = 118.0;
+/// Width of the time with its bar.
+const TIME: f32 = 118.0;
 /// Width of the reason in words, and of its icon alone.
 pub const WHY: f32 = 190.0;
 /// See [`WHY`].
@@ -27,12 +33,18 @@ pub const WHY_ICON: f32 = 44.0;
 pub struct Places {
     /// All of them.
     pub width: f32,
+    /// Room for the overview of the whole graph at the left; 0 where there are few operators.
+    pub strip: f32,
+    /// Right edge of the number.
+    pub index: f32,
     /// Name of the operator.
     pub operator: f32,
     /// Shape of the output; `None` where there is no room for it.
     pub output: Option<f32>,
     /// One per experiment.
     pub groups: Vec<Group>,
+    /// Time of an operator, and of which experiment; `None` where it was not measured or there is no room for it.
+    pub time: Option<(f32, usize)>,
     /// Reasons.
     pub why: f32,
 }
@@ -48,6 +60,8 @@ pub struct Group {
     pub types: f32,
     /// Whether it has local and cumulative figures.
     pub has: [bool; 2],
+    /// Height of a heat cell.
+    pub cell: f32,
 }
 
 impl Group {
@@ -69,11 +83,24 @@ impl Group {
 }
 
 impl Places {
+    /// Height of a row.
+    pub fn row(&self) -> f32 {
+        if self.strip > 0.0 { DENSE_ROW } else { ROW }
+    }
+
     /// Gives up the output's shape first, then the words of the reason, room for the name, the types; beyond that the list
     /// scrolls sideways.
-    pub fn new(ui: &Ui, all: &Layers, available: f32) -> Self {
+    pub fn new(ui: &Ui, all: &Layers, available: f32, dense: bool, timed: Option<usize>) -> Self {
+        let (strip, cell) = if dense {
+            (STRIP, DENSE_CELL)
+        } else {
+            (0.0, CELL.1)
+        };
         let with_types: Vec<Group> = (0..all.columns.len())
-            .map(|i| Group::new(ui, all, i))
+            .map(|i| Group {
+                cell,
+                ..Group::new(ui, all, i)
+            })
             .collect();
         let without: Vec<Group> = with_types
             .iter()
@@ -85,20 +112,24 @@ impl Places {
         } else {
             (0.0, 0.0)
         };
-        let start = INDEX + 14.0;
+        let time = if timed.is_some() { TIME } else { 0.0 };
+        let index = INDEX + strip;
+        let start = index + 14.0;
         let options = [
-            (OPERATOR, OUTPUT, why, &with_types),
-            (OPERATOR, 0.0, why, &with_types),
-            (OPERATOR, 0.0, icon, &with_types),
-            (OPERATOR_LEAST, 0.0, icon, &with_types),
-            (OPERATOR_LEAST, 0.0, icon, &without),
+            (OPERATOR, OUTPUT, time, why, &with_types),
+            (OPERATOR, 0.0, time, why, &with_types),
+            (OPERATOR, 0.0, time, icon, &with_types),
+            (OPERATOR_LEAST, 0.0, time, icon, &with_types),
+            (OPERATOR_LEAST, 0.0, 0.0, icon, &with_types),
+            (OPERATOR_LEAST, 0.0, 0.0, icon, &without),
         ];
-        let width = |&(operator, output, why, groups): &(f32, f32, f32, &Vec<Group>)| {
-            start + operator + output + why + groups.iter().map(Group::width).sum::<f32>()
+        let width = |&(operator, output, time, why, groups): &(f32, f32, f32, f32, &Vec<Group>)| {
+            let groups: f32 = groups.iter().map(Group::width).sum();
+            start + operator + output + time + why + groups
         };
         let fits = options.into_iter().find(|o| width(o) <= available);
-        let chosen = fits.unwrap_or(options[4]);
-        let (operator, output, why, groups) = chosen;
+        let chosen = fits.unwrap_or(options[5]);
+        let (operator, output, time, why, groups) = chosen;
         let mut groups = groups.clone();
         let spare = (available - width(&chosen)).max(0.0);
         let after_operator = start + operator + (spare / 3.0).min(80.0);
@@ -107,8 +138,13 @@ impl Places {
             group.left = x;
             x += group.width();
         }
+        let times = timed.filter(|_| time > 0.0).map(|column| (x, column));
+        x += time;
         Self {
+            time: times,
             width: available.max(x + why),
+            strip,
+            index,
             operator: start,
             output: (output > 0.0).then_some(after_operator),
             groups,
@@ -132,6 +168,7 @@ impl Group {
                 cells().any(|c| c.local.is_some()),
                 cells().any(|c| c.cumulative.is_some()),
             ],
+            cell: CELL.1,
         }
     }
 }

@@ -50,6 +50,10 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, variant: &Experiment, both: &B
                 filter(ui, context, both);
             }
         }
+        // Cut words say nothing.
+        if ui.available_width() < 90.0 {
+            return;
+        }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             word(
                 ui,

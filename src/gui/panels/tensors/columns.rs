@@ -27,7 +27,7 @@ pub enum Shows {
 }
 
 /// Column, head, width and explanation, from left to right. The name takes what the others leave.
-const COLUMNS: [(Shows, &str, f32, &str); 11] = [
+const COLUMNS: [(Shows, &str, f32, &str); 14] = [
     (
         Shows::Figure(Column::Experiment),
         "",
@@ -39,6 +39,12 @@ const COLUMNS: [(Shows, &str, f32, &str); 11] = [
         "Tensor",
         0.0,
         "Name of the tensor in the quantized file",
+    ),
+    (
+        Shows::Figure(Column::Operator),
+        "Operator",
+        134.0,
+        "The operator that makes it, or reads it",
     ),
     (
         Shows::Figure(Column::Kind),
@@ -53,10 +59,22 @@ const COLUMNS: [(Shows, &str, f32, &str); 11] = [
         "Type of the stored values",
     ),
     (
+        Shows::Figure(Column::Shape),
+        "Shape",
+        112.0,
+        "Extents of the tensor; sorts by the number of elements",
+    ),
+    (
         Shows::Values,
         "Values",
         THUMBNAIL + 14.0,
         "Histogram of the float values, count on a log scale",
+    ),
+    (
+        Shows::Figure(Column::Range),
+        "Range seen",
+        118.0,
+        "Smallest and largest float value; sorts by the distance between them",
     ),
     (
         Shows::Figure(Column::Scale),
@@ -102,7 +120,10 @@ const CUMULATIVE: (Shows, &str, f32, &str) = (
     Word::LocalCumulative.meaning(),
 );
 /// What goes first when there is no room.
-const EXPENDABLE: [Shows; 5] = [
+const EXPENDABLE: [Shows; 8] = [
+    Shows::Figure(Column::Shape),
+    Shows::Figure(Column::Operator),
+    Shows::Figure(Column::Range),
     Shows::Figure(Column::Kind),
     Shows::Figure(Column::ZeroPoint),
     Shows::Figure(Column::Type),
@@ -150,7 +171,12 @@ pub fn is_left_aligned(column: Shows) -> bool {
         Shows::Values => true,
         Shows::Figure(c) => matches!(
             c,
-            Column::Experiment | Column::Tensor | Column::Kind | Column::Type
+            Column::Experiment
+                | Column::Tensor
+                | Column::Operator
+                | Column::Kind
+                | Column::Type
+                | Column::Shape
         ),
     }
 }

@@ -7,10 +7,11 @@ use super::{Context, Shown, heading, table};
 use crate::evaluate::TensorReport;
 use crate::gui::fonts;
 use crate::gui::icons::Icon;
-use crate::gui::view::tensors::{self as view, Source};
+use crate::gui::view::tensors::{self as view, Source, TensorKey};
 use crate::gui::view::words::Word;
 use crate::gui::view::{figures, format};
-use crate::gui::widgets::{channel_plot, chip, icon_button, tensor_plots, text, word};
+use crate::gui::widgets::tensor_plots::Over;
+use crate::gui::widgets::{Button, channel_plot, chip, icon_button, tensor_plots, text, word};
 
 /// Height of the two plots at the bottom.
 const BOTTOM: f32 = 196.0;
@@ -27,6 +28,19 @@ pub fn ui(
     let hue = context.theme.mode(source.look.mode);
     title(ui, context, shown, source, report, closable);
     chips(ui, source, report);
+    overlay(ui, context, shown, source, report);
+    let theme = context.theme;
+    let over: Vec<Over<'_>> = context
+        .state
+        .tensors
+        .over
+        .iter()
+        .filter_map(|&key| view::find(&shown.sources, key))
+        .map(|(source, report)| Over {
+            report,
+            hue: theme.mode(source.look.mode),
+        })
+        .collect();
     ui.add_space(6.0);
     key_figures(ui, context, report);
     ui.add_space(4.0);
@@ -42,7 +56,7 @@ pub fn ui(
         heading(ui, "Values", explanation, &[&range]);
         // Headings, gaps and the plots below; the rest is for the values.
         let height = (ui.available_height() - BOTTOM - 52.0).clamp(200.0, 460.0);
-        tensor_plots::values(ui, height, report, hue);
+        tensor_plots::values(ui, height, report, hue, &over);
         ui.add_space(6.0);
         if report.channels.len() > 1 {
             ui.spacing_mut().item_spacing.x = 20.0;
@@ -50,11 +64,11 @@ pub fn ui(
                 for column in columns.iter_mut() {
                     column.spacing_mut().item_spacing.x = 8.0;
                 }
-                step_error(&mut columns[0], report, hue);
+                step_error(&mut columns[0], report, hue, &over);
                 scales(&mut columns[1], context, report, hue);
             });
         } else {
-            step_error(ui, report, hue);
+            step_error(ui, report, hue, &over);
         }
     });
 }
@@ -117,6 +131,63 @@ fn chips(ui: &mut Ui, source: &Source, report: &TensorReport) {
         ] {
             if !words.is_empty() {
                 chip(ui, &words, None);
+            }
+        }
+    });
+}
+
+/// Which other tensors are drawn over this one, and a button for the same tensor of the other experiments.
+fn overlay(
+    ui: &mut Ui,
+    context: &mut Context<'_>,
+    shown: &Shown,
+    source: &Source,
+    report: &TensorReport,
+) {
+    let theme = context.theme;
+    let key = TensorKey {
+        experiment: source.id,
+        tensor: report.tensor,
+    };
+    let state = &mut context.state.tensors;
+    let over = state.over.clone();
+    let found = over
+        .iter()
+        .filter_map(|&k| Some((k, view::find(&shown.sources, k)?)));
+    let found: Vec<_> = found.collect();
+    if found.is_empty() {
+        let twins = view::twins(&shown.sources, &shown.filter, key);
+        if twins.is_empty() {
+            return;
+        }
+        let hint = "Draws the same tensor of the other experiments over this one; Ctrl-click a row for any other";
+        let all = ui.add(Button::bare("Overlay other experiments"));
+        if all.on_hover_text(hint).clicked() {
+            state.over = twins.into_iter().take(super::MOST_OVER).collect();
+        }
+        return;
+    }
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(8.0, 2.0);
+        text(ui, "Over it", fonts::small(), theme.text2);
+        for (key, (source, other)) in found {
+            let (spot, _) = ui.allocate_exact_size(vec2(12.0, 20.0), Sense::hover());
+            let hue = theme.mode(source.look.mode);
+            source
+                .look
+                .paint_marker_sized(ui.painter(), spot.center(), 0.8, hue);
+            let words = match other.name == report.name {
+                true => source.name.clone(),
+                false => format!(
+                    "{}, {}",
+                    figures::elide(view::short_name(&other.name), 18),
+                    source.name
+                ),
+            };
+            text(ui, &words, fonts::small(), theme.text2);
+            let name = format!("Do not draw {words} over it");
+            if icon_button(ui, Icon::Close, &name, &name).clicked() {
+                state.overlay(key);
             }
         }
     });
@@ -225,12 +296,12 @@ fn counted(report: &TensorReport) -> String {
     )
 }
 
-fn step_error(ui: &mut Ui, report: &TensorReport, hue: egui::Color32) {
+fn step_error(ui: &mut Ui, report: &TensorReport, hue: egui::Color32, over: &[Over<'_>]) {
     let short = format!("RMS {:.3}", report.step_rms);
     let rms = format!("RMS {:.3}, ideal {:.3}", report.step_rms, view::IDEAL_RMS);
     let explanation = Word::StepError.meaning();
     heading(ui, "Step error", explanation, &[&rms, &short]);
-    tensor_plots::step_error(ui, BOTTOM, report, hue);
+    tensor_plots::step_error(ui, BOTTOM, report, hue, over);
 }
 
 fn scales(ui: &mut Ui, context: &mut Context<'_>, report: &TensorReport, hue: egui::Color32) {

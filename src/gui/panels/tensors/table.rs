@@ -183,7 +183,12 @@ fn heads(ui: &mut Ui, context: &mut Context<'_>, full: Rect, places: &[Place]) {
             // Names from A on, errors from the largest on, SQNR from the worst on.
             let largest_first = matches!(
                 column,
-                Column::Scale | Column::ScaleError | Column::ZeroPointError | Column::Clipped
+                Column::Shape
+                    | Column::Range
+                    | Column::Scale
+                    | Column::ScaleError
+                    | Column::ZeroPointError
+                    | Column::Clipped
             );
             sort.descending = if chosen {
                 !sort.descending
@@ -212,18 +217,33 @@ fn row(
     let id = focus_id().with((row.source, row.report));
     let response = ui.interact(rect, id, Sense::CLICK);
     let selected = context.state.tensors.selected == Some(key);
-    response
-        .widget_info(|| WidgetInfo::selected(Role::Row, true, selected, sentence(source, report)));
+    let is_over = context.state.tensors.over.contains(&key);
+    response.widget_info(|| {
+        let mut words = sentence(source, report);
+        if is_over {
+            words += ", overlaid";
+        }
+        WidgetInfo::selected(Role::Row, true, selected, words)
+    });
     if response.hovered() {
         context.hover(source.id);
     }
-    if response.clicked() {
+    let with_others = ui.input(|i| i.modifiers.command);
+    if response.clicked() && with_others && !selected {
+        context.state.tensors.overlay(key);
+    } else if response.clicked() {
         context.state.tensors.select(key);
         context.state.tensors.by_keyboard = false;
         context.state.selected = Some(source.id);
         ui.memory_mut(|m| m.request_focus(focus_id()));
     }
-    ground(ui, theme, rect, selected, response.hovered());
+    let over = context.state.tensors.over.contains(&key);
+    ground(ui, theme, rect, selected, response.hovered() || over);
+    if over {
+        let bar = rect.with_max_x(rect.left() + 2.0);
+        let hue = theme.mode(source.look.mode);
+        ui.painter().rect_filled(bar, 0.0, hue);
+    }
     if selected && focused && context.state.tensors.by_keyboard {
         let ring = Stroke::new(2.0, theme.focus);
         ui.painter()
@@ -332,6 +352,20 @@ fn paint_cell(
                 fonts::code(),
                 theme.text,
             );
+        }
+        Column::Operator => {
+            let most = ((cell.width() - 8.0) / 7.6).max(4.0) as usize;
+            left(&figures::elide(&r.op, most), fonts::small(), theme.text2);
+        }
+        Column::Shape => {
+            let most = ((cell.width() - 6.0) / 6.6).max(4.0) as usize;
+            let shape = figures::elide(&figures::shape(&r.shape), most);
+            left(&shape, fonts::small(), theme.text2);
+        }
+        Column::Range => {
+            let end = |x: f32| format::significant(x.into());
+            let words = format!("{} to {}", end(r.range.0), end(r.range.1));
+            right(&words, theme.text2);
         }
         Column::Kind => left(kind_name(r.kind), fonts::small(), theme.text2),
         Column::Type => left(&r.dtype, fonts::small(), theme.text2),
