@@ -60,8 +60,9 @@ impl Action {
         Action::Tab(Tab::Samples),
         Action::Palette,
         Action::Help,
-        Action::NextPart,
+        // Before NextPart, whose key this holds.
         Action::PartBefore,
+        Action::NextPart,
         Action::Larger,
         Action::Smaller,
         Action::NormalSize,
@@ -137,8 +138,6 @@ pub fn pressed(ctx: &egui::Context) -> Vec<Action> {
     let typing = ctx.text_edit_focused();
     let mut found: Vec<Action> = Action::ALL
         .into_iter()
-        // With Shift first: the keys without it would take them.
-        .rev()
         .filter(|&a| !(menu && a == Action::Escape))
         // A field that is typed into takes back its own changes.
         .filter(|&a| !(typing && matches!(a, Action::Undo | Action::Redo)))

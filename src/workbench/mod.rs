@@ -23,6 +23,7 @@ mod recent;
 mod recheck;
 pub mod report;
 mod run;
+mod saving;
 mod session;
 pub mod steps;
 mod walk;

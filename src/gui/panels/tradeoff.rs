@@ -202,7 +202,8 @@ pub fn ui(
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &summary));
     let front = Word::Pareto;
     response.on_hover_text(format!("{}: {}", front.name(), front.meaning()));
-    export::offer(ui, rect, "Trade-off");
+    // Below the choice of axes.
+    export::offer(ui, rect.with_min_y(rect.top() + 44.0), "Trade-off");
 }
 
 /// Which figure stands across, and which upwards.
