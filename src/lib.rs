@@ -24,7 +24,8 @@
 //!    errors; each names the tensor or node. Nothing unsupported is approximated silently.
 //! 3. What is evaluated is what was written: evaluation runs on the re-read bytes of the exported file.
 //! 4. Integer results are the same on every instruction set and thread count, equal to `kernels::reference`, and that equals
-//!    LiteRT's reference kernels to the bit; feed-forward networks in dynamic mode keep to that with all their operators.
+//!    LiteRT's reference kernels to the bit. In dynamic mode that holds for the floats of convolutional
+//!    networks, too (but for TRANSPOSE_CONV).
 //! 5. The window's thread never computes, reads files or waits: panels read [`workbench::Workbench`] and push
 //!    [`workbench::Command`]s, which are carried out in one place.
 //! 6. A job's result carries its number and is dropped if nobody waits for it; a panic in a job becomes a message; earlier

@@ -9,7 +9,7 @@ use super::jobs::JobId;
 use super::litert::{Engine, LitertFigures};
 use crate::evaluate::{Evaluation, Latency, Profile, TensorReport};
 use crate::graph::Graph;
-use crate::quantize::{Io, Mode, QuantPlan, Recipe, kept_words};
+use crate::quantize::{self, Io, Mode, QuantPlan, Recipe};
 
 /// Number of an experiment, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -76,8 +76,8 @@ pub struct Experiment {
     pub key: RunKey,
     /// Where it stands.
     pub state: State,
-    /// What the figures are of, if they are complete: while it is run again, what the earlier ones are of until the first new one.
-    pub complete: Option<RunKey>,
+    /// All figures of the last run that was done: while it is run again, those of before.
+    pub finished: Option<Arc<Finished>>,
     /// Whether the last Run found this result still valid.
     pub reused: bool,
     /// Whether the figures belong to an older model, recipe or data than `key`.
@@ -144,22 +144,56 @@ impl Experiment {
 
     /// Takes over the figures of another one that ran with the same key.
     pub(super) fn take_figures(&mut self, from: &Experiment) {
-        self.key = from.key.clone();
-        self.complete = from.complete.clone();
-        self.random = from.random;
         self.stale = from.stale;
-        self.file = from.file.clone();
-        self.evaluation = from.evaluation.clone();
-        self.latency = from.latency.clone();
-        self.profile = from.profile.clone();
-        self.litert = from.litert.clone();
-        self.tensors = from.tensors.clone();
+        self.finished = from.finished.clone();
+        let Finished {
+            key,
+            random,
+            file,
+            evaluation,
+            latency,
+            profile,
+            litert,
+            tensors,
+        } = from.figures();
+        (self.key, self.random, self.file) = (key, random, file);
+        (self.evaluation, self.latency) = (evaluation, latency);
+        (self.litert, self.tensors) = (litert, tensors);
+        self.profile = profile;
+    }
+
+    /// The figures that it has now.
+    pub(super) fn figures(&self) -> Finished {
+        Finished {
+            key: self.key.clone(),
+            random: self.random,
+            file: self.file.clone(),
+            evaluation: self.evaluation.clone(),
+            latency: self.latency.clone(),
+            profile: self.profile.clone(),
+            litert: self.litert.clone(),
+            tensors: self.tensors.clone(),
+        }
     }
 
     /// Whether its job waits or runs.
     pub fn is_pending(&self) -> bool {
         matches!(self.state, State::Pending(_))
     }
+}
+
+/// The figures of a run, as [`Experiment`] has them.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)] // as there
+pub struct Finished {
+    pub key: RunKey,
+    pub random: bool,
+    pub file: Option<Arc<QuantizedFile>>,
+    pub evaluation: Option<Arc<Evaluation>>,
+    pub latency: Option<Latency>,
+    pub profile: Option<Arc<Profile>>,
+    pub litert: Option<Result<Arc<LitertFigures>, String>>,
+    pub tensors: Option<Arc<Vec<TensorReport>>>,
 }
 
 /// `int8, int8 I/O`; the I/O is left off where it is float32.
@@ -185,7 +219,7 @@ pub fn recipe_words(recipe: &Recipe) -> Vec<String> {
         });
     }
     if recipe.mode != Mode::Float32 {
-        words.extend(kept_words(&recipe.keep_float));
+        words.extend(quantize::kept_words(&recipe.keep_float));
     }
     words
 }

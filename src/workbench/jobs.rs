@@ -52,6 +52,30 @@ pub enum JobKind {
     FindLitert,
 }
 
+impl JobKind {
+    /// Whether its result would be of the model that is open, so that nobody wants it once another is.
+    pub fn is_of_model(&self) -> bool {
+        match self {
+            JobKind::OpenModel(_)
+            | JobKind::Entry(_)
+            | JobKind::ModelAgain(_)
+            | JobKind::OpenData(_)
+            | JobKind::Recheck
+            | JobKind::Experiment(_)
+            | JobKind::Pictures
+            | JobKind::Answers
+            | JobKind::AutosavePause => true,
+            JobKind::Save(_)
+            | JobKind::SaveSession(_)
+            | JobKind::OpenSession(_)
+            | JobKind::Restore
+            | JobKind::Autosave
+            | JobKind::Recent
+            | JobKind::FindLitert => false,
+        }
+    }
+}
+
 /// What a job is doing now. The order is the order of an experiment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -353,21 +377,24 @@ impl<E: Send + 'static> Jobs<E> {
 
     /// Stops every job.
     pub fn cancel_all(&mut self) {
-        self.cancel_all_but(None);
+        self.cancel_those(|_| true);
     }
 
-    /// Stops every job but this one.
-    pub fn cancel_all_but(&mut self, keep: Option<JobId>) {
+    /// Stops every job about the open model, but this one.
+    pub fn cancel_of_model(&mut self, keep: Option<JobId>) {
+        self.cancel_those(|job| job.kind.is_of_model() && Some(job.id) != keep);
+    }
+
+    fn cancel_those(&mut self, which: impl Fn(&Job) -> bool) {
         let ids: Vec<_> = self
             .short
             .iter()
             .chain(&self.long)
             .chain(self.queue.iter().map(|q| &q.job))
+            .filter(|j| which(j))
             .map(|j| j.id)
             .collect();
-        ids.into_iter()
-            .filter(|&id| Some(id) != keep)
-            .for_each(|id| self.cancel(id));
+        ids.into_iter().for_each(|id| self.cancel(id));
     }
 
     /// Everything that happened since the last call; never waits. Results of cancelled jobs are dropped.

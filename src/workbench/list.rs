@@ -32,7 +32,7 @@ impl Workbench {
             key: self.key(&intent.recipe),
             intent,
             state: State::New,
-            complete: None,
+            finished: None,
             reused: false,
             stale: false,
             random: false,

@@ -3,20 +3,22 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::entry::Entry;
 use super::experiment::{Experiment, ExperimentId, Finding, Intent, RunKey, State};
 use super::history::Effect;
 use super::jobs::{Ended, JobId, JobKind, Stage, Update};
 use super::litert::{self, Setup};
-use super::steps::DataRequest;
+use super::report::{Form, Gathered};
 use super::work::{Versions, Work};
 use super::{
-    Command, DataChoice, EXTENSION, Event, Loaded, Notice, OpenModel, Role, Session, Source,
-    Workbench, files, recent, steps,
+    Command, DataChoice, EXTENSION, Event, Notice, OpenModel, Role, Session, Source, Workbench,
+    files, not_accelerated, recent, steps,
 };
-use crate::data::{self, Selection};
 use crate::error::Result;
 use crate::quantize::{Io, Mode, Recipe};
+use crate::tflite;
 
 impl Workbench {
     /// Carries out one action of the user. Returns at once: what takes time becomes a job.
@@ -117,6 +119,8 @@ impl Workbench {
             Command::Undo => self.undo(),
             Command::Redo => self.redo(),
             Command::Save(id, path) => self.save(id, path),
+            Command::SaveReport(path) => self.save_report(path),
+            Command::WriteFile(path, bytes) => self.write_file(path, move || Ok((bytes, vec![]))),
             Command::SaveSession(path) => self.save_session(path),
             Command::OpenSession(path) => self.open_session(path),
             Command::ForgetRecent(path) => {
@@ -174,7 +178,6 @@ impl Workbench {
                         (e.evaluation, e.tensors, e.latency) = (None, None, None);
                         (e.litert, e.profile) = (None, None);
                         e.file = Some(file);
-                        e.complete = None;
                         e.stale = false;
                         self.ask_pad();
                     }
@@ -187,12 +190,28 @@ impl Workbench {
             }
             Event::Drawn(drawing) => self.drawn(drawing),
             Event::Answers(found) => self.pad_answered(found),
-            Event::Saved(path) => self.notice(false, format!("Saved {}", path.display())),
+            Event::Saved(path, told) => {
+                let saved = format!("Saved {}", path.display());
+                let sentences: Vec<String> = std::iter::once(saved).chain(told).collect();
+                self.notice(false, sentences.join(". "));
+            }
             Event::SessionSaved(path) => self.session_saved(path),
             Event::Session(restored) => self.session_read(*restored),
             Event::Claimed(claimed) => self.session_claimed(*claimed),
             Event::AutosaveDue => self.autosave_now(),
-            Event::Recent(files) => self.recent = files,
+            Event::Recent(files) => {
+                // What was opened meanwhile is newer.
+                let opened = !self.recent.is_empty();
+                for file in files {
+                    if !self.recent.contains(&file) {
+                        self.recent.push(file);
+                    }
+                }
+                self.recent.truncate(recent::MOST);
+                if opened {
+                    self.remember();
+                }
+            }
             Event::Litert(found) => self.litert = Some(found),
             Event::Preview(role, version, preview) => {
                 let choice = self.choice_mut(role);
@@ -249,7 +268,7 @@ impl Workbench {
                         Ended::Failed(message) => State::Failed(message),
                     };
                     if e.state == State::Done {
-                        e.complete = Some(e.key.clone());
+                        e.finished = Some(Arc::new(e.figures()));
                     }
                     self.session.changed = true;
                     self.autosave_now();
@@ -343,7 +362,7 @@ impl Workbench {
             ..Session::default()
         };
         // The job that brought the model is over but for its last message.
-        self.jobs.cancel_all_but(self.model_pending);
+        self.jobs.cancel_of_model(self.model_pending);
         self.model = Some(model);
         self.entry_pending = None;
         self.entry_error = None;
@@ -366,166 +385,6 @@ impl Workbench {
         self.model_version = self.next_model;
         self.next_model += 1;
         self.reset_pad();
-    }
-
-    fn choose_labels(&mut self, role: Role, labels: PathBuf) {
-        match self.choice(role).source.clone() {
-            Some(Source::File { path, .. }) => self.choose(
-                role,
-                Some(Source::File {
-                    path,
-                    labels: Some(labels),
-                }),
-            ),
-            _ => self.notice(true, "Choose the samples first, then their labels".into()),
-        }
-    }
-
-    /// Reads the data of that role from there.
-    pub(super) fn choose(&mut self, role: Role, source: Option<Source>) {
-        self.read_data(role, source, false);
-    }
-
-    /// The same; inputs whose axes the file leaves open, and that the user gave no shapes, take those of the samples.
-    fn choose_resolving(&mut self, role: Role, source: Option<Source>) {
-        self.read_data(role, source, true);
-    }
-
-    fn read_data(&mut self, role: Role, source: Option<Source>, resolve: bool) {
-        if let Some(earlier) = self.choice_mut(role).pending.take() {
-            self.jobs.cancel(earlier);
-        }
-        let version = source.as_ref().map_or(0, |_| self.new_version());
-        let choice = self.choice_mut(role);
-        choice.error = None;
-        choice.version = version;
-        choice.source = source.clone();
-        let Some(source) = source else {
-            choice.loaded = None;
-            return;
-        };
-        self.choice_mut(role).loaded = None;
-        self.read(role, source, resolve);
-    }
-
-    /// Reads data anew as a job; what was read before stays until then.
-    pub(super) fn read(&mut self, role: Role, source: Source, resolve: bool) {
-        // Without a model nothing says what shape the samples must have; they are read when one is open.
-        let Some(model) = &self.model else { return };
-        let open = model.open_inputs();
-        let given = !self.shape_from_data && open.iter().any(|o| o.given);
-        let resolve = resolve && !open.is_empty() && !given;
-        let model = model.graph.clone();
-        let (preprocess, classes) = (self.preprocess.clone(), self.classes.clone());
-        let label_column = self.label_column.clone();
-        let selection = self.choice(role).selection;
-        let name = match &source {
-            Source::Demo => "MNIST digits".to_owned(),
-            Source::File { path, .. } => files::file_name(path),
-            Source::Synthetic => "random values".to_owned(),
-        };
-        let id = self.jobs.start(JobKind::OpenData(name), move |job| {
-            job.stage(Stage::File)?;
-            let request = DataRequest {
-                source: &source,
-                role,
-                model: &model,
-                selection,
-                preprocess: preprocess.as_ref(),
-                classes: &classes,
-                label_column: label_column.as_deref(),
-            };
-            if resolve {
-                let mut shapes = steps::shapes_from(&request, job.progress())?;
-                shapes.retain(|(n, s)| !open.iter().any(|o| o.name == *n && o.shape == *s));
-                if !shapes.is_empty() {
-                    // The data is read again for the model at those shapes.
-                    job.send(Event::SampleShapes(shapes));
-                    return Ok(());
-                }
-            }
-            let loaded = steps::open_data(&request, job.progress())?;
-            job.send(Event::Data(role, Box::new(loaded)));
-            Ok(())
-        });
-        if let Some(earlier) = self.choice_mut(role).pending.replace(id) {
-            self.jobs.cancel(earlier);
-        }
-    }
-
-    /// Uses other samples: at once where that costs no reading.
-    fn select(&mut self, role: Role, selection: Selection) {
-        let fresh = self.new_version();
-        let choice = self.choice_mut(role);
-        choice.selection = selection;
-        if choice.source.is_none() {
-            return;
-        }
-        choice.version = fresh;
-        choice.error = None;
-        let done = choice.loaded.as_mut().map(|l| l.select(selection));
-        match (done, choice.source.clone()) {
-            (Some(Ok(true)), _) if choice.pending.is_none() => {
-                let identity = choice.loaded.as_ref().map(Loaded::identity);
-                if let Some(identity) = identity {
-                    self.choice_mut(role).version = self.version_of(identity);
-                }
-                self.preview_again(role);
-            }
-            (Some(Err(e)), _) => choice.error = Some(e.to_string()),
-            (_, Some(source)) => self.read(role, source, false),
-            (_, None) => {}
-        }
-    }
-
-    /// Makes the preview of samples that were chosen without reading.
-    fn preview_again(&mut self, role: Role) {
-        let choice = self.choice(role);
-        let (Some(model), Some(loaded)) = (&self.model, &choice.loaded) else {
-            return;
-        };
-        let specs = data::input_specs(&model.graph, 0);
-        let (dataset, preprocess) = (loaded.dataset.clone(), loaded.preprocess.clone());
-        let version = choice.version;
-        self.jobs.start(JobKind::Pictures, move |job| {
-            let preview = data::preview(dataset.as_ref(), &specs, preprocess.as_ref())?;
-            job.send(Event::Preview(role, version, preview));
-            Ok(())
-        });
-    }
-
-    /// Makes pictures of these samples as a job, in place of those that were asked for before.
-    fn show_samples(&mut self, samples: Vec<usize>) {
-        if let Some(earlier) = self.pictures.pending.take() {
-            self.jobs.cancel(earlier);
-        }
-        self.pictures.wanted = (self.evaluation.version, samples.clone());
-        let (Some(model), Some(loaded)) = (&self.model, &self.evaluation.loaded) else {
-            return;
-        };
-        let specs = data::input_specs(&model.graph, 0);
-        let (dataset, preprocess) = (loaded.dataset.clone(), loaded.preprocess.clone());
-        let id = self.jobs.start(JobKind::Pictures, move |job| {
-            let there: Vec<usize> = samples.into_iter().filter(|&i| i < dataset.len()).collect();
-            let made = data::preview_of(dataset.as_ref(), &specs, preprocess.as_ref(), &there)?;
-            job.send(Event::Pictures(made));
-            Ok(())
-        });
-        self.pictures.pending = Some(id);
-    }
-
-    /// Reads folders again, whose samples depend on how they are read.
-    fn read_again(&mut self) {
-        for role in [Role::Calibration, Role::Evaluation] {
-            let Some(source @ Source::File { .. }) = self.choice(role).source.clone() else {
-                continue;
-            };
-            let version = self.new_version();
-            let choice = self.choice_mut(role);
-            choice.version = version;
-            choice.error = None;
-            self.read(role, source, true);
-        }
     }
 
     fn set_io(&mut self, mode: Mode, io: Io, on: bool) {
@@ -778,11 +637,43 @@ impl Workbench {
         let Some(file) = self.experiment(id).and_then(|e| e.file.clone()) else {
             return self.notice(true, "This experiment has no file yet, run it first".into());
         };
+        self.write_file(path, move || {
+            let version = tflite::min_runtime_version(&file.graph);
+            let needs = format!("It needs TensorFlow Lite {version} or newer");
+            let needs = (!version.is_empty()).then_some(needs);
+            let told = needs.into_iter().chain(not_accelerated(&file.graph));
+            Ok((file.bytes.clone(), told.collect()))
+        });
+    }
+
+    fn save_report(&mut self, path: PathBuf) {
+        let form = match Form::of(&path) {
+            Ok(form) => form,
+            Err(e) => return self.notice(true, e.to_string()),
+        };
+        let Some(gathered) = Gathered::of(self) else {
+            return self.notice(
+                true,
+                "There is nothing to report yet, run something first".into(),
+            );
+        };
+        self.write_file(path, move || {
+            Ok((form.write(&gathered.report()?).into_bytes().into(), vec![]))
+        });
+    }
+
+    /// Makes the contents of a file, with what to say of it, and writes it, as a job.
+    fn write_file(
+        &mut self,
+        path: PathBuf,
+        make: impl FnOnce() -> Result<(Bytes, Vec<String>)> + Send + 'static,
+    ) {
         self.jobs
             .start(JobKind::Save(files::file_name(&path)), move |job| {
                 job.stage(Stage::File)?;
-                files::write(&path, &file.bytes)?;
-                job.send(Event::Saved(path));
+                let (bytes, told) = make()?;
+                files::write(&path, &bytes)?;
+                job.send(Event::Saved(path, told));
                 Ok(())
             });
     }

@@ -315,6 +315,7 @@ def main():
     p.add_argument("--modes", default=",".join(MODES))
     p.add_argument("--held", type=int, default=8)
     a = p.parse_args()
+    a.zeropoint = a.zeropoint.resolve()
     models = [(f.stem, f, False, a.models) for f in sorted(a.models.glob("*.tflite"))] if a.models else []
     if a.networks:
         models += [(f.name.removesuffix("_float.tflite"), f, True, a.networks) for f in sorted(a.networks.glob("*_float.tflite"))]

@@ -453,8 +453,22 @@ fn what_had_finished_comes_back_after_a_crash() {
     w.apply(Command::SetMode(Mode::Int16x8, true));
     w.apply(Command::SetSamples(Role::Evaluation, None));
     w.apply(Command::Run);
-    w.poll();
-    assert!(!w.jobs().is_idle());
+    let kept = root.join("1/session.json");
+    let start = std::time::Instant::now();
+    loop {
+        w.poll();
+        let document: Json = serde_json::from_slice(&std::fs::read(&kept).unwrap()).unwrap();
+        if document["modes"][4]["chosen"] == true
+            && document["evaluation"]["selection"]["pick"] == "all"
+        {
+            break;
+        }
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "it was never kept"
+        );
+    }
+    assert!(w.experiments.iter().any(|e| e.is_pending()));
 
     // While it lives its folder is its own.
     let other = keeping(&root, true);
@@ -471,6 +485,7 @@ fn what_had_finished_comes_back_after_a_crash() {
         back.model_error
     );
     assert_eq!(back.experiments[1].name(), "The one");
+    assert_eq!(back.experiments[2].state, State::Cancelled);
     let after: Vec<_> = back.experiments.iter().take(2).map(figures).collect();
     assert_eq!(before, after);
     back.apply(Command::SetSamples(Role::Evaluation, Some(200)));

@@ -226,3 +226,42 @@ fn a_session_is_saved_and_opened_in_the_window() {
     }
     std::fs::remove_dir_all(folder).expect("removable");
 }
+
+#[test]
+fn the_label_column_of_a_table_is_typed() {
+    let folder = folder("label-column");
+    let file = folder.join("table.csv");
+    let mut text: String = (0..784).map(|i| format!("p{i},")).collect();
+    text += "digit\n";
+    for row in 0..20 {
+        text += &"0.5,".repeat(784);
+        text += &format!("{}\n", row % 10);
+    }
+    std::fs::write(&file, text).expect("writable");
+    let mut window = demo(dark());
+    let role = zeropoint::workbench::Role::Evaluation;
+    window
+        .state_mut()
+        .bench
+        .apply(Command::ChooseData(role, file));
+    idle(&mut window);
+    let labels = |w: &Window| {
+        let loaded = w.state().bench.evaluation.loaded.as_ref();
+        loaded.and_then(|l| l.dataset.labels().map(<[u32]>::len))
+    };
+    assert_eq!(labels(&window), None, "digit is no usual name");
+    window.key_press_modifiers(Modifiers::COMMAND, Key::K);
+    window.run();
+    let command = window.get_by_role_and_label(Role::TextInput, "Command");
+    command.type_text("preview evaluation");
+    window.run();
+    window.key_press(Key::Enter);
+    window.run();
+    type_into(&mut window, "Label column", "digit");
+    window.get_by_label("Use this column").click();
+    window.step();
+    idle(&mut window);
+    assert_eq!(labels(&window), Some(20));
+    picture(&mut window);
+    std::fs::remove_dir_all(folder).expect("removable");
+}

@@ -38,7 +38,7 @@ pub fn experiment(id: u64, mode: Mode, tensors: Vec<TensorReport>) -> Experiment
             engine: Engine::Zeropoint,
         },
         state: State::Done,
-        complete: None,
+        finished: None,
         reused: false,
         stale: false,
         random: false,

@@ -41,6 +41,7 @@ fn vectorized_here(code: impl Vectorized) {
     code.run();
 }
 
+#[allow(clippy::too_many_arguments)] // a micro-kernel's operands
 pub(super) fn dot_u8i8(
     groups: usize,
     a: &[u8],

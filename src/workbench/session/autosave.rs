@@ -138,7 +138,10 @@ impl Workbench {
         // Whoever was quick enough to open something wants that.
         let busy = self.model.is_some() || self.model_pending.is_some();
         match claimed.restored {
-            Some(Ok(restored)) if !busy => self.session_read(*restored),
+            // Before anything has finished a new start is as good.
+            Some(Ok(restored)) if !busy && restored.finished() > 0 => {
+                self.session_read(*restored);
+            }
             // The start screen tells why it does not come back.
             Some(Err(e)) if !busy => {
                 self.model_error = Some(e.at("The last session did not come back").to_string());

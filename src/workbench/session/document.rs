@@ -193,13 +193,16 @@ pub(super) struct Held {
 
 impl Held {
     /// Those of an experiment whose file is written; the others have none.
+    /// Of one that is being run again, those of before.
     pub(super) fn of(e: &Experiment) -> Option<Self> {
+        let earlier = e.finished.as_deref().filter(|_| e.is_pending());
+        let held = earlier.cloned().unwrap_or_else(|| e.figures());
         Some(Self {
-            file: e.file.clone()?,
-            evaluation: e.evaluation.clone(),
-            latency: e.latency.clone(),
-            litert: e.litert.clone(),
-            tensors: e.tensors.clone(),
+            file: held.file?,
+            evaluation: held.evaluation,
+            latency: held.latency,
+            litert: held.litert,
+            tensors: held.tensors,
         })
     }
 

@@ -5,6 +5,7 @@ mod document;
 mod pack;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::experiment::{Experiment, ExperimentId, RunKey, State};
@@ -60,6 +61,14 @@ pub struct Restored {
     /// Where it was read from; `None` for the one that was kept while working.
     path: Option<PathBuf>,
     experiments: Vec<(Experiment, RunNote)>,
+}
+
+impl Restored {
+    /// Experiments that had finished.
+    fn finished(&self) -> usize {
+        let done = self.experiments.iter();
+        done.filter(|(e, _)| e.state == State::Done).count()
+    }
 }
 
 /// All that is written, as it was at one moment. Made at once: figures are shared, not copied.
@@ -136,7 +145,7 @@ fn experiment(note: &ExperimentNote, store: &mut dyn Store) -> Result<Experiment
             engine: note.run.engine,
         },
         state,
-        complete: None,
+        finished: None,
         reused: false,
         stale: note.stale,
         random: note.random,
@@ -214,9 +223,9 @@ impl Workbench {
     }
 
     fn note(&self, e: &Experiment) -> ExperimentNote {
-        // One that is being run again is as it was until its new figures come.
-        let earlier = e.complete.as_ref().filter(|_| e.is_pending());
-        let key = earlier.unwrap_or(&e.key);
+        // One that is being run again is as it was until it is done.
+        let earlier = e.finished.as_ref().filter(|_| e.is_pending());
+        let key = earlier.map_or(&e.key, |f| &f.key);
         ExperimentNote {
             id: e.id,
             intent: e.intent.clone(),
@@ -228,7 +237,7 @@ impl Workbench {
                 State::Pending(_) | State::Cancelled => Stood::Cancelled,
             },
             stale: e.stale && earlier.is_none(),
-            random: e.random,
+            random: earlier.map_or(e.random, |f| f.random),
             run: RunNote {
                 recipe: key.recipe.clone(),
                 current_model: key.model == self.model_version,
@@ -325,14 +334,14 @@ impl Workbench {
 
     /// Puts a session in the place of what is open; its data is read anew.
     pub(super) fn session_read(&mut self, restored: Restored) {
+        let finished = restored.finished();
         let Restored {
             document: d,
             model,
             path,
             experiments,
         } = restored;
-        let keep = self.session.opening;
-        self.jobs.cancel_all_but(keep);
+        self.jobs.cancel_of_model(None);
         let unchanged = model.fingerprint.as_ref() == Some(&d.model.fingerprint);
         if let Some(file) = &model.path {
             self.remember_opened(file.clone());
@@ -358,8 +367,6 @@ impl Workbench {
             self.look_for_litert();
         }
         self.take_experiments(experiments, d.baseline, unchanged);
-        let finished = self.experiments.iter();
-        let finished = finished.filter(|e| e.state == State::Done).count();
         self.session.path = path;
         self.session.status = SaveStatus::Restored(finished);
         self.session.changed = false;
@@ -427,7 +434,7 @@ impl Workbench {
             };
             e.key.calibration = version(self, run.calibration);
             e.key.evaluation = version(self, run.evaluation);
-            e.complete = (e.state == State::Done).then(|| e.key.clone());
+            e.finished = (e.state == State::Done).then(|| Arc::new(e.figures()));
             self.experiments.push(e);
         }
     }
