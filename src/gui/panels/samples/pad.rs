@@ -146,7 +146,7 @@ fn canvas(ui: &mut Ui, context: &mut Context<'_>, width: usize, height: usize) {
     let (place, _) = ui.allocate_exact_size(vec2(ui.available_width(), side), Sense::hover());
     let rect = Rect::from_center_size(place.center(), size);
     let id = ui.scope_id().with("draw pad");
-    let response = ui.interact(rect, id, Sense::CLICK | Sense::DRAG);
+    let response = ui.interact(rect, id, Sense::click_and_drag());
     response.widget_info(|| {
         WidgetInfo::labeled(
             Role::Canvas,
