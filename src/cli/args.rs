@@ -287,7 +287,7 @@ pub struct Compare {
     /// Which engine
     #[command(flatten)]
     pub engine: EngineArgs,
-    /// File for a report, .html or .csv; may be given several times
+    /// File for a report, .html, .csv or .json; may be given several times
     #[arg(long, value_name = "FILE")]
     pub report: Vec<PathBuf>,
     /// Which part of the model

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use serde_json::{Value as Json, json};
 
-use super::engine::{Engines, latency_json, litert_lines};
+use super::engine::{Engines, latency_json};
 use super::measure::{Figures, LATENCY_SECONDS, measure_file};
-use super::transform::{all_cores, float_operators, kept, recipe_file};
+use super::transform::{all_cores, kept, recipe_file};
 use super::{DataArgument, Failure, args, print, report, write_json};
 use crate::calibrate::{self, Calibration};
 use crate::data::Dataset;
@@ -15,9 +15,10 @@ use crate::error::{Error, Result};
 use crate::evaluate::{self, Baseline, TensorReport};
 use crate::progress::Progress;
 use crate::quantize::{self, Io, Mode, Recipe};
-use crate::workbench::litert::{Engine, Measure};
+use crate::workbench::litert::{Engine, Measure, litert_lines};
 use crate::workbench::{
-    Loaded, OpenModel, QuantizedFile, Role, Source, TENSOR_SAMPLES, experiment_name, files, steps,
+    Loaded, OpenModel, QuantizedFile, Role, Source, TENSOR_SAMPLES, experiment_name, files,
+    float_operators, steps,
 };
 
 /// One finished experiment.
@@ -353,7 +354,8 @@ fn rows_as_text(rows: &[Row]) -> Vec<String> {
             share(e.and_then(|e| e.agreement)),
             sqnr
         ));
-        let litert = r.figures.litert.iter().flat_map(litert_lines);
+        let litert = r.figures.litert.iter();
+        let litert = litert.flat_map(|l| litert_lines(l.as_ref()));
         lines.extend(litert.map(|line| format!("  {line}")));
         lines.extend(r.warnings.iter().map(|w| format!("  {w}")));
     }

@@ -1,13 +1,13 @@
-//! What `--engine` asks for: LiteRT beside or instead of Zeropoint's engine, and its figures as text and JSON.
+//! What `--engine` asks for: LiteRT beside or instead of Zeropoint's engine, and its figures as JSON.
 
 use serde_json::{Value as Json, json};
 
 use super::args::{DelegateArg, EngineArgs};
 use crate::error::Result;
-use crate::evaluate::{Difference, Evaluation, Latency};
+use crate::evaluate::Latency;
 use crate::invalid;
 use crate::litert::Delegate;
-use crate::workbench::litert::{Asked, Engine, LitertFigures, Setup, find, runtime_line};
+use crate::workbench::litert::{Asked, Engine, LitertFigures, Setup, find};
 
 /// The engines of one command.
 pub(super) struct Engines {
@@ -41,61 +41,6 @@ impl Engines {
             delegate: self.delegate,
         }
     }
-}
-
-/// `top-1 97.90 %, top-5 99.90 %`.
-pub(super) fn answers_line(e: &Evaluation) -> String {
-    let share = |s: Option<f64>| {
-        s.map_or("– (no labels)".to_owned(), |s| {
-            format!("{:.2} %", s * 100.0)
-        })
-    };
-    format!("top-1 {}, top-5 {}", share(e.top1), share(e.top5))
-}
-
-/// `min 0.1 ms, median 0.1 ms, p95 0.1 ms, 20 runs`, with `between` between the figures.
-pub(super) fn latency_line(l: &Latency, between: &str) -> String {
-    format!(
-        "min {:.4} ms{between}median {:.4} ms{between}p95 {:.4} ms{between}{} runs",
-        l.min_ms, l.median_ms, l.p95_ms, l.runs
-    )
-}
-
-/// What came of LiteRT, one line each: what ran with its figures, and how far its outputs lie from Zeropoint's.
-pub(super) fn litert_lines(litert: &Result<LitertFigures>) -> Vec<String> {
-    let figures = match litert {
-        Ok(figures) => figures,
-        Err(e) => return vec![format!("LiteRT: {e}")],
-    };
-    let latency = latency_line(&figures.latency, ", ");
-    let mut line = format!("{}: {latency}", runtime_line(&figures.runtime));
-    if let Some(e) = figures.evaluation.as_ref().filter(|e| e.top1.is_some()) {
-        line += &format!(", {}", answers_line(e));
-    }
-    let mut lines = vec![line];
-    lines.extend(figures.difference.as_ref().map(difference_line));
-    lines
-}
-
-/// `outputs differ by at most 1 step, answers on 0.00 % of 100 samples`.
-pub(super) fn difference_line(d: &Difference) -> String {
-    let mut parts = vec![];
-    if let Some(steps) = d.max_steps {
-        let unit = if steps == 1 { "step" } else { "steps" };
-        parts.push(format!("{steps} {unit}"));
-    }
-    if let Some(share) = d.max_of_peak {
-        parts.push(format!("{share:.2e} of the peak"));
-    }
-    let answers = d
-        .differing
-        .map(|s| format!(", answers differ on {:.2} %", s * 100.0));
-    format!(
-        "LiteRT's outputs differ from Zeropoint's by at most {}{} of {} samples",
-        parts.join(" and "),
-        answers.unwrap_or_else(|| ", over all".into()),
-        d.samples
-    )
 }
 
 /// The key `litert`: what ran and its figures, or why there are none.

@@ -2,16 +2,16 @@
 
 use serde_json::{Value as Json, json};
 
-use super::engine::{
-    Engines, answers_line, difference_json, latency_json, latency_line, litert_json, litert_lines,
-};
+use super::engine::{Engines, difference_json, latency_json, litert_json};
 use super::transform::all_cores;
 use super::{DataArgument, Failure, args, asking_for_shapes, open, print, print_json};
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::evaluate::{self, Evaluation, Latency, Profile};
 use crate::progress::Progress;
-use crate::workbench::litert::{Engine, LitertFigures, Measure, Sides};
+use crate::workbench::litert::{
+    Engine, LitertFigures, Measure, Sides, answers_line, latency_line, litert_lines,
+};
 use crate::workbench::{OpenModel, Role};
 
 /// How long latency is measured beside an evaluation.
@@ -214,7 +214,9 @@ impl Figures {
     fn print_litert(&self) {
         match &self.litert {
             Some(Err(e)) => eprintln!("LiteRT: {e}"),
-            Some(litert) => litert_lines(litert).iter().for_each(|line| print(line)),
+            Some(litert) => litert_lines(litert.as_ref())
+                .iter()
+                .for_each(|line| print(line)),
             None => {}
         }
     }

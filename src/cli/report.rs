@@ -3,42 +3,24 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::engine::litert_lines;
 use super::{Failure, args};
 use crate::error::Result;
 use crate::tflite;
+use crate::workbench::litert::litert_lines;
 use crate::workbench::report::{
-    DataNote, Entry, FileNote, Machine, Report, csv, html, sha256, utc,
+    Entry, FileNote, Form, Machine, Report, data_note, model_note, sha256, utc,
 };
 use crate::workbench::{Loaded, OpenModel, files};
 
 use super::compare::Row;
 
-/// The forms of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Html,
-    Csv,
-}
-
 /// The form of each report file that was asked for. Fails with bad usage if a name says none.
 fn forms(paths: &[PathBuf]) -> Result<Vec<(&Path, Form)>, Failure> {
-    let form = |path: &Path| {
-        let end = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-        match end.as_deref() {
-            Some("html" | "htm") => Some(Form::Html),
-            Some("csv") => Some(Form::Csv),
-            _ => None,
-        }
-    };
-    let each = paths.iter().map(|path| match form(path) {
-        Some(form) => Ok((path.as_path(), form)),
-        None => Err(Failure::Usage(format!(
-            "{}: a report is .html or .csv, give it such a name",
-            path.display()
-        ))),
-    });
-    each.collect()
+    let form = |path: &PathBuf| Form::of(path).map_err(|e| Failure::Usage(e.to_string()));
+    paths
+        .iter()
+        .map(|path| Ok((path.as_path(), form(path)?)))
+        .collect()
 }
 
 /// Fails, before any work, if a report's name says no form.
@@ -60,41 +42,16 @@ pub(super) fn write(
     }
     let report = Report {
         model: model_note(model)?,
-        calibration: calibration.map(data_note),
-        data: data.map(data_note),
+        calibration: calibration.map(|(loaded, n)| data_note(loaded, n)),
+        data: data.map(|(loaded, n)| data_note(loaded, n)),
         machine: Machine::here(),
         made: utc(SystemTime::now()),
         experiments: rows.iter().map(entry).collect(),
     };
     for (path, form) in forms {
-        let text = match form {
-            Form::Html => html(&report),
-            Form::Csv => csv(&report),
-        };
-        files::write(path, text.as_bytes())?;
+        files::write(path, form.write(&report).as_bytes())?;
     }
     Ok(())
-}
-
-/// The model's file, as it was given.
-fn model_note(model: &OpenModel) -> Result<FileNote> {
-    let bytes = match &model.path {
-        Some(path) => files::read(path)?,
-        None => model.bytes.clone(),
-    };
-    Ok(FileNote {
-        name: model.name.clone(),
-        bytes: bytes.len(),
-        sha256: sha256(&bytes),
-    })
-}
-
-fn data_note((loaded, samples): (&Loaded, usize)) -> DataNote {
-    DataNote {
-        name: loaded.name.clone(),
-        samples,
-        sha256: loaded.fingerprint.as_ref().map(|f| f.sha256.clone()),
-    }
 }
 
 fn entry(row: &Row) -> Entry {
@@ -102,7 +59,8 @@ fn entry(row: &Row) -> Entry {
     let saved = row.saved.as_deref().map(files::file_name);
     let mut warnings = row.warnings.clone();
     // Which engine the figures come from, and what the other one says.
-    warnings.extend(row.figures.litert.iter().flat_map(litert_lines));
+    let litert = row.figures.litert.iter();
+    warnings.extend(litert.flat_map(|l| litert_lines(l.as_ref())));
     Entry {
         file: FileNote {
             name: saved.unwrap_or_else(|| name.clone()),

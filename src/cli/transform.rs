@@ -6,18 +6,18 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::engine::{Engines, difference_line};
+use super::engine::Engines;
 use super::{DataArgument, Failure, args, asking_for_shapes, open, print, print_json};
 use crate::calibrate;
 use crate::data as datasets;
 use crate::engine::{self, KernelSet, Options};
 use crate::error::{Error, Result};
 use crate::evaluate::{self, Runner};
-use crate::graph::{Graph, Value};
+use crate::graph::Value;
 use crate::progress::Progress;
-use crate::quantize::{NodePlan, OperatorRef, QuantPlan, Recipe};
-use crate::workbench::litert::{Litert, runtime_line};
-use crate::workbench::{ModelFormat, OpenModel, Role, files, steps};
+use crate::quantize::{OperatorRef, Recipe};
+use crate::workbench::litert::{Litert, difference_line, runtime_line};
+use crate::workbench::{ModelFormat, OpenModel, Role, files, float_operators, steps};
 
 /// Carries out `convert`.
 pub(super) fn convert(a: &args::Convert) -> Result<(), Failure> {
@@ -134,17 +134,6 @@ pub(super) fn recipe_file(path: Option<&Path>) -> Result<Recipe> {
     let bytes = files::read(path)?;
     let text = String::from_utf8_lossy(&bytes);
     Recipe::from_json(&text).map_err(|e| e.at(files::file_name(path)))
-}
-
-/// Operators that stay float although the mode would quantize them: index, name, reason.
-pub(super) fn float_operators(graph: &Graph, plan: &QuantPlan) -> Vec<(usize, String, String)> {
-    let nodes = graph.main().nodes.iter().zip(&plan.nodes).enumerate();
-    nodes
-        .filter_map(|(i, (node, plan))| match plan {
-            NodePlan::Float(why) => Some((i, node.op.name().to_owned(), why.clone())),
-            NodePlan::Quantized | NodePlan::SmallerWeights | NodePlan::Unaffected => None,
-        })
-        .collect()
 }
 
 /// Threads of this machine.

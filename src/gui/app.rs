@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::actions::{self, Action};
+use super::actions::{self, Action, SCALES};
 use super::dialogs::{self, Answer, Ask, Dialogs, Typing};
+use super::kept::Kept;
+use super::pointing::Pointing;
 use super::theme::{self, Theme};
 use super::view::palette::What;
-use super::{Context, State, Tab, current_errors, panels};
+use super::widgets::export;
+use super::{Context, State, Tab, current_errors, file_stem, panels};
 use crate::workbench::{Command, Workbench};
 
 /// How often figures of running jobs are painted anew.
@@ -21,17 +24,22 @@ pub struct App {
     pub state: State,
     /// The file dialogs.
     pub dialogs: Dialogs,
+    /// How the window stands, and where that is remembered.
+    pub kept: Kept,
 }
 
 impl App {
     /// An empty workbench in a window that follows the system's theme.
     pub fn new(ctx: &egui::Context) -> Self {
         theme::install(ctx);
+        ctx.add_plugin(Pointing);
+        ctx.options_mut(|o| o.zoom_with_keyboard = false);
         let waker = ctx.clone();
         Self {
             bench: Workbench::new(Arc::new(move || waker.request_repaint())),
             state: State::default(),
             dialogs: Dialogs::default(),
+            kept: Kept::default(),
         }
     }
 
@@ -77,6 +85,7 @@ impl App {
     fn clear_innermost(&mut self) {
         let state = &mut self.state;
         let cleared = state.palette.take().is_some()
+            || std::mem::take(&mut state.help)
             || state.typing.take().is_some()
             || state.usage.take().is_some()
             || state.operators.take().is_some()
@@ -131,6 +140,12 @@ impl App {
                     commands.push(Command::Cancel(job.id));
                 }
             }
+            Action::Report => {
+                if self.bench.experiments.iter().any(|e| e.file.is_some()) {
+                    let name = format!("{}_report.html", file_stem(&self.bench));
+                    self.state.asked.push(Ask::Report(name));
+                }
+            }
             Action::Side => {
                 let open = panels::side::is_open(&self.state, ctx.content_rect().width());
                 self.state.side_open = Some(!open);
@@ -140,6 +155,25 @@ impl App {
                 let open = self.state.palette.is_none();
                 self.state.palette = open.then(panels::palette::State::default);
             }
+            Action::Help => {
+                // With the keyboard somewhere, its tooltip is shown instead.
+                if self.state.help || ctx.memory(|m| m.focused()).is_none() {
+                    self.state.help = !self.state.help;
+                }
+            }
+            Action::NextPart => self.state.regions.jump(ctx, false),
+            Action::PartBefore => self.state.regions.jump(ctx, true),
+            Action::Larger => {
+                let now = ctx.zoom_factor();
+                let next = SCALES.into_iter().find(|s| *s > now + 0.01);
+                ctx.set_zoom_factor(next.unwrap_or(now));
+            }
+            Action::Smaller => {
+                let now = ctx.zoom_factor();
+                let next = SCALES.into_iter().rev().find(|s| *s < now - 0.01);
+                ctx.set_zoom_factor(next.unwrap_or(now));
+            }
+            Action::NormalSize => ctx.set_zoom_factor(1.0),
             Action::Save => self.save(commands),
             Action::Undo => commands.push(Command::Undo),
             Action::Redo => commands.push(Command::Redo),
@@ -218,22 +252,27 @@ impl eframe::App for App {
             state: &mut self.state,
             commands: &mut commands,
         };
+        context.state.regions.clear();
         panels::top::ui(ui, &mut context);
         if self.bench.model.is_none() {
             panels::start::ui(ui, &mut context);
         } else {
-            panels::jobs::ui(ui, &mut context);
+            // The keyboard comes to the jobs last.
+            let jobs = panels::jobs::reserve(ui, &mut context);
             panels::side::ui(ui, &mut context);
             egui::CentralPanel::default()
                 .frame(egui::Frame::NONE)
                 .show(ui, |ui| middle(ui, &mut context));
+            panels::jobs::ui(ui, &mut context, &jobs);
         }
+        panels::help::ui(&ctx, &mut context);
         panels::operators::ui(&ctx, &mut context);
         panels::data::ui(&ctx, &mut context);
         panels::usage::ui(&ctx, &mut context);
         panels::recipe::ui(&ctx, &mut context);
         let picked = panels::palette::ui(&ctx, &mut context);
         panels::drop_hint(&ctx, &context);
+        self.state.asked.extend(export::asked(&ctx));
         let hovering = self.state.hovering.take();
         if hovering != self.state.hovered {
             self.state.hovered = hovering;
@@ -250,6 +289,7 @@ impl eframe::App for App {
             // Lay the answer out at once instead of painting what was true before the click: without a GPU that saves a slow frame.
             ctx.request_discard("the user acted");
         }
+        self.kept.follow(&ctx, &mut self.bench, &self.state);
         if !self.bench.jobs().is_idle() {
             ctx.request_repaint_after(PROGRESS_EVERY);
         }
@@ -271,6 +311,8 @@ fn is_key(event: &egui::Event) -> bool {
 fn middle(ui: &mut egui::Ui, context: &mut Context<'_>) {
     ui.spacing_mut().item_spacing.y = 0.0;
     panels::tabs::ui(ui, context);
+    let body = ui.available_rect_before_wrap();
+    context.state.regions.add(body);
     let margin = if ui.available_width() < 1100.0 {
         14
     } else {

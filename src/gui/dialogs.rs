@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use crate::workbench::{ClassSource, Command, EXTENSION, ExperimentId, Role, files};
 
 /// rfd answers a missing dialog as if the user had cancelled, only faster than anybody could.
@@ -22,6 +24,12 @@ pub enum Ask {
     Labels(Role),
     /// Class names in the order of the model's outputs.
     Classes,
+    /// A Python environment with LiteRT, or the folder of its library.
+    Litert,
+    /// Where to write a report, with a name to start from.
+    Report(String),
+    /// Where to write a picture of a plot, with a name to start from, and its bytes.
+    Picture(String, Bytes),
     /// Where to write an experiment's file, with a name to start from.
     Save(ExperimentId, String),
     /// Where to write the session, with a name to start from.
@@ -38,6 +46,9 @@ impl Ask {
             Ask::Data(role) | Ask::Folder(role) => Command::ChooseData(*role, path),
             Ask::Classes => Command::SetClasses(ClassSource::File(path)),
             Ask::Labels(role) => Command::ChooseLabels(*role, path),
+            Ask::Litert => Command::SetLitertPlace(Some(path)),
+            Ask::Report(_) => Command::SaveReport(path),
+            Ask::Picture(_, bytes) => Command::WriteFile(path, bytes.clone()),
             Ask::Save(id, _) => Command::Save(*id, path),
             Ask::SaveSession(_) => Command::SaveSession(match path.extension() {
                 Some(_) => path,
@@ -57,6 +68,9 @@ impl Ask {
             Ask::Folder(Role::Evaluation) => "Evaluation folder path",
             Ask::Labels(_) => "Labels path",
             Ask::Classes => "Class names path",
+            Ask::Litert => "LiteRT path",
+            Ask::Report(_) => "Report path",
+            Ask::Picture(..) => "Picture path",
             Ask::Save(..) => "Save as path",
             Ask::SaveSession(_) => "Save session as path",
             Ask::OpenSession => "Session path",
@@ -68,7 +82,8 @@ impl Ask {
         match self {
             Ask::Model | Ask::OpenSession => "Open",
             Ask::Data(_) | Ask::Folder(_) | Ask::Labels(_) | Ask::Classes => "Read",
-            Ask::Save(..) | Ask::SaveSession(_) => "Save",
+            Ask::Litert => "Use",
+            Ask::Report(_) | Ask::Picture(..) | Ask::Save(..) | Ask::SaveSession(_) => "Save",
         }
     }
 }
@@ -90,7 +105,10 @@ impl Typing {
     /// An empty field for this, or one that starts from a proposed name.
     pub fn new(ask: Ask, folder: Option<&Path>, no_dialog: bool) -> Self {
         let text = match &ask {
-            Ask::Save(_, name) | Ask::SaveSession(name) => folder
+            Ask::Report(name)
+            | Ask::Picture(name, _)
+            | Ask::Save(_, name)
+            | Ask::SaveSession(name) => folder
                 .map(Path::to_owned)
                 .or_else(|| std::env::current_dir().ok())
                 .map_or_else(|| PathBuf::from(name), |f| f.join(name))
@@ -101,6 +119,7 @@ impl Typing {
             | Ask::Folder(_)
             | Ask::Labels(_)
             | Ask::Classes
+            | Ask::Litert
             | Ask::OpenSession => String::new(),
         };
         Self {
@@ -207,6 +226,9 @@ fn native(ask: &Ask, folder: Option<PathBuf>) -> Option<PathBuf> {
             .add_filter("Arrays and images", &["npy", "npz", "gz", "idx3-ubyte"])
             .pick_file(),
         Ask::Folder(_) => dialog.set_title("Choose folder").pick_folder(),
+        Ask::Litert => dialog
+            .set_title("Choose LiteRT's Python environment")
+            .pick_folder(),
         Ask::Classes => dialog
             .set_title("Choose class names")
             .add_filter("All files", &["*"])
@@ -217,6 +239,16 @@ fn native(ask: &Ask, folder: Option<PathBuf>) -> Option<PathBuf> {
             .add_filter("All files", &["*"])
             .add_filter("Labels", &["npy", "gz", "idx1-ubyte"])
             .pick_file(),
+        Ask::Report(name) => dialog
+            .set_title("Export report")
+            .set_file_name(name)
+            .add_filter("Report", &["html", "csv", "json"])
+            .save_file(),
+        Ask::Picture(name, _) => dialog
+            .set_title("Save picture")
+            .set_file_name(name)
+            .add_filter("Picture", &["png", "svg"])
+            .save_file(),
         Ask::SaveSession(name) => dialog
             .set_title("Save session")
             .set_file_name(name)

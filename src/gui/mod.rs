@@ -5,9 +5,13 @@ mod app;
 pub mod dialogs;
 mod fonts;
 pub mod icons;
+mod kept;
 mod pacing;
 pub mod panels;
+mod pointing;
+mod regions;
 mod start;
+mod svg;
 pub mod theme;
 pub mod view;
 pub mod widgets;
@@ -61,6 +65,10 @@ pub struct State {
     pub suspicion: view::suspicion::Memo,
     /// Of the Samples tab.
     pub samples: panels::samples::State,
+    /// Whether help is open.
+    pub help: bool,
+    /// The parts of the window, for the keyboard.
+    pub regions: regions::Regions,
     /// The command palette, while it is open.
     pub palette: Option<panels::palette::State>,
     /// The file whose use is explained, while that is open.
@@ -151,17 +159,16 @@ impl Context<'_> {
         }
     }
 
+    /// Asks where to write a report.
+    pub fn ask_report(&mut self) {
+        let name = format!("{}_report.html", file_stem(self.bench));
+        self.ask(Ask::Report(name));
+    }
+
     /// The name proposed for an experiment's file, such as `mobilenet_int8_int8_io.tflite`.
     pub fn file_name(&self, id: ExperimentId) -> Option<String> {
         let experiment = self.bench.experiment(id)?;
-        let model = self.bench.model.as_ref();
-        let stem = model.map_or_else(
-            || "model".to_owned(),
-            |m| match m.path.as_deref().and_then(std::path::Path::file_stem) {
-                Some(stem) => stem.to_string_lossy().into_owned(),
-                None => m.name.to_lowercase().replace(' ', "_"),
-            },
-        );
+        let stem = file_stem(self.bench);
         let io = match experiment.io() {
             crate::quantize::Io::Float32 => String::new(),
             other => format!("_{}_io", other.name()),
@@ -184,6 +191,18 @@ impl Context<'_> {
     pub fn close_error(&mut self, error: &str) {
         self.state.closed_errors.push(error.to_owned());
     }
+}
+
+/// What names of files about the open model begin with, such as `mobilenet`.
+fn file_stem(bench: &Workbench) -> String {
+    let model = bench.model.as_ref();
+    model.map_or_else(
+        || "model".to_owned(),
+        |m| match m.path.as_deref().and_then(std::path::Path::file_stem) {
+            Some(stem) => stem.to_string_lossy().into_owned(),
+            None => m.name.to_lowercase().replace(' ', "_"),
+        },
+    )
 }
 
 /// What the workbench complains about now; closed banners of other errors are forgotten.

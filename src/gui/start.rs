@@ -9,7 +9,7 @@ use winit::event_loop::EventLoop;
 
 use super::App;
 use super::pacing::Paced;
-use crate::workbench::Command;
+use crate::workbench::{Command, Layout};
 
 /// What a bare Debian needs to show a window.
 const PACKAGES: &str = "apt-get install --no-install-recommends libxkbcommon-x11-0 libx11-xcb1 libxcursor1 libxi6 libgl1";
@@ -22,6 +22,8 @@ const MISSING_LIBRARY: &str = "could not be loaded";
 /// # Errors
 /// One message that says what the system lacks to show a window.
 pub fn run(model: Option<PathBuf>) -> Result<(), String> {
+    let kept_in = configuration().map(|folder| folder.join("layout.json"));
+    let layout = kept_in.as_deref().map(Layout::load).unwrap_or_default();
     let options = eframe::NativeOptions {
         renderer: eframe::Renderer::Glow,
         // All fills are flat, so it has nothing to smooth; without a GPU it makes every pixel dearer.
@@ -29,18 +31,23 @@ pub fn run(model: Option<PathBuf>) -> Result<(), String> {
         viewport: egui::ViewportBuilder::default()
             .with_title("Zeropoint")
             .with_app_id("zeropoint")
-            .with_inner_size([1440.0, 900.0])
+            .with_inner_size(layout.size.map_or([1440.0, 900.0], |(w, h)| [w, h]))
             .with_min_inner_size([1024.0, 640.0]),
         ..Default::default()
     };
     let create: eframe::AppCreator<'_> = Box::new(|cc| {
         let mut app = App::new(&cc.egui_ctx);
-        if let Some(file) = recent_file() {
-            app.bench.remember_recent_in(&file);
+        if let Some(folder) = configuration() {
+            app.bench.remember_recent_in(&folder.join("recent.json"));
             // A model that was asked for comes before the session of last time.
             app.bench
-                .keep_session_in(&file.with_file_name("sessions"), model.is_none());
+                .keep_session_in(&folder.join("sessions"), model.is_none());
         }
+        app.kept.file = kept_in;
+        let App {
+            bench, state, kept, ..
+        } = &mut app;
+        kept.take_up(layout, &cc.egui_ctx, bench, state);
         if let Some(path) = model {
             app.bench.apply(Command::OpenModel(path));
         }
@@ -179,8 +186,8 @@ fn explain_on_linux(cause: &str, has_display: bool) -> String {
     }
 }
 
-/// Where recent files are remembered: the user's configuration folder, if the system names one.
-fn recent_file() -> Option<PathBuf> {
+/// Where recent files and the layout are remembered: our part of the user's configuration folder, if the system names one.
+fn configuration() -> Option<PathBuf> {
     let of = |name: &str| {
         std::env::var_os(name)
             .filter(|v| !v.is_empty())
@@ -193,7 +200,7 @@ fn recent_file() -> Option<PathBuf> {
     } else {
         of("XDG_CONFIG_HOME").or_else(|| of("HOME").map(|home| home.join(".config")))
     };
-    folder.map(|f| f.join("zeropoint").join("recent.json"))
+    folder.map(|f| f.join("zeropoint"))
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::jobs::JobId;
 use super::litert::Engine;
 use super::{ClassSource, ExperimentId, Role};
@@ -86,6 +88,10 @@ pub enum Command {
     Redo,
     /// Write an experiment's file there, whole or not at all.
     Save(ExperimentId, PathBuf),
+    /// Write a report of everything that has run there, in the form that the name's ending asks for.
+    SaveReport(PathBuf),
+    /// Write these bytes there, whole or not at all.
+    WriteFile(PathBuf, Bytes),
     /// Write the session there: everything that is open and everything that came of it.
     SaveSession(PathBuf),
     /// Open the session of this file; what is open stays until it is read.

@@ -91,6 +91,8 @@ impl Workbench {
             | Command::Cancel(_)
             | Command::CancelAll
             | Command::Save(..)
+            | Command::SaveReport(_)
+            | Command::WriteFile(..)
             | Command::SaveSession(_)
             | Command::OpenSession(_)
             | Command::ForgetRecent(_)

@@ -1,5 +1,6 @@
 //! The application without a window: what is open, what was asked for, what came of it. Changed by [`Command`]s only.
 
+mod acceleration;
 mod choosing;
 mod command;
 mod dataset;
@@ -10,6 +11,7 @@ mod fingerprint;
 pub mod format;
 mod history;
 pub mod jobs;
+mod layout;
 mod list;
 pub mod litert;
 mod model;
@@ -30,6 +32,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use acceleration::not_accelerated;
 pub use command::Command;
 pub use dataset::{ClassSource, DataChoice, DataIdentity, DataRecord, Loaded, Role, Source};
 pub use entry::{Entry, EntryCard, OpenInput, entries, parse_shape};
@@ -38,8 +41,9 @@ pub use experiment::{
     experiment_name, recipe_words,
 };
 pub use fingerprint::{Fingerprint, Stamps};
+pub use layout::Layout;
 pub use model::{ModelCard, ModelFormat, OpenModel, PortCard, shape_text};
-pub use operators::{OperatorRow, operator_table};
+pub use operators::{OperatorRow, float_operators, operator_table};
 pub use pad::{Pad, PadAnswer, PadAnswers};
 pub use session::{Claimed, EXTENSION, Restored, SaveStatus, Session};
 pub use work::TENSOR_SAMPLES;
@@ -187,8 +191,8 @@ pub enum Event {
     Answers(PadAnswers),
     /// Part of an experiment.
     Finding(ExperimentId, Finding),
-    /// A file was written.
-    Saved(PathBuf),
+    /// A file was written; what there is to say of it.
+    Saved(PathBuf, Vec<String>),
     /// The session was written there.
     SessionSaved(PathBuf),
     /// A session was read.

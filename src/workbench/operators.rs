@@ -1,8 +1,8 @@
 //! The table of operators: what this version does with each builtin operator of the format.
 
 use crate::engine::{self, Runs};
-use crate::graph::{Activation, Lstm, Op, Svdf, UnidirectionalSequenceLstm};
-use crate::quantize::{self, Support};
+use crate::graph::{Activation, Graph, Lstm, Op, Svdf, UnidirectionalSequenceLstm};
+use crate::quantize::{self, NodePlan, QuantPlan, Support};
 use crate::tflite;
 
 /// One operator of the format. Every one opens: what is not understood is kept and written back as it was.
@@ -50,4 +50,15 @@ fn usual(op: Op) -> Op {
         }),
         other => other,
     }
+}
+
+/// Operators that stay float although the mode would quantize them: index, name, reason.
+pub fn float_operators(graph: &Graph, plan: &QuantPlan) -> Vec<(usize, String, String)> {
+    let nodes = graph.main().nodes.iter().zip(&plan.nodes).enumerate();
+    nodes
+        .filter_map(|(i, (node, plan))| match plan {
+            NodePlan::Float(why) => Some((i, node.op.name().to_owned(), why.clone())),
+            NodePlan::Quantized | NodePlan::SmallerWeights | NodePlan::Unaffected => None,
+        })
+        .collect()
 }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use super::files;
 use crate::error::{Error, Result};
 
@@ -16,14 +18,14 @@ pub fn load(file: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// Remembers `paths`.
-pub fn store(file: &Path, paths: &[PathBuf]) -> Result<()> {
+/// Keeps `value` as JSON, making the folder where it is missing.
+pub fn store(file: &Path, value: &impl Serialize) -> Result<()> {
     let cannot = |e: &dyn std::fmt::Display| {
         Error::Invalid(format!("{}: cannot be written: {e}", file.display()))
     };
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder).map_err(|e| cannot(&e))?;
     }
-    let text = serde_json::to_vec_pretty(paths).map_err(|e| cannot(&e))?;
+    let text = serde_json::to_vec_pretty(value).map_err(|e| cannot(&e))?;
     files::write(file, &text)
 }

@@ -1,12 +1,18 @@
-//! Reports: everything a reader needs to judge and repeat a comparison, as data; [`html`] and [`csv`] make texts of it.
+//! Reports: everything a reader needs to judge and repeat a comparison, as data; [`Form`] makes texts of it.
 
 mod csv;
+mod form;
+mod gather;
 mod html;
+mod json;
 mod provenance;
 mod svg;
 
 pub use csv::csv;
+pub use form::Form;
+pub use gather::{Gathered, data_note, model_note};
 pub use html::html;
+pub use json::json;
 pub use provenance::{Machine, sha256, utc};
 
 use crate::evaluate::{Evaluation, Latency, TensorReport};

@@ -3,18 +3,22 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::entry::Entry;
 use super::experiment::{Experiment, ExperimentId, Finding, Intent, RunKey, State};
 use super::history::Effect;
 use super::jobs::{Ended, JobId, JobKind, Stage, Update};
 use super::litert::{self, Setup};
+use super::report::{Form, Gathered};
 use super::work::{Versions, Work};
 use super::{
     Command, DataChoice, EXTENSION, Event, Notice, OpenModel, Role, Session, Source, Workbench,
-    files, recent, steps,
+    files, not_accelerated, recent, steps,
 };
 use crate::error::Result;
 use crate::quantize::{Io, Mode, Recipe};
+use crate::tflite;
 
 impl Workbench {
     /// Carries out one action of the user. Returns at once: what takes time becomes a job.
@@ -115,6 +119,8 @@ impl Workbench {
             Command::Undo => self.undo(),
             Command::Redo => self.redo(),
             Command::Save(id, path) => self.save(id, path),
+            Command::SaveReport(path) => self.save_report(path),
+            Command::WriteFile(path, bytes) => self.write_file(path, move || Ok((bytes, vec![]))),
             Command::SaveSession(path) => self.save_session(path),
             Command::OpenSession(path) => self.open_session(path),
             Command::ForgetRecent(path) => {
@@ -184,7 +190,11 @@ impl Workbench {
             }
             Event::Drawn(drawing) => self.drawn(drawing),
             Event::Answers(found) => self.pad_answered(found),
-            Event::Saved(path) => self.notice(false, format!("Saved {}", path.display())),
+            Event::Saved(path, told) => {
+                let saved = format!("Saved {}", path.display());
+                let sentences: Vec<String> = std::iter::once(saved).chain(told).collect();
+                self.notice(false, sentences.join(". "));
+            }
             Event::SessionSaved(path) => self.session_saved(path),
             Event::Session(restored) => self.session_read(*restored),
             Event::Claimed(claimed) => self.session_claimed(*claimed),
@@ -627,11 +637,43 @@ impl Workbench {
         let Some(file) = self.experiment(id).and_then(|e| e.file.clone()) else {
             return self.notice(true, "This experiment has no file yet, run it first".into());
         };
+        self.write_file(path, move || {
+            let version = tflite::min_runtime_version(&file.graph);
+            let needs = format!("It needs TensorFlow Lite {version} or newer");
+            let needs = (!version.is_empty()).then_some(needs);
+            let told = needs.into_iter().chain(not_accelerated(&file.graph));
+            Ok((file.bytes.clone(), told.collect()))
+        });
+    }
+
+    fn save_report(&mut self, path: PathBuf) {
+        let form = match Form::of(&path) {
+            Ok(form) => form,
+            Err(e) => return self.notice(true, e.to_string()),
+        };
+        let Some(gathered) = Gathered::of(self) else {
+            return self.notice(
+                true,
+                "There is nothing to report yet, run something first".into(),
+            );
+        };
+        self.write_file(path, move || {
+            Ok((form.write(&gathered.report()?).into_bytes().into(), vec![]))
+        });
+    }
+
+    /// Makes the contents of a file, with what to say of it, and writes it, as a job.
+    fn write_file(
+        &mut self,
+        path: PathBuf,
+        make: impl FnOnce() -> Result<(Bytes, Vec<String>)> + Send + 'static,
+    ) {
         self.jobs
             .start(JobKind::Save(files::file_name(&path)), move |job| {
                 job.stage(Stage::File)?;
-                files::write(&path, &file.bytes)?;
-                job.send(Event::Saved(path));
+                let (bytes, told) = make()?;
+                files::write(&path, &bytes)?;
+                job.send(Event::Saved(path, told));
                 Ok(())
             });
     }

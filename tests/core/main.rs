@@ -50,6 +50,7 @@ mod quantize_recurrent;
 mod quantize_static;
 mod quantize_weights;
 mod report;
+mod stand_in;
 mod tflite_damage;
 mod tflite_files;
 mod tflite_validate;

@@ -198,6 +198,12 @@ fn modes_inputs_outputs_and_strictness_are_switched() {
     );
     window.get_by_label("2 files");
     window.get_by_label("Run 5 experiments");
+    let strict = |w: &Window| w.get_by_label("Strict: no operator may stay float").rect();
+    window
+        .get_by_label("Strict: no operator may stay float")
+        .scroll_to_me();
+    window.run();
+    assert!(strict(&window).bottom() < 780.0, "it scrolls into sight");
     window
         .get_by_label("Strict: no operator may stay float")
         .click();

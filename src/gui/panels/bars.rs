@@ -9,6 +9,7 @@ use crate::gui::theme::{FADED, ROUND_CARD, Theme};
 use crate::gui::view::bars::Axis;
 use crate::gui::view::compare::{Comparison, Row};
 use crate::gui::view::format;
+use crate::gui::widgets::export;
 
 /// One chart's place: bars between `left` and `right`, figures beyond.
 struct Chart {
@@ -123,6 +124,7 @@ pub fn ui(
         latency_bar(&scene, &latency, row, y, ink, label);
         accuracy_bar(&scene, &accuracy, row, y, ink, label);
     }
+    export::offer(ui, rect, "Bars");
     rect
 }
 

@@ -1,41 +1,74 @@
 //! The strip at the bottom: the running job with its progress and Cancel, and below it the queue and what is over.
 
-use egui::{Align, Frame, Layout, Margin, Panel, Rect, ScrollArea, Ui, pos2, vec2};
+use egui::{Align, Frame, Layout, Panel, Rect, ScrollArea, Ui, pos2, vec2};
 
 use super::super::actions::Action;
 use super::super::{Context, fonts};
 use crate::gui::icons::Icon;
-use crate::gui::view::jobs::{JobLine, JobsStrip, strip};
-use crate::gui::widgets::{Button, icon_button, progress_bar, text};
+use crate::gui::view::jobs::{JobLine, JobsStrip, announcement, strip};
+use crate::gui::widgets::{Button, at, icon_button, progress_bar, text};
 use crate::workbench::Command;
 use crate::workbench::jobs::JobId;
 
-/// Shows the strip, unfolded or not.
-pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
+/// Where the strip and the unfolded list stand.
+pub struct Places {
+    strip: Rect,
+    list: Option<Rect>,
+}
+
+/// Takes their room from the window's bottom, to be filled by [`ui`] when the panels above are done: the keyboard comes here last.
+pub fn reserve(ui: &mut Ui, context: &mut Context<'_>) -> Places {
     let jobs = strip(context.bench);
     let theme = context.theme;
-    let height = if ui.ctx().content_rect().height() < 720.0 {
-        36.0
-    } else {
-        44.0
+    let low = ui.ctx().content_rect().height() < 720.0;
+    let panel = |ui: &mut Ui, name: &'static str, height: f32| {
+        let shown = Panel::bottom(name)
+            .exact_size(height)
+            .resizable(false)
+            .show_separator_line(false)
+            .frame(Frame::new().fill(theme.panel))
+            .show(ui, |_| {});
+        let rect = shown.response.rect;
+        ui.painter()
+            .hline(rect.x_range(), rect.top() + 0.5, theme.separator());
+        rect
     };
-    let frame = Frame::new()
-        .fill(theme.panel)
-        .inner_margin(Margin::symmetric(16, 0));
-    let shown = Panel::bottom("jobs")
-        .exact_size(height)
-        .resizable(false)
-        .show_separator_line(false)
-        .frame(frame)
-        .show(ui, |ui| {
-            ui.horizontal_centered(|ui| line(ui, context, &jobs));
+    let strip = panel(ui, "jobs", if low { 36.0 } else { 44.0 });
+    let most = if low { 4 } else { 8 };
+    let lines = (jobs.active.len() + jobs.past.len()).clamp(1, most) as f32;
+    let list = context
+        .state
+        .jobs_open
+        .then(|| panel(ui, "jobs list", lines * 28.0 + 20.0));
+    Places { strip, list }
+}
+
+/// Shows the strip, unfolded or not.
+pub fn ui(ui: &mut Ui, context: &mut Context<'_>, places: &Places) {
+    let jobs = strip(context.bench);
+    let whole = places.list.map_or(places.strip, |l| l.union(places.strip));
+    context.state.regions.add(whole);
+    if let Some(list_at) = places.list {
+        at(ui, list_at.shrink2(vec2(16.0, 8.0)), |ui| {
+            list(ui, context, &jobs);
         });
-    let rect = shown.response.rect;
-    ui.painter()
-        .hline(rect.x_range(), rect.top() + 0.5, theme.separator());
-    if context.state.jobs_open {
-        list(ui, context, &jobs);
     }
+    at(ui, places.strip.shrink2(vec2(16.0, 0.0)), |ui| {
+        ui.horizontal_centered(|ui| line(ui, context, &jobs));
+    });
+    announce(ui, context, &jobs);
+}
+
+/// Tells a screen reader when a job starts, is half done and is over; nothing to see.
+fn announce(ui: &mut Ui, context: &Context<'_>, jobs: &JobsStrip) {
+    let words = announcement(context.bench, jobs);
+    let nowhere = Rect::from_min_size(ui.max_rect().left_bottom(), vec2(1.0, 1.0));
+    let id = ui.scope_id().with("announcement");
+    let response = ui.interact(nowhere, id, egui::Sense::hover());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &words));
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_live(egui::accesskit::Live::Polite);
+    });
 }
 
 /// The running job, or that there is none; at the right a summary and the chevron.
@@ -136,53 +169,33 @@ fn cancel(ui: &mut Ui, context: &mut Context<'_>, id: JobId, subject: &str) {
 /// The queue and what is over.
 fn list(ui: &mut Ui, context: &mut Context<'_>, jobs: &JobsStrip) {
     let theme = context.theme;
-    let frame = Frame::new()
-        .fill(theme.panel)
-        .inner_margin(Margin::symmetric(16, 8));
-    let most = if ui.ctx().content_rect().height() < 720.0 {
-        4
-    } else {
-        8
-    };
-    let lines = (jobs.active.len() + jobs.past.len()).clamp(1, most) as f32;
-    let shown = Panel::bottom("jobs list")
-        .exact_size(lines * 28.0 + 20.0)
-        .resizable(false)
-        .show_separator_line(false)
-        .frame(frame)
+    ui.spacing_mut().item_spacing.y = 0.0;
+    ScrollArea::vertical()
+        .auto_shrink([false, false])
         .show(ui, |ui| {
-            ui.spacing_mut().item_spacing.y = 0.0;
-            ScrollArea::vertical()
-                .auto_shrink([false, false])
-                .show(ui, |ui| {
-                    if jobs.active.is_empty() && jobs.past.is_empty() {
-                        text(ui, "Nothing has run yet", fonts::small(), theme.text3);
-                    }
-                    for (i, job) in jobs.active.iter().enumerate() {
-                        ui.push_id(("active", i), |ui| active_row(ui, context, job));
-                    }
-                    for (i, job) in jobs.past.iter().enumerate() {
-                        ui.push_id(("past", i), |ui| {
-                            row(ui, |ui| {
-                                marker(ui, context, job.look);
-                                fixed_text(ui, 230.0, |ui| {
-                                    text(ui, &job.subject, fonts::body(), theme.text2);
-                                });
-                                let ink = if job.failed {
-                                    theme.damage
-                                } else {
-                                    theme.text3
-                                };
-                                text(ui, &job.outcome, fonts::small(), ink)
-                                    .on_hover_text(&job.outcome);
-                            });
+            if jobs.active.is_empty() && jobs.past.is_empty() {
+                text(ui, "Nothing has run yet", fonts::small(), theme.text3);
+            }
+            for (i, job) in jobs.active.iter().enumerate() {
+                ui.push_id(("active", i), |ui| active_row(ui, context, job));
+            }
+            for (i, job) in jobs.past.iter().enumerate() {
+                ui.push_id(("past", i), |ui| {
+                    row(ui, |ui| {
+                        marker(ui, context, job.look);
+                        fixed_text(ui, 230.0, |ui| {
+                            text(ui, &job.subject, fonts::body(), theme.text2);
                         });
-                    }
+                        let ink = if job.failed {
+                            theme.damage
+                        } else {
+                            theme.text3
+                        };
+                        text(ui, &job.outcome, fonts::small(), ink).on_hover_text(&job.outcome);
+                    });
                 });
+            }
         });
-    let rect = shown.response.rect;
-    ui.painter()
-        .hline(rect.x_range(), rect.top() + 0.5, theme.separator());
 }
 
 fn row(ui: &mut Ui, content: impl FnOnce(&mut Ui)) {

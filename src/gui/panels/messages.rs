@@ -33,7 +33,14 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
         }
     }
     typed_path(ui, context, |ask| {
-        matches!(ask, Ask::Save(..) | Ask::SaveSession(_) | Ask::OpenSession)
+        matches!(
+            ask,
+            Ask::Save(..)
+                | Ask::Report(_)
+                | Ask::Picture(..)
+                | Ask::SaveSession(_)
+                | Ask::OpenSession
+        )
     });
 }
 

@@ -1,9 +1,11 @@
 //! Painting, one file per panel; what to show is computed in [`view`](super::view).
 
 pub mod bars;
+mod beside;
 pub mod compare;
 pub mod data;
 mod experiment_menu;
+pub mod help;
 pub mod jobs;
 pub mod layers;
 pub mod messages;
@@ -13,6 +15,7 @@ pub mod recipe;
 pub mod samples;
 pub mod side;
 mod side_data;
+mod side_engine;
 pub mod side_entry;
 mod side_model;
 mod side_modes;

@@ -6,7 +6,7 @@ use egui::{
 
 use super::super::actions::Action;
 use super::super::{Context, State, fonts};
-use super::{side_data, side_model, side_modes};
+use super::{side_data, side_engine, side_model, side_modes};
 use crate::gui::icons::Icon;
 use crate::gui::view::side::run_button;
 use crate::gui::widgets::{Button, at, chip, icon_button, text, text_wrapped};
@@ -37,6 +37,7 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
             .frame(frame)
             .show(ui, |ui| content(ui, context));
         let rect = shown.response.rect;
+        context.state.regions.add(rect);
         ui.painter()
             .vline(rect.right() - 0.5, rect.y_range(), theme.separator());
         return;
@@ -48,6 +49,7 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
         .frame(frame.inner_margin(Margin::symmetric(8, 12)))
         .show(ui, |ui| rail(ui, context, open));
     let rect = shown.response.rect;
+    context.state.regions.add(rect);
     ui.painter()
         .vline(rect.right() - 0.5, rect.y_range(), theme.separator());
     if open {
@@ -127,10 +129,10 @@ fn rail(ui: &mut Ui, context: &mut Context<'_>, open: bool) {
     });
 }
 
-/// Sections that scroll, and Run that does not.
+/// Sections that scroll, and the engine and Run, which do not.
 fn content(ui: &mut Ui, context: &mut Context<'_>) {
     let theme = context.theme;
-    let foot_height = 96.0;
+    let foot_height = 90.0 + side_engine::height(context);
     let whole = ui.available_rect_before_wrap();
     let foot_top = whole.bottom() - foot_height;
     let mut upper = whole;
@@ -158,6 +160,7 @@ fn content(ui: &mut Ui, context: &mut Context<'_>) {
     lower.set_top(foot_top);
     let lower = lower.shrink2(vec2(16.0, 12.0));
     at(ui, lower, |ui| {
+        side_engine::ui(ui, context);
         run(ui, context);
     });
 }

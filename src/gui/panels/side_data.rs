@@ -13,13 +13,12 @@ use crate::gui::theme::{ROUND, ROUND_CARD};
 use crate::gui::view::data::{choice, range_words, role_name};
 use crate::gui::view::format;
 use crate::gui::view::side::{DataLines, data_cautions, data_lines};
+use crate::gui::view::words::Word;
 use crate::gui::widgets::{
     Banner, Button, banner, focus_ring, hline, icon_button, menu_item, text, word,
 };
 use crate::workbench::{Command, Role, Source};
 
-const CALIBRATION: &str = "Calibration: running sample data through the float model to learn the range of each activation. \
-     The samples (the representative dataset) should look like what the model will meet, about 100 are enough to start";
 const EVALUATION: &str = "Evaluation: every variant answers these samples; labels give accuracy, float32's answers give agreement";
 
 /// Shows the section.
@@ -87,8 +86,10 @@ fn block(ui: &mut Ui, context: &mut Context<'_>, role: Role) {
                     theme.text2
                 };
                 let hint = match role {
-                    Role::Calibration => CALIBRATION,
-                    Role::Evaluation => EVALUATION,
+                    Role::Calibration => [Word::Calibration, Word::Representative]
+                        .map(|w| format!("{}: {}", w.name(), w.meaning()))
+                        .join("\n"),
+                    Role::Evaluation => EVALUATION.to_owned(),
                 };
                 word(
                     ui,

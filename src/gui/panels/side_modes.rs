@@ -1,6 +1,6 @@
-//! The modes section: which to run, with which inputs and outputs, how strictly, on how many threads.
+//! The modes section: which to run, with which inputs and outputs, how strictly.
 
-use egui::{Align, DragValue, Frame, Layout, Margin, Ui, vec2};
+use egui::{Align, Frame, Layout, Margin, Ui, vec2};
 
 use super::super::{Context, fonts};
 use super::side::section;
@@ -49,24 +49,6 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
     if row.clicked() {
         context.push(Command::SetStrict(!strict));
     }
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = 6.0;
-        text(ui, "Measure latency on", fonts::body(), theme.text2);
-        let most = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut threads = context.bench.threads;
-        ui.spacing_mut().interact_size = vec2(28.0, 22.0);
-        ui.spacing_mut().button_padding = vec2(6.0, 2.0);
-        let field = DragValue::new(&mut threads).range(1..=most).speed(0.05);
-        let response = ui
-            .add(field)
-            .accessible_name("Latency threads")
-            .on_hover_text("Threads that a single run may use while it is timed");
-        if response.changed() && threads != context.bench.threads {
-            context.push(Command::SetThreads(threads));
-        }
-        let unit = if threads == 1 { "thread" } else { "threads" };
-        text(ui, unit, fonts::body(), theme.text2);
-    });
 }
 
 fn mode(ui: &mut Ui, context: &mut Context<'_>, choice: &ModeChoice) {

@@ -6,6 +6,7 @@ use egui::{
 };
 
 use super::super::{Ask, Context, fonts};
+use super::help::STEPS;
 use crate::gui::actions::Action;
 use crate::gui::icons::{Icon, Look};
 use crate::gui::theme::{ROUND, ROUND_CARD};
@@ -22,6 +23,7 @@ const WIDTH: f32 = 880.0;
 pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
     foot(ui, context);
     CentralPanel::default().frame(Frame::NONE).show(ui, |ui| {
+        context.state.regions.add(ui.max_rect());
         ScrollArea::vertical()
             .auto_shrink([false, false])
             .show(ui, |ui| {
@@ -224,12 +226,7 @@ fn steps(ui: &mut Ui, context: &Context<'_>) {
     ui.painter()
         .rect_stroke(rect, ROUND_CARD, theme.separator(), StrokeKind::Inside);
     let third = rect.width() / 3.0;
-    let titles = [
-        ("Open a model", "A trained float32 network"),
-        ("Add data, choose modes", "About 100 samples to calibrate"),
-        ("Run and compare", "Every variant side by side"),
-    ];
-    for (i, (title, hint)) in titles.into_iter().enumerate() {
+    for (i, (title, hint, _)) in STEPS.into_iter().enumerate() {
         let left = rect.left() + third * i as f32;
         if i > 0 {
             ui.painter()

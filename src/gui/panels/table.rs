@@ -6,12 +6,15 @@ use egui::{
 };
 
 use super::super::{Context, Tab, fonts};
+use super::beside;
 use super::experiment_menu;
 use super::side::menu;
 use crate::gui::icons::Icon;
 use crate::gui::theme::{ROUND, ROUND_CARD};
 use crate::gui::view::compare::{Answer, Comparison, Row, Status};
+use crate::gui::view::engines::{self, Beside};
 use crate::gui::view::format::{self, NONE};
+use crate::gui::view::words::Word;
 use crate::gui::widgets::{Button, at, focus_ring, icon_button, menu_item, progress_bar};
 /// A column after the name, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,25 +87,16 @@ impl Column {
             Column::Bytes => ("Bytes", "Size of the .tflite file"),
             Column::Smaller => ("Smaller", "Times smaller than float32"),
             Column::Median => ("Median", "Half of the runs were at least this fast"),
-            Column::P95 => ("p95", "95 % of runs were at least this fast"),
+            Column::P95 => ("p95", Word::P95.meaning()),
             Column::Faster => ("Faster", "Times faster than float32, by the medians"),
             Column::Top1 => ("Top-1", "Share of samples whose best answer is the label"),
             Column::Delta => (
                 "Δ to float32",
                 "Top-1 minus float32's, in percentage points",
             ),
-            Column::Glyph => (
-                "95 % int.",
-                "95 % interval: range of deltas that fit these samples; if it holds 0, the data cannot tell the two apart",
-            ),
-            Column::Agreement => (
-                "Agreement",
-                "Share of samples on which this variant gives the same top answer as the float model",
-            ),
-            Column::Sqnr => (
-                "SQNR",
-                "Signal power over quantization error power in dB; every 6 dB is about one bit",
-            ),
+            Column::Glyph => ("95 % int.", Word::Interval.meaning()),
+            Column::Agreement => ("Agreement", Word::Agreement.meaning()),
+            Column::Sqnr => ("SQNR", Word::Sqnr.meaning()),
         }
     }
 }
@@ -158,6 +152,29 @@ impl Columns {
         }
     }
 
+    /// Where LiteRT's line below a row has its cells.
+    fn beside(&self) -> beside::Edges {
+        let quality = |(c, _): &&(Column, f32)| {
+            matches!(
+                c,
+                Column::Delta | Column::Glyph | Column::Agreement | Column::Sqnr
+            )
+        };
+        let first = self.shown.iter().find(quality);
+        let last = self.shown.iter().rev().find(quality);
+        let median = self.edge(Column::Median);
+        beside::Edges {
+            name: self.name,
+            median: median.map(|right| (right - Column::Median.width(), right)),
+            p95: self.edge(Column::P95),
+            faster: self.edge(Column::Faster),
+            top1: self.edge(Column::Top1),
+            rest: first
+                .zip(last)
+                .map(|(first, last)| (first.1 - first.0.width(), last.1)),
+        }
+    }
+
     fn edge(&self, column: Column) -> Option<f32> {
         self.shown.iter().find(|c| c.0 == column).map(|c| c.1)
     }
@@ -173,8 +190,11 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, comparison: &Comparison, answe
         (false, false) => (32.0, 26.0),
     };
     let head = 26.0;
+    let lines = |row: &Row| engines::beside(context.bench, row.id, comparison.unit);
+    let lines: Vec<Option<Beside>> = comparison.rows.iter().map(lines).collect();
+    let below = |line: &Option<Beside>| if line.is_some() { beside::HEIGHT } else { 0.0 };
     let rows = comparison.rows.len() as f32;
-    let height = groups + head + rows * row_height + 2.0;
+    let height = groups + head + rows * row_height + lines.iter().map(below).sum::<f32>() + 2.0;
     let width = ui.available_width().min(1400.0);
     let (_, rect) = ui.allocate_space(vec2(width, height));
     ui.painter().rect_filled(rect, ROUND_CARD, theme.raised);
@@ -187,13 +207,19 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, comparison: &Comparison, answe
     let head_rect = Rect::from_min_size(rect.min + vec2(0.0, groups), vec2(width, head));
     heads(ui, context, comparison, &columns, head_rect);
     let spacing = std::mem::take(&mut ui.spacing_mut().item_spacing);
-    for (i, row) in comparison.rows.iter().enumerate() {
-        let top = head_rect.bottom() + i as f32 * row_height;
+    let mut top = head_rect.bottom();
+    for (row, line) in comparison.rows.iter().zip(&lines) {
         let place = Rect::from_min_size(pos2(rect.left(), top), vec2(width, row_height));
         ui.push_id(row.id.0, |ui| {
             ui.spacing_mut().item_spacing = spacing;
             table_row(ui, context, comparison, row, &columns, place, answer);
+            if let Some(line) = line {
+                let size = vec2(width, beside::HEIGHT);
+                let place = Rect::from_min_size(place.left_bottom(), size);
+                beside::ui(ui, context, line, &columns.beside(), place);
+            }
         });
+        top += row_height + below(line);
     }
     ui.spacing_mut().item_spacing = spacing;
     height
@@ -207,20 +233,26 @@ fn group_heads(
     y: f32,
 ) {
     let theme = context.theme;
-    let threads = comparison.threads.unwrap_or(context.bench.threads);
-    let unit = if threads == 1 { "thread" } else { "threads" };
+    let threads = engines::threads(comparison.threads.unwrap_or(context.bench.threads));
+    let (engine, measured) = engines::sources(context.bench);
+    let engine = if engine.is_empty() {
+        String::new()
+    } else {
+        format!("{engine}, ")
+    };
     let quality = match comparison.samples {
         Some(n) => format!("Quality on {} samples", format::count(n)),
         None => "Quality".to_owned(),
     };
-    for (first, last, title) in [
-        (Column::Bytes, Column::Smaller, "Size".to_owned()),
+    for (first, last, title, tooltip) in [
+        (Column::Bytes, Column::Smaller, "Size".to_owned(), ""),
         (
             Column::Median,
             Column::Faster,
-            format!("Latency, {threads} {unit}"),
+            format!("Latency, {engine}{threads}"),
+            &measured,
         ),
-        (Column::Top1, Column::Sqnr, quality),
+        (Column::Top1, Column::Sqnr, quality, &measured),
     ] {
         let (Some(start), Some(end)) = (columns.edge(first), columns.edge(last)) else {
             continue;
@@ -236,7 +268,7 @@ fn group_heads(
             Align2::LEFT_CENTER,
             fonts::small(),
             theme.text2,
-            "",
+            tooltip,
         );
     }
 }
@@ -316,8 +348,14 @@ fn cell_label(
 ) {
     let anchor = align.pos_in_rect(&rect);
     let painted = ui.painter().text(anchor, align, words, font, color);
-    let response = ui.interact(painted, ui.scope_id().with((words, "cell")), Sense::hover());
+    let sense = match tooltip.is_empty() {
+        true => Sense::hover(),
+        // The keyboard rests on words that are explained.
+        false => Sense::focusable_noninteractive(),
+    };
+    let response = ui.interact(painted, ui.scope_id().with((words, "cell")), sense);
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, words));
+    focus_ring(ui, &response, ROUND);
     if !tooltip.is_empty() {
         response.on_hover_text(tooltip);
     }
@@ -372,6 +410,8 @@ fn table_row(
     cells(&painter, context, comparison, row, columns, y);
     status_cells(&painter, context, row, columns, y);
     let mut notes = row.warnings.clone();
+    let source = context.bench.experiment(row.id).and_then(engines::source);
+    notes.extend(source.map(|by| format!("Measured by {by}")));
     if row.kept_float > 0 {
         notes.push(format!(
             "{} operators stay float, see Layers",

@@ -11,6 +11,7 @@ use crate::gui::widgets::focus_ring;
 pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
     let theme = context.theme;
     let (_, strip) = ui.allocate_space(vec2(ui.available_width(), 40.0));
+    context.state.regions.add(strip);
     ui.painter().rect_filled(strip, 0.0, theme.panel);
     ui.painter()
         .hline(strip.x_range(), strip.bottom() - 0.5, theme.separator());

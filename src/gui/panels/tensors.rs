@@ -15,6 +15,7 @@ use crate::gui::view::format;
 use crate::gui::view::tensors::{
     self as view, ErrorHistogram, Filter, Row, Sort, Source, TensorKey,
 };
+use crate::gui::view::words::Word;
 use crate::gui::widgets::error_plot::{Series, Words, error_plot};
 use crate::gui::widgets::plot::text_width;
 use crate::gui::widgets::{self, Button, card_at};
@@ -238,8 +239,12 @@ fn heading(ui: &mut Ui, title: &str, explanation: &str, remarks: &[&str]) {
                 .font(fonts::strong())
                 .color(theme.text),
         ));
-        let (rect, response) = ui.allocate_exact_size(vec2(16.0, 16.0), egui::Sense::hover());
+        let sense = egui::Sense::focusable_noninteractive();
+        let (rect, response) = ui.allocate_exact_size(vec2(16.0, 16.0), sense);
+        let name = format!("What is {title}?");
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &name));
         Icon::Info.paint_sized(ui.painter(), rect.center(), 13.0, theme.text3);
+        widgets::focus_ring(ui, &response, crate::gui::theme::ROUND);
         response.on_hover_text(explanation);
         let room = ui.available_width();
         let width = |words: &str| text_width(ui.painter(), words, fonts::small());
@@ -279,7 +284,7 @@ fn error_cards(ui: &mut Ui, context: &mut Context<'_>, shown: &Shown, left: Rect
             format::count(shown.scale.total)
         );
         let short = format!("{} scales", format::count(shown.scale.total));
-        let explanation = "How far the scale is from the one with the least squared error, in powers of two; above 0 wastes range, below 0 clips";
+        let explanation = Word::ScaleError.meaning();
         heading(ui, "Scale error", explanation, &[&counted, &short]);
         let height = ui.available_height();
         if let Some(span) = error_plot(
@@ -306,7 +311,7 @@ fn error_cards(ui: &mut Ui, context: &mut Context<'_>, shown: &Shown, left: Rect
             format::count(shown.zero_point.total)
         );
         let short = format!("{} tensors", format::count(shown.zero_point.total));
-        let explanation = "Steps between the stored zero point and the one the observed range asks for; ±0.5 is rounding";
+        let explanation = Word::ZeroPointError.meaning();
         heading(ui, "Zero-point error", explanation, &[&counted, &short]);
         let height = ui.available_height();
         let chosen = filter.zero_point_error;

@@ -47,12 +47,18 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
                     if icon_button(ui, icon, name, &tooltip).clicked() {
                         ui.ctx().set_theme(next);
                     }
+                    report(ui, context);
                     let operators = ui
                         .add(Button::bare("Operators"))
                         .on_hover_text("What this version opens, runs and quantizes");
                     if operators.clicked() {
                         context.state.operators = Some(super::operators::State::new());
                     }
+                    let keys = Action::Help.keys(ui.ctx());
+                    let help = ui.add(Button::bare("Help")).on_hover_text(format!(
+                        "Three steps, when to choose a mode, what the words mean ({keys})"
+                    ));
+                    context.state.help |= help.clicked();
                     if context.bench.model.is_some() {
                         session(ui, context);
                     }
@@ -69,8 +75,24 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
             });
         });
     let rect = shown.response.rect;
+    context.state.regions.add(rect);
     ui.painter()
         .hline(rect.x_range(), rect.bottom() - 0.5, theme.separator());
+}
+
+/// The button that exports a report; only once there is something to tell.
+fn report(ui: &mut Ui, context: &mut Context<'_>) {
+    if !context.bench.experiments.iter().any(|e| e.file.is_some()) {
+        return;
+    }
+    let keys = Action::Report.keys(ui.ctx());
+    let hint = format!(
+        "Everything that has run as one page (.html), a table (.csv) or data (.json) ({keys})"
+    );
+    let button = ui.add(Button::bare("Export report…").icon(Icon::Export));
+    if button.on_hover_text(hint).clicked() {
+        context.ask_report();
+    }
 }
 
 /// Whether the session is saved, and the button that does it.

@@ -9,7 +9,8 @@ use crate::gui::theme::{FADED, ROUND_CARD};
 use crate::gui::view::compare::{Answer, Comparison};
 use crate::gui::view::format;
 use crate::gui::view::tradeoff::{Measure, Scale, Tradeoff};
-use crate::gui::widgets::{at, dropdown, text};
+use crate::gui::view::words::Word;
+use crate::gui::widgets::{at, dropdown, export, text};
 
 /// Paints the card into this place.
 pub fn ui(
@@ -199,7 +200,9 @@ pub fn ui(
     let (across, up) = (plot.measures.0.name(), plot.measures.1.name());
     let summary = format!("Trade-off chart, {across} by {up}: {}", words.join("; "));
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &summary));
-    response.on_hover_text("Pareto front: variants that no other beats on both axes");
+    let front = Word::Pareto;
+    response.on_hover_text(format!("{}: {}", front.name(), front.meaning()));
+    export::offer(ui, rect, "Trade-off");
 }
 
 /// Which figure stands across, and which upwards.

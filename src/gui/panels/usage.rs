@@ -7,6 +7,7 @@ use crate::gui::icons::Icon;
 use crate::gui::theme::{ROUND, Theme};
 use crate::gui::view::data::choice;
 use crate::gui::view::feed::{Port, Usage, usage};
+use crate::gui::view::words::Word;
 use crate::gui::widgets::{Button, hline, icon_button, text, text_wrapped, word};
 use crate::workbench::{ExperimentId, Role};
 
@@ -89,6 +90,9 @@ fn ports(ui: &mut Ui, theme: &Theme, usage: &Usage) {
         hline(ui, (0.0, 0.0));
         text(ui, &usage.runtime, fonts::small(), theme.text2);
     }
+    for sentence in &usage.slow {
+        text_wrapped(ui, sentence, fonts::small(), theme.text2);
+    }
 }
 
 fn one(ui: &mut Ui, theme: &Theme, port: &Port) {
@@ -97,8 +101,10 @@ fn one(ui: &mut Ui, theme: &Theme, port: &Port) {
         text(ui, &port.kind, fonts::small(), theme.text2);
     });
     if !port.quantization.is_empty() {
-        let meaning = "Scale: the real-world size of one integer step\nZero point: the integer that stands for 0.0";
-        word(ui, &port.quantization, fonts::body(), theme.text, meaning);
+        let meaning = [Word::Scale, Word::ZeroPoint, Word::Step]
+            .map(|w| format!("{}: {}", w.name(), w.meaning()))
+            .join("\n");
+        word(ui, &port.quantization, fonts::body(), theme.text, &meaning);
     }
     ui.horizontal(|ui| {
         egui::Frame::new()

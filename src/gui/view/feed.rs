@@ -5,6 +5,7 @@ use super::format;
 use crate::data::Preprocess;
 use crate::graph::{DType, Graph, Tensor};
 use crate::tflite;
+use crate::workbench::not_accelerated;
 
 /// One input or output of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub struct Usage {
     pub ports: Vec<Port>,
     /// `TensorFlow Lite 2.3.0 or newer`.
     pub runtime: String,
+    /// What LiteRT will not accelerate, one sentence each.
+    pub slow: Vec<String>,
 }
 
 /// How to use a file; `preprocess` is how images become reals, where that is known.
@@ -47,6 +50,7 @@ pub fn usage(graph: &Graph, preprocess: Option<&Preprocess>) -> Usage {
             "" => String::new(),
             version => format!("Needs TensorFlow Lite {version} or newer"),
         },
+        slow: not_accelerated(graph),
     }
 }
 

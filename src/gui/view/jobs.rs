@@ -151,6 +151,22 @@ pub fn strip(bench: &Workbench) -> JobsStrip {
     }
 }
 
+/// What a screen reader says of the jobs: when one starts, when it is half done, when all are over. Changes at no other time.
+pub fn announcement(bench: &Workbench, jobs: &JobsStrip) -> String {
+    match (jobs.active.first(), jobs.past.first()) {
+        (Some(job), _) if job.fraction < 0.5 => format!("{} started", job.subject),
+        (Some(job), _) => format!("{} half done", job.subject),
+        // The message stands where it belongs, and is said there.
+        (None, Some(last)) if last.failed => "A job failed".into(),
+        (None, Some(last)) => match jobs.summary.is_empty() {
+            true => format!("{}: {}", last.subject, last.outcome),
+            false => jobs.summary.clone(),
+        },
+        (None, None) if bench.model.is_none() => String::new(),
+        (None, None) => "No jobs running".into(),
+    }
+}
+
 fn line(bench: &Workbench, job: &JobView) -> JobLine {
     let (look, subject) = subject(bench, &job.kind);
     JobLine {

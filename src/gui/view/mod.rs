@@ -4,6 +4,7 @@ pub mod axis;
 pub mod bars;
 pub mod compare;
 pub mod data;
+pub mod engines;
 pub mod entry;
 pub mod feed;
 pub mod figures;
@@ -19,5 +20,6 @@ pub mod side;
 pub mod suspicion;
 pub mod tensors;
 pub mod tradeoff;
+pub mod words;
 
 pub use crate::workbench::format;

@@ -5,6 +5,7 @@ use crate::gui::actions::Action;
 use crate::gui::dialogs::Ask;
 use crate::gui::panels::usage::Of;
 use crate::quantize::Mode;
+use crate::workbench::litert::Engine;
 use crate::workbench::{Command, Role, Workbench, files};
 
 /// What an entry does.
@@ -42,10 +43,13 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
     let open = bench.model.is_some();
     for action in Action::ALL {
         let possible = match action {
-            Action::Escape | Action::Palette => false,
-            Action::Open => true,
+            Action::Escape | Action::Palette | Action::NextPart | Action::PartBefore => false,
+            Action::Open | Action::Help | Action::Larger | Action::Smaller | Action::NormalSize => {
+                true
+            }
             Action::Run => open && super::side::run_button(bench).enabled,
             Action::Cancel => !bench.jobs().is_idle(),
+            Action::Report => bench.experiments.iter().any(|e| e.file.is_some()),
             Action::Save => open,
             // With the name of what they take back, below.
             Action::Undo | Action::Redo => false,
@@ -143,6 +147,14 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
         let name = format!("Choose only float32 and {}", mode.name());
         add(name, What::Commands(only(mode).to_vec()));
     }
+    for engine in Engine::ALL.into_iter().filter(|&e| e != bench.engine) {
+        let by = match engine {
+            Engine::Zeropoint | Engine::Litert => engine.name(),
+            Engine::Both => "both engines",
+        };
+        let set = Command::SetEngine(engine);
+        add(format!("Measure by {by}"), What::Commands(vec![set]));
+    }
     let strict = match bench.strict {
         true => "Let operators stay float",
         false => "Let no operator stay float",
@@ -218,6 +230,10 @@ mod tests {
             names,
             [
                 "Open a model…",
+                "Help",
+                "Larger",
+                "Smaller",
+                "Normal size",
                 "Open the MNIST demo",
                 "Open a session…",
                 "Show the table of operators",

@@ -36,9 +36,13 @@ pub fn text_wrapped(
     ui.add(Label::new(RichText::new(text).font(font).color(color)).wrap())
 }
 
-/// A jargon word with its explanation as tooltip.
+/// A jargon word with its explanation as tooltip; the keyboard can rest on it, and F1 shows the tooltip.
 pub fn word(ui: &mut Ui, word: &str, font: FontId, color: Color32, tooltip: &str) -> Response {
-    text(ui, word, font, color).on_hover_text(tooltip)
+    let words = RichText::new(word).font(font).color(color);
+    let sense = egui::Sense::focusable_noninteractive();
+    let response = ui.add(Label::new(words).truncate().sense(sense));
+    super::focus_ring(ui, &response, ROUND);
+    response.on_hover_text(tooltip)
 }
 
 /// Heading of a section.

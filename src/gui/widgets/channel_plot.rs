@@ -2,6 +2,7 @@
 
 use egui::{Align2, Color32, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
 
+use super::export;
 use super::plot::{Plot, describe, room, text_width, y_axis_room};
 use crate::evaluate::ChannelReport;
 use crate::gui::fonts;
@@ -79,6 +80,7 @@ pub fn scales(
         "Output channel",
         theme.text2,
     );
+    export::offer(ui, rect, "Scale per channel");
     let under = response
         .hover_pos()
         .filter(|p| area.expand2(vec2(0.0, 20.0)).contains(*p));

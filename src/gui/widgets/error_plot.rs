@@ -3,6 +3,7 @@
 use egui::accesskit::Role;
 use egui::{Align2, Rect, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
+use super::export;
 use super::plot::{Plot, describe, room, text_width, y_axis_room};
 use crate::gui::fonts;
 use crate::gui::icons::Look;
@@ -101,6 +102,7 @@ pub fn error_plot(
         line(13.0, &named.title, theme.damage);
         line(0.0, &named.cost, theme.text2);
     }
+    export::offer(ui, rect, words.name);
     clicked
 }
 

@@ -7,6 +7,7 @@ mod card_at;
 pub mod channel_plot;
 mod dropdown;
 pub mod error_plot;
+pub mod export;
 mod path_field;
 pub mod picture;
 pub mod plot;

@@ -2,6 +2,7 @@
 
 use egui::{Align2, Color32, Mesh, Painter, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
 
+use super::export;
 use super::plot::{Plot, describe, room, text_width, y_axis_room};
 use crate::evaluate::{Histogram, TensorReport};
 use crate::gui::fonts;
@@ -78,6 +79,7 @@ pub fn values(ui: &mut Ui, height: f32, report: &TensorReport, hue: Color32, ove
     plot.x_axis(&ticks(plot.x.0, plot.x.1, 5));
     quantized_ruler(&plot, report);
     legend(&plot, rect, hue);
+    export::offer(ui, rect, "Values");
 
     if let Some(at) = response
         .hover_pos()
@@ -454,6 +456,7 @@ pub fn step_error(
         "Error in steps",
         theme.text2,
     );
+    export::offer(ui, rect, "Step error");
     if let Some(at) = response
         .hover_pos()
         .filter(|p| area.x_range().contains(p.x))

@@ -4,6 +4,7 @@ mod child;
 mod engine;
 mod find;
 mod session;
+mod words;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub use child::serve;
 pub use engine::{Litert, Measure, Sides, runtime_line};
 pub use find::{HOW_TO_GET, find};
 pub use session::Session;
+pub use words::{answers_line, difference_line, latency_line, litert_lines};
 
 /// Which engine computes figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ use crate::gui::theme::Theme;
 use crate::gui::view::axis::ticks;
 use crate::gui::view::layers::{self as view, Layer, Layers};
 use crate::gui::view::{figures, format};
+use crate::gui::widgets::export;
 use crate::gui::widgets::plot::{Plot, describe, room};
 use crate::gui::widgets::{Button, heading, icon_button, text, text_wrapped};
 
@@ -164,6 +165,7 @@ fn error_path(ui: &mut Ui, context: &Context<'_>, all: &Layers, layer: &Layer) {
                 .paint_marker_sized(&plot.painter, point, scale, hue);
         }
     }
+    export::offer(ui, rect, "Error through the network");
 }
 
 /// Names below the plot: the chosen operator's, the first, the last, then as many others as there is room for.

@@ -10,7 +10,7 @@ use crate::gui::theme::{ROUND, ROUND_CELL, Theme};
 use crate::gui::view::data::choice;
 use crate::gui::view::format;
 use crate::gui::view::samples::{Both, Confused, class_name};
-use crate::gui::widgets::{focus_ring, text, text_wrapped};
+use crate::gui::widgets::{export, focus_ring, text, text_wrapped};
 use crate::workbench::{Experiment, Role};
 
 /// Side of a cell where there is room.
@@ -171,6 +171,7 @@ fn matrix(ui: &mut Ui, context: &mut Context<'_>, both: &Both, classes: &[String
     if let Some(cell) = clicked {
         toggle(context, cell);
     }
+    export::offer(ui, whole, "Confusion matrix");
 }
 
 /// Chooses a cell, or no more.

@@ -12,6 +12,7 @@ use crate::gui::theme::ROUND_CARD;
 use crate::gui::view::data::choice;
 use crate::gui::view::format;
 use crate::gui::view::samples::{Both, Change, Pair, class_name, margin_words};
+use crate::gui::view::words::Word;
 use crate::gui::widgets::picture::columns;
 use crate::gui::widgets::{Button, heading, segment, text, text_wrapped, word};
 use crate::workbench::{Experiment, Role};
@@ -59,7 +60,7 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, variant: &Experiment, both: &B
                 "Right: margin",
                 fonts::small(),
                 theme.text3,
-                "Margin: gap between the best and the second-best softmax score",
+                Word::Margin.meaning(),
             );
         });
     });

@@ -1,6 +1,7 @@
 //! The columns of the table of tensors, and what is left out where there is no room.
 
 use crate::gui::view::tensors::Column;
+use crate::gui::view::words::Word;
 
 /// Width of a thumbnail.
 pub const THUMBNAIL: f32 = 66.0;
@@ -79,44 +80,44 @@ const COLUMNS: [(Shows, &str, f32, &str); 14] = [
         Shows::Figure(Column::Scale),
         "Scale",
         92.0,
-        "The real-world size of one integer step",
+        Word::Scale.meaning(),
     ),
     (
         Shows::Figure(Column::ZeroPoint),
         "Zero",
         48.0,
-        "The integer that stands for 0.0",
+        Word::ZeroPoint.meaning(),
     ),
     (
         Shows::Figure(Column::ScaleError),
         "Scale err",
         64.0,
-        "How far the scale is from the one with the least squared error, in powers of two; above 0 wastes range, below 0 clips",
+        Word::ScaleError.meaning(),
     ),
     (
         Shows::Figure(Column::ZeroPointError),
         "Zero err",
         60.0,
-        "Steps between the stored zero point and the one the observed range asks for; ±0.5 is rounding",
+        Word::ZeroPointError.meaning(),
     ),
     (
         Shows::Figure(Column::Clipped),
         "Clipped",
         70.0,
-        "Part of the values outside the range, which saturate at its ends",
+        Word::Clipped.meaning(),
     ),
     (
         Shows::Figure(Column::Local),
         "Local",
         66.0,
-        "Error with only this tensor quantized: signal power over error power in dB; every 6 dB is about one bit",
+        Word::LocalCumulative.meaning(),
     ),
 ];
 const CUMULATIVE: (Shows, &str, f32, &str) = (
     Shows::Figure(Column::Cumulative),
     "Cumul.",
     66.0,
-    "Error that has piled up at this point of the whole network, in dB",
+    Word::LocalCumulative.meaning(),
 );
 /// What goes first when there is no room.
 const EXPENDABLE: [Shows; 8] = [

@@ -8,9 +8,10 @@ use crate::evaluate::TensorReport;
 use crate::gui::fonts;
 use crate::gui::icons::Icon;
 use crate::gui::view::tensors::{self as view, Source, TensorKey};
+use crate::gui::view::words::Word;
 use crate::gui::view::{figures, format};
 use crate::gui::widgets::tensor_plots::Over;
-use crate::gui::widgets::{Button, channel_plot, chip, icon_button, tensor_plots, text};
+use crate::gui::widgets::{Button, channel_plot, chip, icon_button, tensor_plots, text, word};
 
 /// Height of the two plots at the bottom.
 const BOTTOM: f32 = 196.0;
@@ -255,17 +256,26 @@ fn key_figures(ui: &mut Ui, context: &mut Context<'_>, report: &TensorReport) {
             false,
         ),
     ];
+    let meanings = [
+        Word::Scale,
+        Word::ZeroPoint,
+        Word::ScaleError,
+        Word::Clipped,
+        Word::Sqnr,
+    ]
+    .map(Word::meaning);
     // Shares of the width: the longest words stand in the middle.
     let widths = [0.23, 0.18, 0.24, 0.18, 0.17];
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 38.0), Sense::hover());
     let mut left = rect.left();
-    for ((head, value, bad), share) in cells.into_iter().zip(widths) {
+    let explained = cells.into_iter().zip(meanings);
+    for (((head, value, bad), meaning), share) in explained.zip(widths) {
         let cell = Rect::from_min_size(pos2(left, rect.top()), vec2(rect.width() * share, 38.0));
         left = cell.right();
         let builder = UiBuilder::new().max_rect(cell.with_max_x(left - 4.0));
         ui.scope_builder(builder, |ui| {
             ui.spacing_mut().item_spacing.y = 2.0;
-            text(ui, head, fonts::small(), theme.text2);
+            word(ui, &head, fonts::small(), theme.text2, meaning);
             let color = if bad { theme.damage } else { theme.text };
             text(ui, value, fonts::body(), color);
         });
@@ -289,7 +299,7 @@ fn counted(report: &TensorReport) -> String {
 fn step_error(ui: &mut Ui, report: &TensorReport, hue: egui::Color32, over: &[Over<'_>]) {
     let short = format!("RMS {:.3}", report.step_rms);
     let rms = format!("RMS {:.3}, ideal {:.3}", report.step_rms, view::IDEAL_RMS);
-    let explanation = "The rounding error of each value in steps; flat between −0.5 and 0.5 is healthy, tails are clipping";
+    let explanation = Word::StepError.meaning();
     heading(ui, "Step error", explanation, &[&rms, &short]);
     tensor_plots::step_error(ui, BOTTOM, report, hue, over);
 }
