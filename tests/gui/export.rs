@@ -91,7 +91,8 @@ fn every_plot_is_saved_as_svg_and_png() {
         w.run();
     };
     let nothing = |_: &mut Window| {};
-    let tabs: [(Tab, &dyn Fn(&mut Window), &[(&str, &str)]); 4] = [
+    type Step<'a> = (Tab, &'a dyn Fn(&mut Window), &'a [(&'a str, &'a str)]);
+    let tabs: [Step<'_>; 4] = [
         (
             Tab::Compare,
             &nothing,
