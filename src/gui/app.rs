@@ -1,5 +1,6 @@
 //! The application: takes in what jobs found, shows the panels, carries out what they ask for in one place.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub struct App {
     pub dialogs: Dialogs,
     /// How the window stands, and where that is remembered.
     pub kept: Kept,
+    /// Whether this frame was cleared to the dark theme's background.
+    cleared_dark: Cell<Option<bool>>,
 }
 
 impl App {
@@ -40,6 +43,7 @@ impl App {
             state: State::default(),
             dialogs: Dialogs::default(),
             kept: Kept::default(),
+            cleared_dark: Cell::new(None),
         }
     }
 
@@ -246,6 +250,16 @@ impl eframe::App for App {
         let mut commands: Vec<Command> = vec![];
         let shown = (self.state.tab, self.state.selected, ctx.theme());
         self.take_in_input(&ctx, &mut commands);
+        let dark = ctx.theme() == egui::Theme::Dark;
+        if self
+            .cleared_dark
+            .get()
+            .is_some_and(|cleared| cleared != dark)
+        {
+            // The frame was cleared before the theme changed in it.
+            let bg = Theme::of(&ctx).bg;
+            ui.painter().rect_filled(ctx.content_rect(), 0.0, bg);
+        }
         let mut context = Context {
             bench: &self.bench,
             theme: Theme::of(&ctx),
@@ -297,6 +311,7 @@ impl eframe::App for App {
 
     /// The background of the window, so that no panel has to paint it: without a GPU every layer of pixels counts.
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        self.cleared_dark.set(Some(visuals.dark_mode));
         Theme::dark_or_light(visuals.dark_mode)
             .bg
             .to_normalized_gamma_f32()

@@ -194,7 +194,7 @@ fn a_report_of_no_known_form_is_bad_usage_before_any_work() {
     let f = demo_files("report");
     let message = fails(f.path(), "compare --report r.pdf", 2);
     assert!(
-        message.contains("r.pdf") && message.contains(".html or .csv"),
+        message.contains("r.pdf") && message.contains(".html, .csv or .json"),
         "{message}"
     );
 }

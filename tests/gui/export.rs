@@ -163,7 +163,7 @@ fn every_plot_is_saved_as_svg_and_png() {
 #[test]
 fn a_plot_is_copied_by_right_click() {
     let mut window = done(window([1440.0, 900.0], egui::Theme::Light));
-    let plot = window.get_by_label_contains("Trade-off chart:").rect();
+    let plot = window.get_by_label_contains("Trade-off chart,").rect();
     let at = plot.center() + egui::vec2(0.0, 120.0);
     window.hover_at(at);
     window.run();

@@ -8,7 +8,7 @@ use crate::workbench::{Experiment, ExperimentId, PadAnswer, Workbench};
 /// Draws (255) or erases (0) along a line of pixel positions with a soft round pen; whether any pixel changed.
 pub fn stroke(drawing: &mut Drawing, from: (f32, f32), to: (f32, f32), erase: bool) -> bool {
     // MNIST's strokes are some 2 of 28 pixels wide.
-    let radius = drawing.width.max(drawing.height) as f32 * if erase { 0.07 } else { 0.042 };
+    let radius = drawing.width.max(drawing.height) as f32 * if erase { 0.09 } else { 0.042 };
     let reach = radius + 1.0;
     let limit = |low: f32, high: f32, most: usize| {
         let start = (low - reach).floor().clamp(0.0, most as f32) as usize;
