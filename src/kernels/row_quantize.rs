@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use super::gemm::worth;
 use super::isa::Proven;
 use super::parallel;
-use super::quantize::{ROUNDED_TOGETHER, inverse_of, round_sum, row_steps};
+use super::quantize::{ROUNDED_TOGETHER, inverse_of, row_steps};
 use super::simd::{self, Vectorized};
 
 /// Values that are worth a thread.
@@ -14,11 +14,12 @@ const GRAIN: usize = 50_000;
 /// Values looked at in one go.
 const LANES: usize = 32;
 
+/// Its last bit is worth 1, so that adding it rounds to an integer, ties to even; the integer stands in the low bits.
+const MAGIC: f32 = 12_582_912.0;
+
 /// `v` to the nearest integer, halves away from zero, within `low..=high` (at most ±2^20); 0 for NaN.
 #[inline(always)]
 pub(crate) fn round_within(v: f32, low: f32, high: f32) -> i32 {
-    /// Its last bit is worth 1, so that adding it rounds to an integer, ties to even; the integer stands in the low bits.
-    const MAGIC: f32 = 12_582_912.0;
     #[allow(clippy::eq_op)] // NaN differs from itself
     let v = if v == v { v } else { 0.0 };
     let v = if v < low { low } else { v };
@@ -28,6 +29,22 @@ pub(crate) fn round_within(v: f32, low: f32, high: f32) -> i32 {
     let up = if rest == 0.5 && v > 0.0 { 1.0 } else { 0.0 };
     let down = if rest == -0.5 && v < 0.0 { 1.0 } else { 0.0 };
     let whole = even + (up - down);
+    (whole + MAGIC).to_bits() as i32 - MAGIC.to_bits() as i32
+}
+
+/// [`round_sum`](super::quantize::round_sum) within ±`limit` (at most 2^20), without the casts and calls that would keep a
+/// loop over it scalar; 0 for NaN.
+#[inline(always)]
+fn round_sum_within(steps: f32, limit: f32) -> i32 {
+    let sum = steps + if steps < 0.0 { -0.5 } else { 0.5 };
+    #[allow(clippy::eq_op)] // NaN differs from itself
+    let sum = if sum == sum { sum } else { 0.0 };
+    let sum = if sum < -limit { -limit } else { sum };
+    let sum = if sum > limit { limit } else { sum };
+    let even = (sum + MAGIC) - MAGIC;
+    let above = if sum > 0.0 && even > sum { 1.0 } else { 0.0 };
+    let below = if sum < 0.0 && even < sum { 1.0 } else { 0.0 };
+    let whole = even - (above - below);
     (whole + MAGIC).to_bits() as i32 - MAGIC.to_bits() as i32
 }
 
@@ -79,11 +96,8 @@ impl Vectorized for RoundPart<'_> {
             ..
         } = self.round;
         for (out, &v) in self.out.iter_mut().zip(self.values) {
-            let whole = round_sum(v * inverse);
-            // NaN passes both comparisons and is 0 as an integer.
-            let whole = if whole < -256.0 { -256.0 } else { whole };
-            let whole = if whole > 256.0 { 256.0 } else { whole };
-            *out = (whole as i32 + zero_point).max(low).min(127) as i8;
+            let steps = round_sum_within(v * inverse, 256.0);
+            *out = (steps + zero_point).max(low).min(127) as i8;
         }
     }
 }
