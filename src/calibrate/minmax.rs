@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::feed::{Feed, batch_size};
 use super::means::Means;
-use super::{Calibration, Range};
+use super::{Calibration, Probe, Range};
 use crate::data::Dataset;
 use crate::engine::{Observer, Options, Part, Slice, View};
 use crate::error::{Error, Result};
@@ -42,7 +42,7 @@ pub fn calibrate_by(
     }
     let samples = data.len();
     let report = |done| progress.report(done, samples);
-    let means = Some(Means::of(graph.main()));
+    let more = Some((Means::of(graph.main()), Probe::default()));
     let seen = observe(
         graph,
         data,
@@ -50,13 +50,15 @@ pub fn calibrate_by(
         (threads, rows),
         progress,
         report,
-        means,
+        more,
     )?;
+    let (means, probe) = seen.more.unzip();
     Ok(Calibration {
         samples,
         ranges: seen.ranges,
         parts: seen.parts,
-        means: seen.means.map_or(vec![], Means::finish),
+        means: means.map_or(vec![], Means::finish),
+        probe: probe.unwrap_or_default(),
     })
 }
 
@@ -73,7 +75,7 @@ pub fn ranges(
     Ok(observe(graph, data, samples, how, progress, report, None)?.ranges)
 }
 
-/// One pass over the first `samples` samples, with `means` filled if given.
+/// One pass over the first `samples` samples, with means and a probe filled if given.
 fn observe(
     graph: &Arc<Graph>,
     data: &dyn Dataset,
@@ -81,7 +83,7 @@ fn observe(
     (threads, rows): (usize, usize),
     progress: &Progress,
     mut report: impl FnMut(usize) -> Result<()>,
-    means: Option<Means>,
+    more: Option<(Means, Probe)>,
 ) -> Result<Extremes> {
     report(0)?;
     let options = Options {
@@ -94,12 +96,15 @@ fn observe(
     let mut extremes = Extremes {
         ranges: vec![None; tensors.len()],
         parts: BTreeMap::new(),
-        means,
+        more,
         bad: None,
     };
     for range in feed.batches(samples) {
         report(range.start)?;
-        feed.run(data, range.clone(), Some(&mut extremes))?;
+        let outputs = feed.run(data, range.clone(), Some(&mut extremes))?;
+        if let Some((_, probe)) = &mut extremes.more {
+            probe.add(data, range.clone(), &outputs)?;
+        }
         if let Some(id) = extremes.bad {
             let name = tensors.get(id).map_or("", |t| t.name.as_str());
             return malformed!(
@@ -128,11 +133,11 @@ fn unknown(graph: &Graph) -> Option<Error> {
     )))
 }
 
-/// Keeps the extremes of what it sees, and means.
+/// Keeps the extremes of what it sees, and what else was asked for.
 struct Extremes {
     ranges: Vec<Option<Range>>,
     parts: BTreeMap<(usize, Part), Range>,
-    means: Option<Means>,
+    more: Option<(Means, Probe)>,
     /// The first tensor that was not finite.
     bad: Option<TensorId>,
 }
@@ -155,7 +160,7 @@ impl Observer for Extremes {
         let range = slot.get_or_insert(seen);
         range.min = range.min.min(seen.min);
         range.max = range.max.max(seen.max);
-        if let Some(means) = &mut self.means {
+        if let Some((means, _)) = &mut self.more {
             means.add(id, value.shape.last().copied(), values);
         }
     }
