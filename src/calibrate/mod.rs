@@ -1,6 +1,7 @@
 //! Step 1: statistics of every activation over the representative dataset.
 
 mod feed;
+mod lanes;
 mod means;
 mod minmax;
 
@@ -9,7 +10,8 @@ use std::collections::BTreeMap;
 pub use crate::engine::Part;
 
 pub use feed::{Batches, Feed, batch_size, quantize};
-pub use minmax::{calibrate, calibrate_by, ranges};
+pub use lanes::Lanes;
+pub use minmax::{calibrate, calibrate_by, finite_range, ranges};
 
 /// Range that one tensor took over all calibration samples.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
