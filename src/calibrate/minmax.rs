@@ -172,34 +172,41 @@ impl Observer for Extremes {
     }
 }
 
-/// Smallest and largest of some values; `None` if one is NaN, infinite or as large as float32 can be.
+/// [`finite_range`]; `None`, too, if a value is as large as float32 can be.
 fn extremes(values: &[f32]) -> Option<Range> {
-    const LANES: usize = 8;
-    let (mut min, mut max) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
+    // Kernels clamp to the range of float32, which makes this of an overflow.
+    finite_range(values).filter(|r| r.min > f32::MIN && r.max < f32::MAX)
+}
+
+/// Smallest and largest of some values, 0 without a sign; `None` if there are none or one is NaN or infinite.
+pub fn finite_range(values: &[f32]) -> Option<Range> {
+    const LANES: usize = 16;
+    let first = *values.first()?;
+    let (mut min, mut max) = ([first; LANES], [first; LANES]);
     // 0 · x is 0 for finite x and NaN for all others, so one sum finds them.
     let mut odd = [0f32; LANES];
-    let chunks = values.chunks_exact(LANES);
-    let rest = chunks.remainder();
+    let mut look = |lane: usize, x: f32| {
+        // Unlike `f32::min` one instruction.
+        min[lane] = if x < min[lane] { x } else { min[lane] };
+        max[lane] = if x > max[lane] { x } else { max[lane] };
+        odd[lane] += x * 0.0;
+    };
+    let (chunks, rest) = values.as_chunks::<LANES>();
     for chunk in chunks {
         for (lane, &x) in chunk.iter().enumerate() {
-            min[lane] = min[lane].min(x);
-            max[lane] = max[lane].max(x);
-            odd[lane] += x * 0.0;
+            look(lane, x);
         }
     }
     for (lane, &x) in rest.iter().enumerate() {
-        min[lane] = min[lane].min(x);
-        max[lane] = max[lane].max(x);
-        odd[lane] += x * 0.0;
+        look(lane, x);
     }
     if odd.iter().sum::<f32>() != 0.0 {
         return None;
     }
     // Adding 0 turns −0 into 0, so that the order of equal zeros leaves no trace.
-    let min = min.into_iter().fold(f32::INFINITY, f32::min) + 0.0;
-    let max = max.into_iter().fold(f32::NEG_INFINITY, f32::max) + 0.0;
-    // Kernels clamp to the range of float32, which makes this of an overflow.
-    (min > f32::MIN && max < f32::MAX).then_some(Range { min, max })
+    let min = min.into_iter().fold(first, f32::min) + 0.0;
+    let max = max.into_iter().fold(first, f32::max) + 0.0;
+    Some(Range { min, max })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Step 1: statistics of every activation over the representative dataset.
 
 mod feed;
+mod lanes;
 mod means;
 mod minmax;
 mod probe;
@@ -10,7 +11,8 @@ use std::collections::BTreeMap;
 pub use crate::engine::Part;
 
 pub use feed::{Batches, Feed, batch_size, quantize};
-pub use minmax::{calibrate, calibrate_by, ranges};
+pub use lanes::Lanes;
+pub use minmax::{calibrate, calibrate_by, finite_range, ranges};
 pub use probe::Probe;
 
 /// Range that one tensor took over all calibration samples.
