@@ -2,7 +2,7 @@
 
 use super::gemm::{PANEL, TILE_COLS, Tile};
 use super::rescale::{FixedPart, Real, WidePart, rescale, rescale_wide, round_i32};
-use super::simd::{F32Tile, FloatWeights, HybridPart, Run, Vectorized};
+use super::simd::{F32Tile, FloatWeights, HybridPart, Run};
 
 /// Columns computed at once: few enough that 4 rows of accumulators fit 16 registers of 128 bits.
 const HALF: usize = 8;
@@ -61,29 +61,6 @@ pub(crate) fn dot_f32(t: &F32Tile, out: &mut [f32]) {
     }
 }
 
-/// A tile whose sums are taken in order.
-pub(crate) struct TileInOrder<'a>(pub &'a F32Tile<'a>, pub &'a mut [f32]);
-
-impl Vectorized for TileInOrder<'_> {
-    #[inline(always)]
-    fn run(self) {
-        let Self(t, out) = self;
-        for first in (0..t.columns).step_by(PANEL) {
-            let columns = (t.columns - first).min(PANEL);
-            let mut row = 0;
-            while row < t.rows {
-                row += match t.rows - row {
-                    // As many as fit the registers of AVX2.
-                    6.. => rows_f32::<6, PANEL>(t, first, row, columns, out),
-                    4.. => rows_f32::<4, PANEL>(t, first, row, columns, out),
-                    2.. => rows_f32::<2, PANEL>(t, first, row, columns, out),
-                    _ => rows_f32::<1, PANEL>(t, first, row, columns, out),
-                };
-            }
-        }
-    }
-}
-
 /// `R` rows from `row` on of `columns` columns from `first` on, at most `W` and of one panel; returns `R`.
 #[inline(always)]
 fn rows_f32<const R: usize, const W: usize>(
@@ -132,22 +109,7 @@ fn rows_f32<const R: usize, const W: usize>(
     R
 }
 
-/// A run of pixels whose sums are taken in order.
-pub(crate) struct RunInOrder<'a>(
-    pub &'a Run<'a, f32>,
-    pub &'a FloatWeights<'a>,
-    pub &'a mut [f32],
-);
-
-impl Vectorized for RunInOrder<'_> {
-    #[inline(always)]
-    fn run(self) {
-        float_run(self.0, self.1, self.2);
-    }
-}
-
 /// Outputs of a run of pixels of a float depthwise convolution.
-#[inline(always)]
 pub(crate) fn float_run(run: &Run<f32>, w: &FloatWeights, out: &mut [f32]) {
     let mut c = run.channels.start;
     while c + PANEL <= run.channels.end {
