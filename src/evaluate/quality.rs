@@ -8,7 +8,7 @@ use super::answers::{best, margin, paired_interval, rank};
 use super::difference::{Apart, Difference};
 use super::doubts::doubts;
 use super::outputs::{Noise, Output, outputs, reals};
-use super::report::Evaluation;
+use super::report::{Evaluation, Outputs};
 use crate::calibrate::{Batches, Feed, batch_size};
 use crate::data::Dataset;
 use crate::engine::Options;
@@ -167,6 +167,8 @@ struct Sums {
     noise: Noise,
     answers: Vec<u32>,
     margins: Vec<f32>,
+    /// Real outputs; their values go where they become too large.
+    outputs: Outputs,
     /// Time in the engine.
     ran: Duration,
 }
@@ -178,6 +180,7 @@ struct Judge<'a> {
     classes: usize,
     labels: Option<&'a [u32]>,
     compared: bool,
+    samples: usize,
 }
 
 impl<'a> Judge<'a> {
@@ -199,6 +202,7 @@ impl<'a> Judge<'a> {
             classes,
             labels,
             compared: baseline.is_some(),
+            samples: data.len(),
         })
     }
 
@@ -211,6 +215,7 @@ impl<'a> Judge<'a> {
         range: Range<usize>,
     ) -> Result<()> {
         let rows = range.len();
+        sums.keep(values, rows, self.samples);
         // Where the classifier's answer lies among the real outputs.
         let answer = self.classifier.map(|i| real_count(&self.outputs[..i]));
         if let Some(float) = float {
@@ -257,6 +262,7 @@ impl<'a> Judge<'a> {
                 .map_or(vec![], |l| doubts(&sums.answers, l, self.classes)),
             answers: sums.answers,
             margins: sums.margins,
+            outputs: Some(Arc::new(sums.outputs)),
         }
     }
 }
@@ -431,6 +437,21 @@ fn check_labels(labels: &[u32], classes: usize, data: &str) -> Result<()> {
 }
 
 impl Sums {
+    /// Keeps one batch of outputs, unless all `samples` together would be too large.
+    fn keep(&mut self, values: &[Vec<f32>], rows: usize, samples: usize) {
+        let kept = &mut self.outputs;
+        if kept.sizes.is_empty() {
+            kept.sizes = values.iter().map(|v| v.len() / rows.max(1)).collect();
+            let elements = kept.sizes.iter().sum::<usize>().saturating_mul(samples);
+            let fits = elements <= Outputs::MOST_KEPT;
+            kept.values = fits.then(|| vec![vec![]; values.len()]);
+        }
+        if let Some(all) = &mut kept.values {
+            let pairs = all.iter_mut().zip(values);
+            pairs.for_each(|(all, new)| all.extend_from_slice(new));
+        }
+    }
+
     /// Counts one batch of answers; all arrays hold `classes` values a sample.
     fn classify(
         &mut self,
