@@ -9,7 +9,7 @@ use super::answers::{best, margin, paired_interval, rank};
 use super::difference::{Apart, Difference};
 use super::doubts::doubts;
 use super::outputs::{Noise, Output, outputs, reals};
-use super::report::Evaluation;
+use super::report::{Evaluation, Outputs};
 use crate::calibrate::{Batches, Feed, Lanes};
 use crate::data::Dataset;
 use crate::engine::Options;
@@ -178,6 +178,8 @@ struct Sums {
     noise: Noise,
     answers: Vec<u32>,
     margins: Vec<f32>,
+    /// Real outputs; their values go where they become too large.
+    outputs: Outputs,
     /// Time in the engine.
     ran: Duration,
 }
@@ -189,6 +191,7 @@ struct Judge<'a> {
     classes: usize,
     labels: Option<&'a [u32]>,
     compared: bool,
+    samples: usize,
 }
 
 impl<'a> Judge<'a> {
@@ -210,6 +213,7 @@ impl<'a> Judge<'a> {
             classes,
             labels,
             compared: baseline.is_some(),
+            samples: data.len(),
         })
     }
 
@@ -222,6 +226,7 @@ impl<'a> Judge<'a> {
     ) -> Result<Sums> {
         let mut sums = Sums::default();
         let rows = range.len();
+        sums.keep(values, rows, self.samples);
         // Where the classifier's answer lies among the real outputs.
         let answer = self.classifier.map(|i| real_count(&self.outputs[..i]));
         if let Some(float) = float {
@@ -268,6 +273,7 @@ impl<'a> Judge<'a> {
                 .map_or(vec![], |l| doubts(&sums.answers, l, self.classes)),
             answers: sums.answers,
             margins: sums.margins,
+            outputs: Some(Arc::new(sums.outputs)),
         }
     }
 }
@@ -485,6 +491,31 @@ impl Sums {
         self.answers.extend(next.answers);
         self.margins.extend(next.margins);
         self.ran += next.ran;
+        if self.outputs.sizes.is_empty() {
+            self.outputs = next.outputs;
+        } else {
+            let both = self.outputs.values.take().zip(next.outputs.values);
+            self.outputs.values = both.map(|(mut all, new)| {
+                let pairs = all.iter_mut().zip(new);
+                pairs.for_each(|(all, new)| all.extend(new));
+                all
+            });
+        }
+    }
+
+    /// Keeps one batch of outputs, unless all `samples` together would be too large.
+    fn keep(&mut self, values: &[Vec<f32>], rows: usize, samples: usize) {
+        let kept = &mut self.outputs;
+        if kept.sizes.is_empty() {
+            kept.sizes = values.iter().map(|v| v.len() / rows.max(1)).collect();
+            let elements = kept.sizes.iter().sum::<usize>().saturating_mul(samples);
+            let fits = elements <= Outputs::MOST_KEPT;
+            kept.values = fits.then(|| vec![vec![]; values.len()]);
+        }
+        if let Some(all) = &mut kept.values {
+            let pairs = all.iter_mut().zip(values);
+            pairs.for_each(|(all, new)| all.extend_from_slice(new));
+        }
     }
 
     /// Counts one batch of answers; all arrays hold `classes` values a sample.

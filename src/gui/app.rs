@@ -225,11 +225,12 @@ impl App {
 
 impl eframe::App for App {
     fn logic(&mut self, _ctx: &egui::Context, _frame: &mut eframe::Frame) {
-        let before = self.bench.model_version();
         self.bench.poll();
-        if self.bench.model_version() != before {
+        let shown = Some(self.bench.model_version());
+        if std::mem::replace(&mut self.state.shown_model, shown) != shown {
             // Another model or entry: what was chosen of the old one means nothing now.
-            self.state.selected = None;
+            let own = |id| self.bench.experiments.iter().any(|e| e.id == id);
+            self.state.selected = self.state.selected.filter(|&id| own(id));
             self.state.layers.selected = None;
             self.state.typing = None;
             self.state.start_path.clear();

@@ -32,7 +32,10 @@ pub fn ui(
         fonts::strong(),
         theme.text,
     );
-    let sqnr = |id| context.bench.experiment(id)?.evaluation.as_ref()?.sqnr_db;
+    let sqnr = |id| {
+        let mut rows = comparison.rows.iter();
+        rows.find(|r| r.id == id).and_then(|r| r.sqnr_db)
+    };
     let plot = Tradeoff::of(comparison, context.state.tradeoff, sqnr);
     let head = Rect::from_min_max(
         pos2(title.right() + 12.0, rect.top() + 10.0),
