@@ -87,6 +87,8 @@ pub struct Row {
     pub agreement_share: Option<f64>,
     /// Signal to noise of the outputs.
     pub sqnr: Option<String>,
+    /// The same in dB; infinite where they are equal.
+    pub sqnr_db: Option<f64>,
     /// Sentences of the plan that the user should know.
     pub warnings: Vec<String>,
     /// Operators that stay float, as `CONV_2D: reason`.
@@ -344,7 +346,7 @@ impl Row {
     }
 
     /// What it gains and loses, in words.
-    fn gains(&self, baseline: &str) -> String {
+    pub(super) fn gains(&self, baseline: &str) -> String {
         let mut parts = vec![];
         let told = |cell: &Option<String>| cell.clone().filter(|c| c != NONE);
         match self.speedup {
@@ -440,6 +442,7 @@ fn row(e: &Experiment, compared: &Against<'_>, active: &[JobView]) -> Row {
         agreement: quality(&|v| v.agreement.map(format::percent)),
         agreement_share: evaluation.and_then(|v| v.agreement),
         sqnr: quality(&|v| v.sqnr_db.map(format::decibel)),
+        sqnr_db: evaluation.and_then(|v| v.sqnr_db),
         warnings: e
             .file
             .as_ref()
@@ -537,6 +540,7 @@ pub(in crate::gui::view) mod tests {
             agreement: Some("99.86 %".into()),
             agreement_share: Some(0.9986),
             sqnr: Some("42.8 dB".into()),
+            sqnr_db: Some(42.8),
             warnings: vec![],
             kept_float: 0,
         }
