@@ -53,6 +53,12 @@ pub struct State {
     pub hovering: Option<ExperimentId>,
     /// The shape fields of the model card.
     pub entry: panels::side_entry::State,
+    /// How the compare table is sorted; `None` is the list's own order.
+    pub order: Option<view::order::Order>,
+    /// What a variant must keep to be the answer.
+    pub limits: view::limits::Limits,
+    /// Whether the trade-off stands in place of the bars, where there is no room for both.
+    pub tradeoff_open: bool,
     /// Axes of the trade-off plot.
     pub tradeoff: view::tradeoff::Axes,
     /// Of the Tensors tab.

@@ -1,6 +1,6 @@
 //! What the window costs. Without a display: its thread's time for a frame (input, panels, layout) while the demo runs in every mode.
-//! With one (`DISPLAY`, such as `xvfb-run`'s): time for a painted frame with 300 histograms, alone and beside busy threads; time to the
-//! first frame; processor time while idle; the longest frame while a model of 500 MB opens.
+//! With one (`DISPLAY`, such as `xvfb-run`'s): time for a painted frame with 300 histograms, alone and beside busy threads, and of each
+//! tab; time to the first frame; processor time while idle; the longest frame while a model of 500 MB opens.
 //!
 //! `xvfb-run -s "-screen 0 1280x800x24" cargo bench --bench window`
 
@@ -14,7 +14,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use zeropoint::graph::{DType, FullyConnected, Graph, Node, Op, Subgraph, Tensor};
 use zeropoint::gui::theme::DARK;
-use zeropoint::gui::widgets::tensor_plots::thumbnail;
+use zeropoint::gui::widgets::Thumbnails;
 use zeropoint::gui::{App, Tab};
 use zeropoint::workbench::Command;
 
@@ -31,7 +31,14 @@ fn main() {
         println!("No display: painted frames are not measured");
         return;
     }
-    for case in ["first", "histograms 0", "histograms 2", "idle", "open"] {
+    for case in [
+        "first",
+        "histograms 0",
+        "histograms 2",
+        "tabs",
+        "idle",
+        "open",
+    ] {
         let own = std::env::current_exe().expect("this program has a file");
         let status = Process::new(own).env(CASE, case).status();
         assert!(status.is_ok_and(|s| s.success()), "{case} failed");
@@ -116,6 +123,10 @@ fn screen(case: &str, started: Instant) {
             if let Some(path) = opened {
                 app.bench.apply(Command::OpenModel(path));
             }
+            if name == "tabs" {
+                app.bench.apply(Command::OpenDemo);
+            }
+            cc.egui_ctx.set_theme(egui::Theme::Dark);
             Ok(Box::new(Timed {
                 app,
                 case: name,
@@ -124,6 +135,9 @@ fn screen(case: &str, started: Instant) {
                 last: None,
                 frames: vec![],
                 ticks: 0,
+                thumbnails: Thumbnails::default(),
+                bins: (0..HISTOGRAMS).map(bell).collect(),
+                begun: false,
             }))
         }),
     );
@@ -185,9 +199,45 @@ struct Timed {
     last: Option<Instant>,
     frames: Vec<Duration>,
     ticks: u64,
+    thumbnails: Thumbnails,
+    /// Heights of the 300 histograms.
+    bins: Vec<Vec<f32>>,
+    /// Whether the demo's run was started.
+    begun: bool,
+}
+
+impl Timed {
+    /// Runs the demo, then paints each tab over and over.
+    fn walk(&mut self, ctx: &egui::Context) {
+        const EACH: usize = 220;
+        let bench = &mut self.app.bench;
+        if bench.model.is_none() || !bench.jobs().is_idle() {
+            self.frames.clear();
+            ctx.request_repaint_after(Duration::from_millis(20));
+            return;
+        }
+        ctx.request_repaint();
+        if !std::mem::replace(&mut self.begun, true) {
+            return bench.apply(Command::Run);
+        }
+        if self.frames.len() < EACH {
+            return;
+        }
+        let tab = self.app.state.tab;
+        let told = told(std::mem::take(&mut self.frames).split_off(20));
+        println!("{} tab: {told}", tab.name());
+        match Tab::ALL.iter().skip_while(|t| **t != tab).nth(1) {
+            Some(next) => self.app.state.tab = *next,
+            None => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
+        }
+    }
 }
 
 impl eframe::App for Timed {
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        self.app.clear_color(visuals)
+    }
+
     fn logic(&mut self, ctx: &egui::Context, frame: &mut eframe::Frame) {
         self.app.logic(ctx, frame);
     }
@@ -201,7 +251,7 @@ impl eframe::App for Timed {
         let close = || ctx.send_viewport_cmd(egui::ViewportCommand::Close);
         match self.case.as_str() {
             "histograms" => {
-                histograms(ui);
+                histograms(ui, &self.bins, &mut self.thumbnails);
                 ctx.request_repaint();
                 if self.frames.len() >= 330 {
                     // The first frames lay out what the others find.
@@ -227,15 +277,18 @@ impl eframe::App for Timed {
             "idle" => match self.frames.len() {
                 0..20 => ctx.request_repaint(),
                 20 => {
-                    self.ticks = ticks();
+                    (self.ticks, self.started) = (ticks(), now);
                     ctx.request_repaint_after(Duration::from_secs(10));
                 }
-                _ if self.started.elapsed() > Duration::from_secs(9) => {
-                    println!("Idle for 10 s: {} ticks of 10 ms", ticks() - self.ticks);
-                    close();
-                }
-                _ => {}
+                _ => match Duration::from_secs(10).checked_sub(self.started.elapsed()) {
+                    Some(rest) => ctx.request_repaint_after(rest),
+                    None => {
+                        println!("Idle for 10 s: {} ticks of 10 ms", ticks() - self.ticks);
+                        close();
+                    }
+                },
             },
+            "tabs" => self.walk(&ctx),
             _ => {
                 ctx.request_repaint();
                 if self.app.bench.model.is_some() || self.app.bench.model_error.is_some() {
@@ -263,27 +316,29 @@ fn ticks() -> u64 {
     fields.get(10).zip(fields.get(11)).map_or(0, |(u, s)| u + s)
 }
 
-/// 300 histograms of 64 bins, as the table of tensors paints them, all in sight.
-fn histograms(ui: &mut egui::Ui) {
+/// How many histograms are in sight.
+const HISTOGRAMS: usize = 300;
+
+/// 64 bins of a bell, one of nine widths.
+fn bell(i: usize) -> Vec<f32> {
+    let height = |bin: usize| {
+        let x = (bin as f32 - 32.0) / (6.0 + (i % 9) as f32 + i as f32 * 1e-2);
+        (-x * x / 2.0).exp()
+    };
+    (0..64).map(height).collect()
+}
+
+/// 300 histograms, as the table of tensors paints them, all in sight.
+fn histograms(ui: &mut egui::Ui, bins: &[Vec<f32>], thumbnails: &mut Thumbnails) {
     let whole = ui.max_rect();
-    ui.painter().rect_filled(whole, 0.0, DARK.bg);
-    let (columns, rows) = (15, 20);
+    let (columns, rows) = (15, HISTOGRAMS / 15);
     let cell = egui::vec2(whole.width() / columns as f32, whole.height() / rows as f32);
-    for i in 0..columns * rows {
+    for (i, heights) in bins.iter().enumerate() {
         let corner =
             whole.min + egui::vec2((i % columns) as f32 * cell.x, (i / columns) as f32 * cell.y);
         let place = egui::Rect::from_min_size(corner, cell).shrink(4.0);
-        let heights: Vec<f32> = (0..64)
-            .map(|bin| {
-                let x = (bin as f32 - 32.0) / (6.0 + (i % 9) as f32);
-                (-x * x / 2.0).exp()
-            })
-            .collect();
-        thumbnail(
-            ui.painter(),
-            place,
-            &heights,
-            DARK.modes[i % DARK.modes.len()],
-        );
+        let color = DARK.modes[i % DARK.modes.len()];
+        thumbnails.show(ui.painter(), place, heights, color);
     }
+    thumbnails.paint(ui.painter());
 }

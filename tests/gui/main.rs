@@ -1,6 +1,7 @@
 //! The window, driven without a display: found by accessible name, painted on the CPU.
 
 mod access;
+mod compare;
 mod data;
 mod demo;
 mod engines;

@@ -1,7 +1,8 @@
 //! Three bar charts side by side, size, latency and accuracy, with the rows of the table.
 
 use egui::{
-    Align2, Color32, Painter, Rect, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
+    Align2, Color32, Painter, Rect, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo, pos2,
+    vec2,
 };
 
 use super::super::{Context, fonts};
@@ -9,6 +10,7 @@ use crate::gui::theme::{FADED, ROUND_CARD, Theme};
 use crate::gui::view::bars::Axis;
 use crate::gui::view::compare::{Comparison, Row};
 use crate::gui::view::format;
+use crate::gui::view::limits::Limit;
 use crate::gui::widgets::export;
 
 /// One chart's place: bars between `left` and `right`, figures beyond.
@@ -76,6 +78,15 @@ pub fn ui(
         right: starts[1] - 58.0,
         axis: Axis::from_zero(largest(&|r| r.bytes.map(|b| b as f64 / kilo))),
     };
+    let limit = |l: Limit| {
+        let most = context.state.limits.get(l)?;
+        Some(most * l.shown_per_kept(unit))
+    };
+    let (loss, most_kb, most_time) = (
+        limit(Limit::Loss),
+        limit(Limit::Size),
+        limit(Limit::Latency),
+    );
     // One disturbed run must not squeeze all bars: a p95 far beyond the medians leaves the chart.
     let median = largest(&|r| r.median_ms.map(|t| unit.of(t)));
     let p95 = largest(&|r| r.p95_ms.map(|t| unit.of(t)));
@@ -88,7 +99,7 @@ pub fn ui(
     let accuracy = Chart {
         left: starts[2] + 6.0,
         right: rect.right() - 86.0,
-        axis: Axis::around_zero(comparison.reach * 100.0),
+        axis: Axis::around_zero((comparison.reach * 100.0).max(loss.unwrap_or(0.0))),
     };
     frame(
         ui,
@@ -116,6 +127,15 @@ pub fn ui(
     };
     let summary = accuracy_summary(comparison);
     frame(ui, &scene, &accuracy, "Accuracy", accuracy_unit, summary);
+    for (chart, at) in [
+        (&size, most_kb.map(|kb| kb * 1e3 / kilo)),
+        (&latency, most_time),
+        (&accuracy, loss.map(|pp| -pp)),
+    ] {
+        if let Some(at) = at {
+            limit_line(&scene, chart, at);
+        }
+    }
     for (i, row) in comparison.rows.iter().enumerate() {
         let y = scene.top + (i as f32 + 0.5) * scene.row;
         let ink = faded(context, row, theme.mode(row.look.mode));
@@ -242,6 +262,22 @@ fn frame(ui: &Ui, scene: &Scene<'_>, chart: &Chart, title: &str, unit: &str, sum
     let response = ui.interact(area, ui.scope_id().with(("chart", title)), Sense::hover());
     let words = format!("{title} chart: {summary}");
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &words));
+}
+
+/// A limit as a dashed line through all rows, where it lies on the axis.
+fn limit_line(scene: &Scene<'_>, chart: &Chart, at: f64) {
+    if !(chart.axis.start..=chart.axis.end).contains(&at) {
+        return;
+    }
+    let (painter, theme) = (&scene.painter, scene.theme);
+    let x = painter.round_to_pixel_center(chart.x(at));
+    let bottom = scene.top + scene.comparison.rows.len() as f32 * scene.row;
+    let line = [pos2(x, scene.top - 14.0), pos2(x, bottom + 4.0)];
+    let stroke = Stroke::new(1.0, theme.text2);
+    painter.extend(Shape::dashed_line(&line, stroke, 3.0, 3.0));
+    let beside = pos2(x + 4.0, scene.top - 9.0);
+    let font = fonts::caption();
+    painter.text(beside, Align2::LEFT_CENTER, "limit", font, theme.text3);
 }
 
 fn size_bar(

@@ -7,7 +7,7 @@ use super::{bars, table, tradeoff};
 use crate::gui::icons::Icon;
 use crate::gui::view::compare::{Answer, Comparison};
 use crate::gui::view::side::run_button;
-use crate::gui::widgets::{Button, text};
+use crate::gui::widgets::{Button, at, segment, text};
 use crate::workbench::Command;
 
 /// Width of the trade-off's card.
@@ -17,12 +17,15 @@ const BOTH_CHARTS: f32 = 1040.0;
 
 /// Fills the middle of the window below the tab strip.
 pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
-    let comparison = Comparison::of(context.bench);
+    let mut comparison = Comparison::of(context.bench);
+    if let Some(order) = context.state.order {
+        comparison.arrange(order);
+    }
     if comparison.rows.is_empty() {
         empty(ui, context);
         return;
     }
-    let answer = comparison.answer();
+    let answer = comparison.answer_within(&context.state.limits);
     answer_line(ui, context, &comparison, &answer);
     ui.add_space(4.0);
     let gap = if ui.available_width() < 1060.0 {
@@ -39,7 +42,7 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
             let left = height - used - gap - 2.0;
             let width = ui.available_width();
             if width < BOTH_CHARTS {
-                bars::ui(ui, context, &comparison, width, left);
+                one_chart(ui, context, &comparison, &answer, vec2(width, left));
                 return;
             }
             let width = width.min(1800.0);
@@ -50,6 +53,37 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
             );
             tradeoff::ui(ui, context, &comparison, &answer, beside);
         });
+}
+
+/// Bars or trade-off, with the switch between them in the corner that both leave free.
+fn one_chart(
+    ui: &mut Ui,
+    context: &mut Context<'_>,
+    comparison: &Comparison,
+    answer: &Answer,
+    size: egui::Vec2,
+) {
+    let open = context.state.tradeoff_open;
+    let place = match open {
+        true => {
+            let height = size.y.max(240.0);
+            let (_, place) = ui.allocate_space(vec2(size.x, height));
+            tradeoff::ui(ui, context, comparison, answer, place);
+            place
+        }
+        false => bars::ui(ui, context, comparison, size.x, size.y),
+    };
+    let corner = Rect::from_min_size(place.min + vec2(12.0, 9.0), vec2(140.0, 24.0));
+    at(ui, corner, |ui| {
+        let option = |label, tooltip, on| (label, format!("Show {label}"), tooltip, on);
+        let options = [
+            option("Bars", "Size, latency and accuracy side by side", !open),
+            option("Trade-off", "Two figures against each other", open),
+        ];
+        if let Some(which) = segment(ui, &options) {
+            context.state.tradeoff_open = which == 1;
+        }
+    });
 }
 
 fn answer_line(ui: &mut Ui, context: &mut Context<'_>, comparison: &Comparison, answer: &Answer) {

@@ -8,6 +8,7 @@ mod experiment_menu;
 pub mod help;
 pub mod jobs;
 pub mod layers;
+mod limits;
 pub mod messages;
 pub mod operators;
 pub mod palette;

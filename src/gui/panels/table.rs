@@ -14,27 +14,14 @@ use crate::gui::theme::{ROUND, ROUND_CARD};
 use crate::gui::view::compare::{Answer, Comparison, Group, Row, Status};
 use crate::gui::view::engines::{self, Beside};
 use crate::gui::view::format::{self, NONE};
+use crate::gui::view::limits::Limit;
+use crate::gui::view::order::{Column, Order};
 use crate::gui::view::words::Word;
 use crate::gui::widgets::{Button, at, focus_ring, icon_button, menu_item, progress_bar};
 use crate::workbench::Command;
 
 /// Height of the line above the experiments of one model.
 const MODEL_HEIGHT: f32 = 26.0;
-
-/// A column after the name, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Column {
-    Bytes,
-    Smaller,
-    Median,
-    P95,
-    Faster,
-    Top1,
-    Delta,
-    Glyph,
-    Agreement,
-    Sqnr,
-}
 
 /// Where the columns stand in a table of a certain width.
 struct Columns {
@@ -48,8 +35,12 @@ struct Columns {
     right: f32,
 }
 
+/// Icon of the sorted column's head, its side.
+const ARROW: f32 = 12.0;
+
 impl Column {
-    const ALL: [Column; 10] = [
+    /// All that stand right of the name.
+    const FIGURES: [Column; 10] = [
         Column::Bytes,
         Column::Smaller,
         Column::Median,
@@ -57,13 +48,15 @@ impl Column {
         Column::Faster,
         Column::Top1,
         Column::Delta,
-        Column::Glyph,
+        Column::Interval,
         Column::Agreement,
         Column::Sqnr,
     ];
 
+    /// Width; of the name, the least.
     fn width(self) -> f32 {
         match self {
+            Column::Name => 165.0,
             Column::Bytes => 74.0,
             Column::Smaller => 68.0,
             Column::Median => 86.0,
@@ -71,7 +64,7 @@ impl Column {
             Column::Faster => 64.0,
             Column::Top1 => 84.0,
             Column::Delta => 86.0,
-            Column::Glyph => 72.0,
+            Column::Interval => 72.0,
             Column::Agreement => 88.0,
             Column::Sqnr => 78.0,
         }
@@ -89,6 +82,7 @@ impl Column {
                 "Δ to base",
                 "Top-1 minus the baseline's, in percentage points",
             ),
+            Column::Name => ("Experiment", "Its name, or its mode and what sets it apart"),
             Column::Bytes => ("Bytes", "Size of the .tflite file"),
             Column::Smaller => ("Smaller", "Times smaller than float32"),
             Column::Median => ("Median", "Half of the runs were at least this fast"),
@@ -99,7 +93,7 @@ impl Column {
                 "Δ to float32",
                 "Top-1 minus float32's, in percentage points",
             ),
-            Column::Glyph => ("95 % int.", Word::Interval.meaning()),
+            Column::Interval => ("95 % int.", Word::Interval.meaning()),
             Column::Agreement if !is_float => (
                 "Agreement",
                 "Share of samples on which this variant gives the same top answer as the baseline",
@@ -124,7 +118,7 @@ impl Columns {
             [
                 Column::P95,
                 Column::Faster,
-                Column::Glyph,
+                Column::Interval,
                 Column::Smaller,
                 Column::Delta,
             ]
@@ -133,19 +127,20 @@ impl Columns {
                 Column::Sqnr,
                 Column::Agreement,
                 Column::P95,
-                Column::Glyph,
+                Column::Interval,
                 Column::Smaller,
             ]
         };
-        let mut shown = Column::ALL.to_vec();
+        let mut shown = Column::FIGURES.to_vec();
         let width = |columns: &[Column]| -> f32 { columns.iter().map(|c| c.width()).sum() };
         for column in order {
-            if space - width(&shown) >= 165.0 {
+            if space - width(&shown) >= Column::Name.width() {
                 break;
             }
             shown.retain(|&c| c != column);
         }
-        let spare = ((space - width(&shown) - 165.0) / (shown.len() as f32 + 2.0)).clamp(0.0, 14.0);
+        let spare = ((space - width(&shown) - Column::Name.width()) / (shown.len() as f32 + 2.0))
+            .clamp(0.0, 14.0);
         let mut edge = right - 34.0;
         let mut placed: Vec<(Column, f32)> = shown
             .iter()
@@ -159,7 +154,7 @@ impl Columns {
         placed.reverse();
         Self {
             name,
-            hidden: Column::ALL.len() - placed.len(),
+            hidden: Column::FIGURES.len() - placed.len(),
             shown: placed,
             right,
         }
@@ -170,7 +165,7 @@ impl Columns {
         let quality = |(c, _): &&(Column, f32)| {
             matches!(
                 c,
-                Column::Delta | Column::Glyph | Column::Agreement | Column::Sqnr
+                Column::Delta | Column::Interval | Column::Agreement | Column::Sqnr
             )
         };
         let first = self.shown.iter().find(quality);
@@ -379,31 +374,16 @@ fn heads(
     let theme = context.theme;
     let y = rect.bottom() - 0.5;
     ui.painter().hline(rect.x_range(), y, theme.separator());
-    let cell = Rect::from_min_max(pos2(columns.name, rect.top()), rect.max);
-    cell_label(
-        ui,
-        cell,
-        "Experiment",
-        Align2::LEFT_CENTER,
-        fonts::small(),
-        theme.text3,
-        "",
+    let name_end = columns.name + 76.0;
+    let name = Rect::from_min_max(
+        pos2(columns.name, rect.top()),
+        pos2(name_end, rect.bottom()),
     );
+    head(ui, context, comparison, Column::Name, name);
     for &(column, right) in &columns.shown {
-        let (title, tooltip) = column.head(&comparison.baseline);
-        let cell = Rect::from_min_max(
-            pos2(right - column.width(), rect.top()),
-            pos2(right, rect.bottom()),
-        );
-        cell_label(
-            ui,
-            cell,
-            title,
-            Align2::RIGHT_CENTER,
-            fonts::small(),
-            theme.text3,
-            tooltip,
-        );
+        let left = right - column.width();
+        let cell = Rect::from_min_max(pos2(left, rect.top()), pos2(right, rect.bottom()));
+        head(ui, context, comparison, column, cell);
     }
     if columns.hidden > 0 || context.state.last_columns {
         let label = if context.state.last_columns {
@@ -430,6 +410,51 @@ fn heads(
             }
         });
     }
+}
+
+/// The head of one column: says what stands below, and sorts by it.
+fn head(
+    ui: &mut Ui,
+    context: &mut Context<'_>,
+    comparison: &Comparison,
+    column: Column,
+    cell: Rect,
+) {
+    let theme = context.theme;
+    let (title, tooltip) = column.head(&comparison.baseline);
+    let order = context.state.order.filter(|o| o.by == column);
+    let response = ui.interact(cell, ui.scope_id().with(("head", title)), Sense::click());
+    let direction = match order.map(|o| o.descending) {
+        None => "",
+        Some(false) => ", ascending",
+        Some(true) => ", descending",
+    };
+    response.widget_info(|| {
+        WidgetInfo::labeled(Role::Button, true, format!("Sort by {title}{direction}"))
+    });
+    let (font, color) = match (order, response.hovered()) {
+        (Some(_), _) => (fonts::small_strong(), theme.text),
+        (None, true) => (fonts::small(), theme.text),
+        (None, false) => (fonts::small(), theme.text3),
+    };
+    let (align, side) = match column {
+        Column::Name => (Align2::LEFT_CENTER, 1.0),
+        _ => (Align2::RIGHT_CENTER, -1.0),
+    };
+    let drawn = (ui.painter()).text(align.pos_in_rect(&cell), align, title, font, color);
+    if let Some(order) = order {
+        let icon = match order.descending {
+            true => Icon::SortDown,
+            false => Icon::SortUp,
+        };
+        let beside = drawn.center() + vec2(side * (drawn.width() / 2.0 + 8.0), 0.0);
+        icon.paint_sized(ui.painter(), beside, ARROW, color);
+    }
+    focus_ring(ui, &response, ROUND);
+    if response.clicked() {
+        context.state.order = Order::clicked(context.state.order, column);
+    }
+    response.on_hover_text(tooltip);
 }
 
 /// Painted text that screen readers can read, with a tooltip where there is one.
@@ -474,8 +499,15 @@ fn table_row(
         experiment_menu::keys(ui, context, row);
     }
     let response = ui.interact(rect, id, Sense::click());
-    response
-        .widget_info(|| WidgetInfo::selected(Role::Row, true, selected, comparison.sentence(row)));
+    let over = context.state.limits.complaints(row, comparison.unit);
+    response.widget_info(|| {
+        let mut words = comparison.sentence(row);
+        for complaint in &over {
+            words += ", ";
+            words += complaint;
+        }
+        WidgetInfo::selected(Role::Row, true, selected, words)
+    });
     if response.contains_pointer() {
         context.hover(row.id);
     }
@@ -510,7 +542,8 @@ fn table_row(
     let y = rect.center().y;
     cells(&painter, context, comparison, row, columns, y);
     status_cells(&painter, context, row, columns, y);
-    let mut notes = row.warnings.clone();
+    let mut notes = over;
+    notes.extend(row.warnings.iter().cloned());
     let source = context.bench.experiment(row.id).and_then(engines::source);
     notes.extend(source.map(|by| format!("Measured by {by}")));
     if row.kept_float > 0 {
@@ -656,6 +689,7 @@ fn cells(
         }
         let unit = comparison.unit;
         let (words, ink) = match column {
+            Column::Name => continue,
             Column::Bytes => (row.bytes.map(format::count), theme.text),
             Column::Smaller => (row.smaller.clone(), theme.text2),
             Column::Median => (row.median_ms.map(|t| unit.text(t)), theme.text),
@@ -675,7 +709,7 @@ fn cells(
                 };
                 (words, theme.text2)
             }
-            Column::Glyph => {
+            Column::Interval => {
                 glyph(painter, context, comparison, row, right, y);
                 continue;
             }
@@ -683,7 +717,18 @@ fn cells(
             Column::Sqnr => (row.sqnr.clone(), theme.text2),
         };
         let Some(words) = words else { continue };
-        let ink = if words == NONE { theme.text3 } else { ink };
+        let limit = match column {
+            Column::Bytes => Some(Limit::Size),
+            Column::Median => Some(Limit::Latency),
+            Column::Delta => Some(Limit::Loss),
+            _ => None,
+        };
+        let over = limit.and_then(|l| context.state.limits.is_over(l, row));
+        let ink = match words == NONE {
+            true => theme.text3,
+            false if over == Some(true) => theme.damage,
+            false => ink,
+        };
         painter.text(
             pos2(right, y),
             Align2::RIGHT_CENTER,

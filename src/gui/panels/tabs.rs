@@ -59,4 +59,7 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
         }
         x += width + 26.0;
     }
+    if context.state.tab == Tab::Compare {
+        super::limits::ui(ui, context, strip, x);
+    }
 }

@@ -18,7 +18,7 @@ use crate::gui::view::tensors::{
 use crate::gui::view::words::Word;
 use crate::gui::widgets::error_plot::{Series, Words, error_plot};
 use crate::gui::widgets::plot::text_width;
-use crate::gui::widgets::{self, Button, card_at};
+use crate::gui::widgets::{self, Button, Thumbnails, card_at};
 use crate::workbench::jobs::{JobKind, Stage};
 use crate::workbench::{Command, State as Standing};
 
@@ -48,6 +48,7 @@ pub struct State {
     /// The row to bring into sight.
     scroll_to: Option<usize>,
     shown: Option<Shown>,
+    thumbnails: Thumbnails,
 }
 
 impl State {

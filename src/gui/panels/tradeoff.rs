@@ -32,11 +32,7 @@ pub fn ui(
         fonts::strong(),
         theme.text,
     );
-    let sqnr = |id| {
-        let mut rows = comparison.rows.iter();
-        rows.find(|r| r.id == id).and_then(|r| r.sqnr_db)
-    };
-    let plot = Tradeoff::of(comparison, context.state.tradeoff, sqnr);
+    let plot = Tradeoff::of(comparison, context.state.tradeoff, &context.state.limits);
     let head = Rect::from_min_max(
         pos2(title.right() + 12.0, rect.top() + 10.0),
         pos2(rect.right() - 12.0, rect.top() + 34.0),
@@ -114,6 +110,54 @@ pub fn ui(
         );
     }
     let mut taken: Vec<Rect> = vec![];
+    // What fails a limit is tinted, up to a dashed line with the limit's value.
+    let dashes = |from: Pos2, to: Pos2| {
+        let stroke = Stroke::new(1.0, theme.text2);
+        painter.extend(Shape::dashed_line(&[from, to], stroke, 3.0, 3.0));
+    };
+    let limit_words = |v: f64, m: Measure, scale: &Scale| {
+        let decimals = scale.decimals.max(m.decimals());
+        format!(
+            "Limit {} {}",
+            format::fixed(v, decimals),
+            m.unit(comparison.unit)
+        )
+    };
+    if let Some(limit) = plot.limits.0 {
+        let zone = match plot.measures.0.less_is_better() {
+            true => area.with_min_x(x(limit)),
+            false => area.with_max_x(x(limit)),
+        };
+        painter.rect_filled(zone, 0.0, theme.hover);
+        let at = painter.round_to_pixel_center(x(limit));
+        dashes(pos2(at, area.top()), pos2(at, area.bottom()));
+        let words = limit_words(limit, plot.measures.0, &plot.x);
+        let (align, away) = match at > area.center().x {
+            true => (Align2::RIGHT_TOP, -4.0),
+            false => (Align2::LEFT_TOP, 4.0),
+        };
+        let place = pos2(at + away, area.top() + 2.0);
+        taken.push(painter.text(place, align, words, fonts::caption(), theme.text2));
+    }
+    if let Some(limit) = plot.limits.1 {
+        let zone = match plot.measures.1.less_is_better() {
+            true => area.with_max_y(y(limit)),
+            false => area.with_min_y(y(limit)),
+        };
+        painter.rect_filled(zone, 0.0, theme.hover);
+        let at = painter.round_to_pixel_center(y(limit));
+        dashes(pos2(area.left(), at), pos2(area.right(), at));
+        let words = limit_words(limit, plot.measures.1, &plot.y);
+        let place = pos2(area.right() - 2.0, at - 2.0);
+        let words = painter.text(
+            place,
+            Align2::RIGHT_BOTTOM,
+            words,
+            fonts::caption(),
+            theme.text2,
+        );
+        taken.push(words);
+    }
     let steps: Vec<Pos2> = plot.steps().iter().map(|p| pos2(x(p.0), y(p.1))).collect();
     if let Some(&first) = steps.first() {
         painter.add(Shape::line(steps, Stroke::new(1.0, theme.control)));

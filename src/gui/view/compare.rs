@@ -89,7 +89,7 @@ pub struct Row {
     pub agreement_share: Option<f64>,
     /// Signal to noise of the outputs.
     pub sqnr: Option<String>,
-    /// The same, dB.
+    /// The same in dB; infinite where they are equal.
     pub sqnr_db: Option<f64>,
     /// Why it lacks figures against the baseline, as the end of a sentence.
     pub without: Option<&'static str>,
@@ -418,7 +418,7 @@ impl Row {
     }
 
     /// What it gains and loses, in words.
-    fn gains(&self, baseline: &str) -> String {
+    pub(super) fn gains(&self, baseline: &str) -> String {
         let mut parts = vec![];
         let told = |cell: &Option<String>| cell.clone().filter(|c| c != NONE);
         match self.speedup {

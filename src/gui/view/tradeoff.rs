@@ -2,6 +2,7 @@
 
 use super::compare::{Comparison, Row};
 use super::format::TimeUnit;
+use super::limits::Limits;
 use crate::workbench::ExperimentId;
 
 /// What an axis shows.
@@ -88,8 +89,8 @@ impl Measure {
         }
     }
 
-    /// The figure of a row; `sqnr_db` is that of its outputs. Figures without end have no place on an axis.
-    fn value(self, row: &Row, unit: TimeUnit, sqnr_db: Option<f64>) -> Option<f64> {
+    /// The figure of a row. Figures without end have no place on an axis.
+    fn value(self, row: &Row, unit: TimeUnit) -> Option<f64> {
         let found = match self {
             Measure::Size => row.bytes.map(|b| b as f64 / 1e3),
             Measure::Median => row.median_ms.map(|ms| unit.of(ms)),
@@ -99,7 +100,7 @@ impl Measure {
             Measure::Delta => row.interval.as_ref().map(|i| i.delta * 100.0),
             Measure::Agreement if row.baseline => Some(100.0),
             Measure::Agreement => row.agreement_share.map(|share| share * 100.0),
-            Measure::Sqnr => sqnr_db,
+            Measure::Sqnr => row.sqnr_db,
         };
         found.filter(|x| x.is_finite())
     }
@@ -151,23 +152,23 @@ pub struct Tradeoff {
     pub x: Scale,
     /// Upwards.
     pub y: Scale,
+    /// Where limits stand on the axes.
+    pub limits: (Option<f64>, Option<f64>),
 }
 
 impl Tradeoff {
-    /// The plot of these rows; `sqnr_db` looks up what a row holds in words only.
-    pub fn of(
-        comparison: &Comparison,
-        axes: Axes,
-        sqnr_db: impl Fn(ExperimentId) -> Option<f64>,
-    ) -> Self {
+    /// The plot of these rows.
+    pub fn of(comparison: &Comparison, axes: Axes, limits: &Limits) -> Self {
         let labelled = comparison.rows.iter().any(|r| r.top1.flatten().is_some());
         let usual = match labelled {
             true => Measure::Accuracy,
             false => Measure::Agreement,
         };
         let measures = (axes.x.unwrap_or(Measure::Median), axes.y.unwrap_or(usual));
+        let on_axis = |m: Measure| limits.on_axis(m, comparison);
+        let limits = (on_axis(measures.0), on_axis(measures.1));
         let point = |r: &Row| {
-            let value = |m: Measure| m.value(r, comparison.unit, sqnr_db(r.id));
+            let value = |m: Measure| m.value(r, comparison.unit);
             Some(Point {
                 id: r.id,
                 x: value(measures.0)?,
@@ -192,8 +193,9 @@ impl Tradeoff {
         }
         Self {
             without: comparison.rows.len() - points.len(),
-            x: Scale::of(measures.0, points.iter().map(|p| p.x)),
-            y: Scale::of(measures.1, points.iter().map(|p| p.y)),
+            x: Scale::of(measures.0, points.iter().map(|p| p.x).chain(limits.0)),
+            y: Scale::of(measures.1, points.iter().map(|p| p.y).chain(limits.1)),
+            limits,
             measures,
             points,
         }
@@ -280,6 +282,7 @@ mod tests {
             median_ms: Some(ms),
             top1: Some(Some(top1)),
             bytes: Some(bytes),
+            sqnr_db: (id > 1).then_some(40.0 - id as f64),
             ..sample(id, Mode::Int8)
         };
         comparison(vec![
@@ -296,7 +299,7 @@ mod tests {
 
     #[test]
     fn the_front_is_what_nobody_beats() {
-        let plot = Tradeoff::of(&rows(), Axes::default(), |_| None);
+        let plot = Tradeoff::of(&rows(), Axes::default(), &Limits::default());
         assert_eq!(plot.measures, (Measure::Median, Measure::Accuracy));
         assert_eq!(front(&plot), [3, 1]);
         let (low, high) = plot.y.range;
@@ -313,11 +316,7 @@ mod tests {
             x: Some(x),
             y: Some(y),
         };
-        let by = |x, y| {
-            Tradeoff::of(&rows(), axes(x, y), |id| {
-                (id.0 > 1).then_some(40.0 - id.0 as f64)
-            })
-        };
+        let by = |x, y| Tradeoff::of(&rows(), axes(x, y), &Limits::default());
         assert_eq!(front(&by(Measure::Size, Measure::Accuracy)), [4, 3, 2]);
         // Accuracy across: from the most accurate on, what is smaller or faster.
         assert_eq!(front(&by(Measure::Accuracy, Measure::Median)), [1, 3]);
@@ -328,7 +327,7 @@ mod tests {
         assert_eq!(steps[0].1, sqnr.y.range.1, "larger files are worse");
         assert_eq!(steps.last().unwrap().0, sqnr.x.range.0);
         assert!(
-            Tradeoff::of(&comparison(vec![]), Axes::default(), |_| None)
+            Tradeoff::of(&comparison(vec![]), Axes::default(), &Limits::default())
                 .steps()
                 .is_empty()
         );

@@ -12,6 +12,7 @@ mod path_field;
 pub mod picture;
 pub mod plot;
 pub mod tensor_plots;
+mod thumbnails;
 mod toggle;
 
 pub use banner::{Banner, banner};
@@ -20,6 +21,7 @@ pub use card::{at, card, chip, heading, hline, progress_bar, text, text_wrapped,
 pub use card_at::card_at;
 pub use dropdown::{dropdown, text_field};
 pub use path_field::path_field;
+pub use thumbnails::Thumbnails;
 pub use toggle::{checkbox, checkbox_row, segment};
 
 use egui::{CornerRadius, Response, Stroke, StrokeKind, Ui};

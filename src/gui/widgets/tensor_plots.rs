@@ -1,6 +1,6 @@
 //! Histograms of one tensor: its values against the quantization grid, its step error, its scales by channel, a thumbnail.
 
-use egui::{Align2, Color32, Mesh, Painter, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
+use egui::{Align2, Color32, Mesh, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
 
 use super::export;
 use super::plot::{Plot, describe, room, text_width, y_axis_room};
@@ -483,18 +483,4 @@ fn beyond_half(h: &Histogram) -> f64 {
         .filter(|(a, b, _)| ((a + b) / 2.0).abs() > 0.5)
         .map(|b| b.2);
     beyond.sum::<u64>() as f64 / total.max(1) as f64
-}
-
-/// A histogram as small as a word: one mesh of bars that fills `rect`.
-pub fn thumbnail(painter: &Painter, rect: Rect, heights: &[f32], color: Color32) {
-    let width = rect.width() / heights.len().max(1) as f32;
-    let mut mesh = Mesh::default();
-    for (i, &height) in heights.iter().enumerate().filter(|(_, h)| **h > 0.0) {
-        let left = rect.left() + i as f32 * width;
-        let top = rect.bottom() - (height * rect.height()).max(1.0);
-        let bar = Rect::from_min_max(pos2(left, top), pos2(left + width, rect.bottom()));
-        mesh.add_colored_rect(bar, color);
-    }
-    painter.add(Shape::mesh(mesh));
-    painter.hline(rect.x_range(), rect.bottom(), Stroke::new(1.0, color));
 }

@@ -14,8 +14,7 @@ use crate::gui::icons::Icon;
 use crate::gui::theme::Theme;
 use crate::gui::view::tensors::{self as view, Column, Row, Source};
 use crate::gui::view::{figures, format};
-use crate::gui::widgets::Button;
-use crate::gui::widgets::tensor_plots::thumbnail;
+use crate::gui::widgets::{Button, Thumbnails};
 
 /// Height of a row.
 const ROW: f32 = 28.0;
@@ -61,6 +60,7 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, shown: &Shown) {
         for at in range {
             row(ui, context, shown, at, &places, focus.has_focus());
         }
+        context.state.tensors.thumbnails.paint(ui.painter());
     });
     ui.data_mut(|d| {
         d.insert_temp(
@@ -254,7 +254,8 @@ fn row(
             pos2(place.left, rect.top()),
             pos2(place.right, rect.bottom()),
         );
-        paint_cell(ui, theme, source, report, place.column, cell);
+        let thumbnails = &mut context.state.tensors.thumbnails;
+        paint_cell(ui, theme, source, report, place.column, cell, thumbnails);
     }
     hover_name(response, report);
 }
@@ -304,12 +305,14 @@ fn paint_cell(
     r: &TensorReport,
     column: Shows,
     cell: Rect,
+    thumbnails: &mut Thumbnails,
 ) {
     let hue = theme.mode(source.look.mode);
     let Shows::Figure(column) = column else {
         let picture =
             Rect::from_min_size(cell.left_center() - vec2(0.0, 9.0), vec2(THUMBNAIL, 18.0));
-        return thumbnail(ui.painter(), picture, &view::thumbnail(&r.values, 32), hue);
+        let heights = view::thumbnail(&r.values, 32);
+        return thumbnails.show(ui.painter(), picture, &heights, hue);
     };
     let right = |words: &str, color: Color32| {
         text(
