@@ -296,6 +296,7 @@ fn experiments(
             model,
             recipe,
             calibration.as_ref().filter(|_| mode.needs_calibration()),
+            cores,
             &progress,
         )?;
         let saved = match &a.output_dir {

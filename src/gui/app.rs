@@ -17,6 +17,9 @@ use crate::workbench::{Command, Workbench};
 /// How often figures of running jobs are painted anew.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
+/// How long jobs stand back after a click or a key: the frame that answers it needs the cores more.
+const STAND_BACK: Duration = Duration::from_millis(60);
+
 /// The window's whole state.
 pub struct App {
     /// What is shown.
@@ -250,6 +253,9 @@ impl eframe::App for App {
         let ctx = ui.ctx().clone();
         let mut commands: Vec<Command> = vec![];
         let shown = (self.state.tab, self.state.selected, ctx.theme());
+        if ctx.input(|i| i.events.iter().any(acts)) {
+            self.bench.jobs().pause(STAND_BACK);
+        }
         self.take_in_input(&ctx, &mut commands);
         let dark = ctx.theme() == egui::Theme::Dark;
         if self
@@ -317,6 +323,11 @@ impl eframe::App for App {
             .bg
             .to_normalized_gamma_f32()
     }
+}
+
+/// Whether an event is something the user waits for an answer to.
+fn acts(event: &egui::Event) -> bool {
+    matches!(event, egui::Event::PointerButton { .. }) || is_key(event)
 }
 
 fn is_key(event: &egui::Event) -> bool {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::{ExperimentId, ModelId};
 use crate::error::{Error, Result};
-use crate::progress::Progress;
+use crate::progress::{Pause, Progress};
 
 /// Number of a job, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -236,6 +236,7 @@ pub struct Jobs<E> {
     sender: Sender<Message<E>>,
     receiver: Receiver<Message<E>>,
     wake: Wake,
+    pause: Pause,
 }
 
 /// What [`Jobs::poll`] hands out.
@@ -261,14 +262,20 @@ impl<E: Send + 'static> Jobs<E> {
             sender,
             receiver,
             wake,
+            pause: Pause::default(),
         }
+    }
+
+    /// For `time`, all jobs stand back as soon as they look up, so that the window has the cores.
+    pub fn pause(&self, time: Duration) {
+        self.pause.ask(time);
     }
 
     fn new_job(&mut self, kind: JobKind) -> Job {
         let id = JobId(self.next);
         self.next += 1;
         let shared = Arc::new(Shared {
-            progress: Progress::new(),
+            progress: Progress::with_pause(&self.pause),
             stage: AtomicU8::new(Stage::Waiting as u8),
         });
         Job {

@@ -105,6 +105,7 @@ impl Work {
             &self.model,
             &self.recipe,
             calibration.as_deref(),
+            jobs_threads,
             progress,
         )?);
         found(Finding::File(file.clone()));
