@@ -243,8 +243,8 @@ pub struct Bench {
 /// Flags of `compare`.
 #[derive(Debug, Args)]
 pub struct Compare {
-    /// Float model file; the built-in MNIST experiment without
-    pub model: Option<PathBuf>,
+    /// Float model files, compared with one another; the built-in MNIST experiment without
+    pub models: Vec<PathBuf>,
     /// Representative dataset: IDX, .npy, .npz, .csv, .wav, or a folder of images or sounds
     #[arg(long, value_name = "DATA")]
     pub calibration: Option<PathBuf>,
@@ -269,7 +269,7 @@ pub struct Compare {
     /// Keep these operators float: by index, or by the name of a tensor they make (see `inspect`), separated by commas
     #[arg(long, value_delimiter = ',', value_name = "NAME|INDEX,…")]
     pub keep_float: Vec<String>,
-    /// Variant that agreement, SQNR and deltas are taken against: its name or its mode [default: the float model]
+    /// Variant that agreement, SQNR and deltas are taken against: its name or its mode [default: the float model, of several the first]
     #[arg(long, value_name = "NAME|MODE")]
     pub baseline: Option<String>,
     /// Threads that latency is measured with

@@ -1,6 +1,6 @@
 //! `zeropoint compare`: every mode at once, one table, one JSON.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::{Value as Json, json};
@@ -23,6 +23,8 @@ use crate::workbench::{
 
 /// One finished experiment.
 pub(super) struct Row {
+    /// Its model, where there are several.
+    pub of: Option<String>,
     pub recipe: Recipe,
     pub file: QuantizedFile,
     pub saved: Option<PathBuf>,
@@ -35,103 +37,142 @@ pub(super) struct Row {
     synthetic: bool,
 }
 
+/// One model with the data as it takes it.
+struct Side {
+    model: OpenModel,
+    calibration: Option<Loaded>,
+    data: Option<Loaded>,
+}
+
+impl Side {
+    fn open(a: &args::Compare, path: Option<&Path>) -> Result<Self, Failure> {
+        let shown = a.calibration.as_deref().or(a.data.as_deref());
+        let shown = shown.map(|d| DataArgument::file(d, None, Role::Calibration, &a.data_flags));
+        let model = match path {
+            Some(path) => super::open(path, &a.entry, shown.as_ref())?,
+            None => steps::open_demo()?,
+        };
+        let open = |given: &Option<PathBuf>, role, samples| -> Result<Option<Loaded>> {
+            let labels = a.labels.as_deref().filter(|_| role == Role::Evaluation);
+            let argument = match given {
+                Some(given) => DataArgument::file(given, labels, role, &a.data_flags),
+                None if path.is_none() => DataArgument {
+                    source: Source::Demo,
+                    role,
+                    samples: None,
+                    flags: &a.data_flags,
+                },
+                None => return Ok(None),
+            };
+            argument.samples(samples).open(&model).map(Some)
+        };
+        let calibration = open(&a.calibration, Role::Calibration, Some(a.samples))?;
+        let data = open(&a.data, Role::Evaluation, a.data_samples)?;
+        let given: Vec<&Loaded> = calibration.iter().chain(&data).collect();
+        super::tell_of(&a.data_flags, &given)?;
+        Ok(Self {
+            model,
+            calibration,
+            data,
+        })
+    }
+
+    /// What variants are judged on: without evaluation data the calibration samples still tell agreement and SQNR.
+    fn judged(&self) -> Option<&Loaded> {
+        self.data.as_ref().or(self.calibration.as_ref())
+    }
+
+    fn rows(
+        &self,
+        a: &args::Compare,
+        engines: &Engines,
+        recipes: &[Recipe],
+        several: bool,
+    ) -> Result<Vec<Row>> {
+        let samples = |l: Option<&Loaded>| l.map(|l| l.dataset.clone());
+        let (calibration, judged) = (samples(self.calibration.as_ref()), samples(self.judged()));
+        let (learnt, judged) = (calibration.as_deref(), judged.as_deref());
+        let mut rows = experiments(a, engines, &self.model, recipes, learnt, judged)?;
+        let odd = |l: Option<&Loaded>| l.and_then(super::synthetic);
+        for row in &mut rows {
+            row.of = several.then(|| self.model.name.clone());
+            let calibrated = row.recipe.mode.needs_calibration();
+            let learned_from = odd(self.calibration.as_ref()).filter(|_| calibrated);
+            if let Some(why) = learned_from.or_else(|| odd(self.judged())) {
+                row.synthetic = true;
+                row.warnings.insert(0, why);
+            }
+        }
+        Ok(rows)
+    }
+}
+
 /// Carries out `compare`.
 pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
     report::check(a)?;
     let engines = Engines::of(&a.engine)?;
-    let demo = a.model.is_none();
-    let shown = a.calibration.as_deref().or(a.data.as_deref());
-    let shown = shown.map(|d| DataArgument::file(d, None, Role::Calibration, &a.data_flags));
-    let model = match &a.model {
-        Some(path) => super::open(path, &a.entry, shown.as_ref())?,
-        None => steps::open_demo()?,
-    };
-    let open = |path: &Option<PathBuf>, role, samples| -> Result<Option<Loaded>> {
-        let labels = a.labels.as_deref().filter(|_| role == Role::Evaluation);
-        let argument = match path {
-            Some(path) => DataArgument::file(path, labels, role, &a.data_flags),
-            None if demo => DataArgument {
-                source: Source::Demo,
-                role,
-                samples: None,
-                flags: &a.data_flags,
-            },
-            None => return Ok(None),
-        };
-        argument.samples(samples).open(&model).map(Some)
-    };
-    let calibration_data = open(&a.calibration, Role::Calibration, Some(a.samples))?;
-    let evaluation_data = open(&a.data, Role::Evaluation, a.data_samples)?;
-    let given: Vec<&Loaded> = calibration_data.iter().chain(&evaluation_data).collect();
-    super::tell_of(&a.data_flags, &given)?;
-    let modes = modes(a, calibration_data.is_some())?;
+    let first = Side::open(a, a.models.first().map(PathBuf::as_path))?;
+    let modes = modes(a, first.calibration.is_some())?;
     let recipes = recipes(a, &modes)?;
-    let baseline = baseline(a, &recipes)?;
-    let calibration_samples = calibration_data.as_ref().map(|l| l.dataset.clone());
-    // Without evaluation data the calibration samples still tell agreement and SQNR.
-    let judged = evaluation_data
-        .as_ref()
-        .map(|l| l.dataset.clone())
-        .or_else(|| calibration_samples.clone());
     if let Some(folder) = &a.output_dir {
         std::fs::create_dir_all(folder)
             .map_err(|e| Error::Invalid(format!("{}: cannot be made: {e}", folder.display())))?;
     }
-    let mut rows = experiments(
-        a,
-        &engines,
-        &model,
-        &recipes,
-        calibration_samples.as_deref(),
-        judged.as_deref(),
-    )?;
-
-    if let Some(at) = baseline {
-        take_against(&mut rows, at, judged.as_ref().and_then(|d| d.labels()));
+    let mut sides = vec![first];
+    for path in a.models.iter().skip(1) {
+        sides.push(Side::open(a, Some(path))?);
     }
-    let odd = |l: &Option<Loaded>| l.as_ref().and_then(super::synthetic);
-    let judged_by = match &evaluation_data {
-        Some(_) => odd(&evaluation_data),
-        None => odd(&calibration_data),
-    };
-    for row in &mut rows {
-        let calibrated = row.recipe.mode.needs_calibration();
-        let learned_from = odd(&calibration_data).filter(|_| calibrated);
-        if let Some(why) = learned_from.or_else(|| judged_by.clone()) {
-            row.synthetic = true;
-            row.warnings.insert(0, why);
-        }
+    check_names(a, &sides)?;
+    let baseline = baseline(a, &sides, &recipes)?;
+    let mut rows = vec![];
+    for side in &sides {
+        rows.extend(side.rows(a, &engines, &recipes, sides.len() > 1)?);
+    }
+    let judged = sides.first().and_then(Side::judged);
+    let labels = judged.and_then(|l| l.dataset.labels());
+    if let Some(at) = baseline {
+        take_against(&mut rows, at, labels);
     }
 
     rows_as_text(&rows).iter().for_each(|line| print(line));
+    let Some(first) = sides.first() else {
+        return Ok(());
+    };
     if let Some(path) = &a.json {
         let described = |l: &Option<Loaded>| l.as_ref().map(|l| l.record().to_json());
+        let of = |row: &Row| row_as_json(row, &first.model.name, &engines);
+        let base = baseline.and_then(|at| rows.get(at)).map(Row::name);
         let figures = json!({
-            "model": model.name,
-            "model_bytes": model.bytes.len(),
-            "calibration": described(&calibration_data),
-            "data": described(&evaluation_data),
-            "baseline": baseline.map_or("float32".to_owned(), |at| name(&recipes[at])),
-            "experiments": rows.iter().map(|r| row_as_json(r, &engines)).collect::<Vec<_>>(),
+            "model": first.model.name,
+            "model_bytes": first.model.bytes.len(),
+            "models": sides.iter().map(|s| &s.model.name).collect::<Vec<_>>(),
+            "calibration": described(&first.calibration),
+            "data": described(&first.data),
+            "baseline": base.unwrap_or_else(|| "float32".into()),
+            "experiments": rows.iter().map(of).collect::<Vec<_>>(),
         });
         write_json(path, &figures)?;
     }
-    let used = |l: &'_ Option<Loaded>, samples: Option<usize>| {
-        l.clone().map(|l| (samples.unwrap_or(l.dataset.len()), l))
-    };
-    let learnt = used(
-        &calibration_data,
-        calibration_samples.as_ref().map(|c| c.len()),
-    );
-    let judged = used(&evaluation_data, None);
-    report::write(
-        a,
-        &model,
-        learnt.as_ref().map(|(n, l)| (l, *n)),
-        judged.as_ref().map(|(n, l)| (l, *n)),
-        &rows,
-        baseline,
-    )
+    let models: Vec<&OpenModel> = sides.iter().map(|s| &s.model).collect();
+    let data = (first.calibration.as_ref(), first.data.as_ref());
+    report::write(a, &models, data, &rows, baseline)
+}
+
+/// Fails where two models would be written to the same files.
+fn check_names(a: &args::Compare, sides: &[Side]) -> Result<(), Failure> {
+    if a.output_dir.is_none() {
+        return Ok(());
+    }
+    let name = |s: &Side| file_name(&s.model, &Recipe::default());
+    for (i, side) in sides.iter().enumerate() {
+        if sides.iter().take(i).any(|s| name(s) == name(side)) {
+            return Err(Failure::Usage(format!(
+                "two models are called {}, their files cannot lie in one --output-dir",
+                side.model.name
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The recipe of each mode.
@@ -150,19 +191,31 @@ fn recipes(a: &args::Compare, modes: &[Mode]) -> Result<Vec<Recipe>> {
     Ok(modes.iter().map(recipe).collect())
 }
 
-/// Which variant the others are taken against; `None` for the float model.
-fn baseline(a: &args::Compare, recipes: &[Recipe]) -> Result<Option<usize>, Failure> {
+/// Which variant the others are taken against, counted over all models; `None` for the float model of each.
+fn baseline(
+    a: &args::Compare,
+    sides: &[Side],
+    recipes: &[Recipe],
+) -> Result<Option<usize>, Failure> {
+    let variants = sides
+        .iter()
+        .flat_map(|s| recipes.iter().map(move |r| (s, r)));
+    let titles: Vec<String> = variants
+        .clone()
+        .map(|(s, r)| title((sides.len() > 1).then_some(&s.model.name), r))
+        .collect();
     let Some(asked) = &a.baseline else {
-        return Ok(None);
+        // Of several models the first one's, so that all deltas are against one.
+        let float = recipes.iter().position(|r| r.mode == Mode::Float32);
+        return Ok(float.filter(|_| sides.len() > 1));
     };
-    let named = |r: &Recipe| name(r) == *asked;
-    let mode = |r: &Recipe| r.mode.name() == asked;
-    let at = recipes.iter().position(named);
-    let Some(at) = at.or_else(|| recipes.iter().position(mode)) else {
-        let all: Vec<String> = recipes.iter().map(name).collect();
+    let mut all = variants.map(|(_, r)| r);
+    let at = titles.iter().position(|t| t == asked);
+    let at = at.or_else(|| all.clone().position(|r| name(r) == *asked));
+    let Some(at) = at.or_else(|| all.position(|r| r.mode.name() == asked)) else {
         return Err(Failure::Usage(format!(
             "--baseline {asked:?} is none of the variants: {}",
-            all.join("; ")
+            titles.join("; ")
         )));
     };
     Ok(Some(at))
@@ -170,13 +223,15 @@ fn baseline(a: &args::Compare, recipes: &[Recipe]) -> Result<Option<usize>, Fail
 
 /// Takes agreement, SQNR and the change in accuracy of every variant against that one.
 fn take_against(rows: &mut [Row], at: usize, labels: Option<&[u32]>) {
-    let is_float = rows[at].recipe.mode == Mode::Float32;
-    let base = rows[at].figures.evaluation.clone();
-    let Some(base) = base.filter(|_| !is_float) else {
+    let Some(base) = rows.get(at) else { return };
+    let (is_float, of) = (base.recipe.mode == Mode::Float32, base.of.clone());
+    let Some(base) = base.figures.evaluation.clone() else {
         return;
     };
     for (i, row) in rows.iter_mut().enumerate() {
-        let Some(own) = &mut row.figures.evaluation else {
+        // Against the float model of its own they are there already.
+        let Some(own) = (row.figures.evaluation.as_mut()).filter(|_| !is_float || row.of != of)
+        else {
             continue;
         };
         let found = match i == at {
@@ -184,11 +239,8 @@ fn take_against(rows: &mut [Row], at: usize, labels: Option<&[u32]>) {
             false => evaluate::against(own, &base, labels),
         };
         *own = found.evaluation;
-        row.warnings.extend(
-            found
-                .without
-                .map(|why| format!("Not all figures are known: {why}")),
-        );
+        row.warnings
+            .extend((found.without).map(|why| format!("Not all figures are known: {why}")));
     }
 }
 
@@ -281,6 +333,7 @@ fn experiments(
         };
         eprintln!("{} done", name(recipe));
         rows.push(Row {
+            of: None,
             recipe: recipe.clone(),
             file,
             saved,
@@ -333,8 +386,22 @@ fn measured(
     measure_file(engines, file, judged, LATENCY_SECONDS)
 }
 
+impl Row {
+    /// What it is called, after its model where there are several.
+    pub(super) fn name(&self) -> String {
+        title(self.of.as_ref(), &self.recipe)
+    }
+}
+
+fn title(model: Option<&String>, recipe: &Recipe) -> String {
+    match model {
+        Some(model) => format!("{model}: {}", name(recipe)),
+        None => name(recipe),
+    }
+}
+
 /// `int8, int8 I/O, conv2d_1 kept float`.
-pub(super) fn name(recipe: &Recipe) -> String {
+fn name(recipe: &Recipe) -> String {
     let mut name = experiment_name(recipe.mode, recipe.io);
     if let Some(kept) =
         quantize::kept_words(&recipe.keep_float).filter(|_| recipe.mode != Mode::Float32)
@@ -358,10 +425,11 @@ fn file_name(model: &OpenModel, recipe: &Recipe) -> String {
     }
 }
 
-fn row_as_json(r: &Row, engines: &Engines) -> Json {
+fn row_as_json(r: &Row, model: &str, engines: &Engines) -> Json {
     let (e, l) = (r.figures.evaluation.as_ref(), r.figures.latency.as_ref());
     let mut row = json!({
         "name": name(&r.recipe),
+        "model": r.of.as_deref().unwrap_or(model),
         "mode": r.recipe.mode.name(),
         "io": r.recipe.io.name(),
         "recipe": r.recipe,
@@ -401,7 +469,7 @@ fn rows_as_text(rows: &[Row]) -> Vec<String> {
         let latency = latency.map_or("–".to_owned(), |l| format!("{:.4} ms", l.median_ms));
         lines.push(format!(
             "{:<22} {:>10} {:>12} {:>9} {:>10} {:>9}",
-            name(&r.recipe),
+            r.name(),
             r.file.bytes.len(),
             latency,
             share(e.and_then(|e| e.top1)),

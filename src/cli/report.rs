@@ -28,12 +28,11 @@ pub(super) fn check(a: &args::Compare) -> Result<(), Failure> {
     forms(&a.report).map(|_| ())
 }
 
-/// Writes the reports that were asked for; nothing if none were.
+/// Writes the reports that were asked for; nothing if none were. `data` is what was calibrated and evaluated on.
 pub(super) fn write(
     a: &args::Compare,
-    model: &OpenModel,
-    calibration: Option<(&Loaded, usize)>,
-    data: Option<(&Loaded, usize)>,
+    models: &[&OpenModel],
+    data: (Option<&Loaded>, Option<&Loaded>),
     rows: &[Row],
     baseline: Option<usize>,
 ) -> Result<(), Failure> {
@@ -41,13 +40,23 @@ pub(super) fn write(
     if forms.is_empty() {
         return Ok(());
     }
+    let notes: Result<Vec<FileNote>> = models.iter().map(|m| model_note(m)).collect();
+    let notes = notes?;
+    let Some(first) = notes.first() else {
+        return Ok(());
+    };
+    let of = |row: &Row| Entry {
+        model: (row.of.as_ref()).and_then(|of| notes.iter().find(|n| n.name == *of).cloned()),
+        ..entry(row)
+    };
+    let note = |l: &Loaded| data_note(l, l.dataset.len());
     let report = Report {
-        model: model_note(model)?,
-        calibration: calibration.map(|(loaded, n)| data_note(loaded, n)),
-        data: data.map(|(loaded, n)| data_note(loaded, n)),
+        model: first.clone(),
+        calibration: data.0.map(note),
+        data: data.1.map(note),
         machine: Machine::here(),
         made: utc(SystemTime::now()),
-        experiments: rows.iter().map(entry).collect(),
+        experiments: rows.iter().map(of).collect(),
         baseline,
     };
     for (path, form) in forms {
@@ -57,7 +66,7 @@ pub(super) fn write(
 }
 
 fn entry(row: &Row) -> Entry {
-    let name = super::compare::name(&row.recipe);
+    let name = row.name();
     let saved = row.saved.as_deref().map(files::file_name);
     let mut warnings = row.warnings.clone();
     // Which engine the figures come from, and what the other one says.

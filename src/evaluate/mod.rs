@@ -23,7 +23,7 @@ pub use answers::paired_delta;
 pub use difference::{Difference, difference};
 pub use latency::{LEAST_RUNS, MOST_RUNS, WARM_UP_RUNS, latency, latency_inputs, latency_of};
 pub use probe::probe_sqnr;
-pub use profile::{OperatorTime, Profile, profile};
+pub use profile::{OperatorTime, Profile, ProfileFigures, profile};
 pub use quality::{Baseline, Runner, SideBySide, baseline, evaluate, evaluate_with, own_runner};
 pub use report::{
     ChannelReport, Evaluation, Histogram, Latency, Outputs, TensorKind, TensorReport,

@@ -90,7 +90,7 @@ pub struct Experiment {
     pub evaluation: Option<Arc<Evaluation>>,
     /// Latency of single runs, by the same engine.
     pub latency: Option<Latency>,
-    /// Time of each operator of the file by Zeropoint's engine; sessions do not keep it.
+    /// Time of each operator of the file by Zeropoint's engine.
     pub profile: Option<Arc<Profile>>,
     /// What LiteRT made of the file where it was asked, or why it made nothing.
     pub litert: Option<Result<Arc<LitertFigures>, String>>,
@@ -99,6 +99,26 @@ pub struct Experiment {
 }
 
 impl Experiment {
+    /// One without figures.
+    pub fn new(id: ExperimentId, intent: Intent, key: RunKey, state: State) -> Self {
+        Self {
+            id,
+            intent,
+            key,
+            state,
+            finished: None,
+            reused: false,
+            stale: false,
+            random: false,
+            file: None,
+            evaluation: None,
+            latency: None,
+            profile: None,
+            litert: None,
+            tensors: None,
+        }
+    }
+
     /// Its mode.
     pub fn mode(&self) -> Mode {
         self.intent.recipe.mode

@@ -27,22 +27,8 @@ impl Workbench {
     pub(super) fn insert(&mut self, at: usize, intent: Intent) -> ExperimentId {
         let id = ExperimentId(self.next_experiment);
         self.next_experiment += 1;
-        let empty = Experiment {
-            id,
-            key: self.key(&intent.recipe),
-            intent,
-            state: State::New,
-            finished: None,
-            reused: false,
-            stale: false,
-            random: false,
-            file: None,
-            evaluation: None,
-            latency: None,
-            profile: None,
-            litert: None,
-            tensors: None,
-        };
+        let key = self.key(&intent.recipe);
+        let empty = Experiment::new(id, intent, key, State::New);
         let list = &mut self.open.experiments;
         list.insert(at.min(list.len()), empty);
         id

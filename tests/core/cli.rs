@@ -220,6 +220,37 @@ fn compare_takes_figures_against_the_baseline_that_is_asked_for() {
 }
 
 #[test]
+fn compare_takes_several_models() {
+    let f = demo_files("several");
+    let first = std::path::Path::new(MODEL).file_name().unwrap();
+    std::fs::copy(f.join(MODEL), f.join("again.tflite")).unwrap();
+    let line = format!(
+        "compare {MODEL} again.tflite --calibration {CALIBRATION} --samples 20 --modes float32,int8 --json r.json --report r.json.html"
+    );
+    let text = succeeds(f.path(), &line);
+    let j = json(&std::fs::read_to_string(f.join("r.json")).unwrap());
+    let rows = j["experiments"].as_array().unwrap();
+    let models: Vec<_> = rows.iter().map(|e| e["model"].as_str().unwrap()).collect();
+    let first = first.to_str().unwrap();
+    assert_eq!(models, [first, first, "again.tflite", "again.tflite"]);
+    assert_eq!(j["models"].as_array().unwrap().len(), 2);
+    assert_eq!(j["baseline"], format!("{first}: float32"));
+    assert_eq!(rows[0]["agreement"], serde_json::Value::Null);
+    // The same model: its float32 answers as the baseline does, its int8 as the other int8.
+    assert_eq!(rows[2]["agreement"], 1.0);
+    assert_eq!(rows[1]["agreement"], rows[3]["agreement"]);
+    assert_eq!(rows[1]["bytes"], rows[3]["bytes"]);
+    assert!(text.contains("again.tflite: int8"), "{text}");
+    let page = std::fs::read_to_string(f.join("r.json.html")).unwrap();
+    assert!(page.contains("again.tflite: int8"));
+    let line = format!(
+        "compare {MODEL} again.tflite --modes float32 --baseline again.tflite --json r.json"
+    );
+    let message = fails(f.path(), &line, 2);
+    assert!(message.contains("again.tflite: float32"), "{message}");
+}
+
+#[test]
 fn a_report_of_no_known_form_is_bad_usage_before_any_work() {
     let f = demo_files("report");
     let message = fails(f.path(), "compare --report r.pdf", 2);

@@ -67,7 +67,7 @@ fn figures(e: &Experiment) -> impl PartialEq + std::fmt::Debug + use<> {
         e.evaluation.clone(),
         e.latency.clone(),
         e.litert.clone(),
-        e.tensors.clone(),
+        (e.tensors.clone(), e.profile.clone()),
     );
     let stands = (
         e.name(),

@@ -13,6 +13,7 @@ mod flow;
 mod harness;
 mod layers;
 mod layout;
+mod models;
 mod operators;
 mod samples;
 mod soft;

@@ -1,11 +1,16 @@
 //! Messages that belong to the whole middle: notices, failed experiments, and where to save without a dialog.
 
-use egui::Ui;
+use std::time::Duration;
+
+use egui::{Id, Rect, Ui};
 
 use super::super::{Ask, Context, fonts};
 use crate::gui::view::compare::Comparison;
 use crate::gui::widgets::{Banner, Button, banner, card, path_field, text};
 use crate::workbench::{Command, Role};
+
+/// Seconds that an offer to undo stands.
+const OFFERED: f64 = 8.0;
 
 /// Shows what there is to say above the tab's content.
 pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
@@ -14,7 +19,9 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
         let pressed = ui.push_id(notice.id, |ui| {
             banner(ui, notice.is_error, &notice.text, actions)
         });
+        let over = notice.undo && is_over(ui, notice.id, pressed.response.rect);
         match pressed.inner {
+            None if over => context.commands.push(Command::Dismiss(notice.id)),
             Some(Banner::Action(_)) => context.commands.push(Command::Undo),
             Some(Banner::Close) => context.commands.push(Command::Dismiss(notice.id)),
             None => {}
@@ -42,6 +49,26 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
                 | Ask::OpenSession
         )
     });
+}
+
+/// Whether an offer to undo has stood long enough; not while the pointer rests on it.
+fn is_over(ui: &Ui, notice: u64, rect: Rect) -> bool {
+    let key = Id::unique("offer to undo");
+    let now = ui.input(|i| i.time);
+    let held = ui.data(|d| d.get_temp::<(u64, f64)>(key));
+    let since = match held {
+        Some((of, since)) if of == notice && !ui.rect_contains_pointer(rect) => since,
+        _ => {
+            ui.data_mut(|d| d.insert_temp(key, (notice, now)));
+            now
+        }
+    };
+    let left = since + OFFERED - now;
+    if left > 0.0 {
+        let ctx = ui.ctx();
+        ctx.request_repaint_after(Duration::from_secs_f64(left));
+    }
+    left <= 0.0
 }
 
 fn failures(ui: &mut Ui, context: &mut Context<'_>) {

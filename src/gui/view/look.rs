@@ -66,6 +66,10 @@ pub fn words(experiment: &Experiment) -> (String, String) {
             detail.push(mode.name().to_owned());
             name.clone()
         }
+        // Beyond the third the marks repeat.
+        None if experiment.intent.rank > 2 => {
+            format!("{} #{}", mode.name(), experiment.intent.rank + 1)
+        }
         None => mode.name().to_owned(),
     };
     let apart = experiment.apart();

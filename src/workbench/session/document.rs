@@ -12,7 +12,9 @@ use super::super::litert::{Engine, LitertFigures};
 use super::super::{DataIdentity, DataRecord, Entry, Fingerprint, ModeChoice, Reading, Source};
 use crate::data::Selection;
 use crate::error::{Error, Result};
-use crate::evaluate::{Evaluation, Histogram, Latency, Outputs, TensorReport};
+use crate::evaluate::{
+    Evaluation, Histogram, Latency, Outputs, Profile, ProfileFigures, TensorReport,
+};
 use crate::quantize::{QuantPlan, Recipe};
 use crate::{invalid, malformed, tflite};
 
@@ -132,6 +134,8 @@ struct Results<'a> {
     /// Answers and margins of LiteRT's evaluation.
     litert_answers: Option<(Vec<u32>, Vec<f32>)>,
     tensors: Option<Cow<'a, [TensorReport]>>,
+    #[serde(default)]
+    profile: Option<ProfileFigures>,
 }
 
 /// An evaluation with what its JSON leaves out.
@@ -208,6 +212,7 @@ pub(super) struct Held {
     pub latency: Option<Latency>,
     pub litert: Option<std::result::Result<Arc<LitertFigures>, String>>,
     pub tensors: Option<Arc<Vec<TensorReport>>>,
+    pub profile: Option<Arc<Profile>>,
 }
 
 impl Held {
@@ -222,6 +227,7 @@ impl Held {
             latency: held.latency,
             litert: held.litert,
             tensors: held.tensors,
+            profile: held.profile,
         })
     }
 
@@ -246,6 +252,7 @@ impl Held {
             }),
             litert_answers: theirs.map(|e| (e.answers.clone(), e.margins.clone())),
             tensors: self.tensors.as_ref().map(|t| Cow::Borrowed(t.as_slice())),
+            profile: self.profile.as_ref().map(|p| p.figures()),
         };
         let mut bytes = vec![];
         ciborium::into_writer(&results, &mut bytes)
@@ -315,6 +322,10 @@ impl Held {
                 return malformed!("its outputs are not those of {} samples", e.samples);
             }
         }
+        let profile = results
+            .profile
+            .map(|p| Profile::of(&graph, p))
+            .transpose()?;
         let plan = Arc::new(results.plan.into_owned());
         Ok(Self {
             file: Arc::new(QuantizedFile {
@@ -327,6 +338,7 @@ impl Held {
             latency,
             litert,
             tensors: tensors.map(Arc::new),
+            profile: profile.map(Arc::new),
         })
     }
 }

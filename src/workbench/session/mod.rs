@@ -170,28 +170,18 @@ fn experiment(note: &ExperimentNote, store: &mut dyn Store) -> Result<Experiment
         Stood::New => State::New,
         Stood::Done | Stood::Cancelled => State::Cancelled,
     };
+    let key = RunKey {
+        recipe: note.run.recipe.clone(),
+        model: 0,
+        calibration: 0,
+        evaluation: 0,
+        threads: note.run.threads,
+        engine: note.run.engine,
+    };
     let empty = Experiment {
-        id: note.id,
-        intent: note.intent.clone(),
-        key: RunKey {
-            recipe: note.run.recipe.clone(),
-            model: 0,
-            calibration: 0,
-            evaluation: 0,
-            threads: note.run.threads,
-            engine: note.run.engine,
-        },
-        state,
-        finished: None,
-        reused: false,
         stale: note.stale,
         random: note.random,
-        file: None,
-        evaluation: None,
-        latency: None,
-        profile: None,
-        litert: None,
-        tensors: None,
+        ..Experiment::new(note.id, note.intent.clone(), key, state)
     };
     Ok(match held {
         Some(held) => Experiment {
@@ -200,6 +190,7 @@ fn experiment(note: &ExperimentNote, store: &mut dyn Store) -> Result<Experiment
             latency: held.latency,
             litert: held.litert,
             tensors: held.tensors,
+            profile: held.profile,
             ..empty
         },
         None => empty,
