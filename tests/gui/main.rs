@@ -18,4 +18,5 @@ mod samples;
 mod soft;
 #[path = "../core/stand_in.rs"]
 mod stand_in;
+mod start;
 mod tensors;
