@@ -13,8 +13,8 @@ use crate::{invalid, unsupported};
 
 /// Multiply-adds of one run: some 20 ms on a slow core, so that a job that looks up between runs can be cancelled at once.
 const WORK: u64 = 20_000_000;
-/// Activation elements of one run, 16 MB as float32.
-const ELEMENTS: u64 = 4_000_000;
+/// Activation elements of one run: 1 MB as float32, which stays in a core's second-level cache.
+const ELEMENTS: u64 = 250_000;
 /// Beyond this a larger batch gains nothing.
 const MOST: usize = 128;
 
@@ -41,9 +41,14 @@ pub struct Feed {
 /// Samples that one run should hold: as many as a short run of the graph takes where its batch axis can be resized, else
 /// what its inputs declare. It follows from the graph alone, so that results do not depend on the machine's load.
 pub fn batch_size(graph: &Graph, subgraph: usize) -> usize {
-    if !engine::batchable(graph, subgraph) {
-        return declared_rows(graph, subgraph);
+    match engine::batchable(graph, subgraph) {
+        true => fitting_rows(graph, subgraph),
+        false => declared_rows(graph, subgraph),
     }
+}
+
+/// Samples of a short run of a graph whose batch axis can be resized.
+fn fitting_rows(graph: &Graph, subgraph: usize) -> usize {
     let Some(subgraph) = graph.subgraphs.get(subgraph) else {
         return 1;
     };
@@ -137,16 +142,29 @@ impl Batches {
     /// # Errors
     /// A model without inputs, with an empty one, or with inputs that take different numbers of samples at once.
     pub fn new(graph: &Graph, subgraph: usize, rows: usize) -> Result<Self> {
+        let resizes = engine::batchable(graph, subgraph);
+        let rows = match resizes {
+            true => rows.max(1),
+            false => declared_rows(graph, subgraph),
+        };
+        Self::of(graph, subgraph, rows, resizes)
+    }
+
+    /// [`Batches::new`] with [`batch_size`] samples.
+    pub fn sized(graph: &Graph, subgraph: usize) -> Result<Self> {
+        let resizes = engine::batchable(graph, subgraph);
+        let rows = match resizes {
+            true => fitting_rows(graph, subgraph),
+            false => declared_rows(graph, subgraph),
+        };
+        Self::of(graph, subgraph, rows, resizes)
+    }
+
+    fn of(graph: &Graph, subgraph: usize, rows: usize, resizes: bool) -> Result<Self> {
         let specs = input_specs(graph, subgraph);
         if specs.is_empty() {
             return invalid!("The model has no inputs");
         }
-        let resizes = engine::batchable(graph, subgraph);
-        let rows = if resizes {
-            rows.max(1)
-        } else {
-            declared_rows(graph, subgraph)
-        };
         let odd = specs
             .iter()
             .find(|s| s.shape.first().copied().unwrap_or(1) != rows);
@@ -208,6 +226,14 @@ impl Feed {
     /// Prepares `graph` for runs of `rows` samples; where its batch axis cannot be resized, for as many as it declares.
     pub fn new(graph: &Arc<Graph>, options: Options, rows: usize) -> Result<Self> {
         let batches = Batches::new(graph, options.subgraph, rows)?;
+        Self::of(graph, options, batches)
+    }
+
+    /// Prepares `graph` for runs of `batches`, which must be its own.
+    ///
+    /// # Errors
+    /// A graph that cannot run.
+    pub fn of(graph: &Arc<Graph>, options: Options, batches: Batches) -> Result<Self> {
         let main = batches.prepare(graph, &options, batches.rows)?;
         Ok(Self {
             graph: graph.clone(),

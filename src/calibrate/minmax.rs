@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::feed::{Feed, batch_size};
 use super::means::Means;
-use super::{Calibration, Range};
+use super::{Calibration, Probe, Range};
 use crate::data::Dataset;
 use crate::engine::{Observer, Options, Part, Slice, View};
 use crate::error::{Error, Result};
@@ -42,7 +42,7 @@ pub fn calibrate_by(
     }
     let samples = data.len();
     let report = |done| progress.report(done, samples);
-    let means = Some(Means::of(graph.main()));
+    let more = Some((Means::of(graph.main()), Probe::default()));
     let seen = observe(
         graph,
         data,
@@ -50,13 +50,15 @@ pub fn calibrate_by(
         (threads, rows),
         progress,
         report,
-        means,
+        more,
     )?;
+    let (means, probe) = seen.more.unzip();
     Ok(Calibration {
         samples,
         ranges: seen.ranges,
         parts: seen.parts,
-        means: seen.means.map_or(vec![], Means::finish),
+        means: means.map_or(vec![], Means::finish),
+        probe: probe.unwrap_or_default(),
     })
 }
 
@@ -73,7 +75,7 @@ pub fn ranges(
     Ok(observe(graph, data, samples, how, progress, report, None)?.ranges)
 }
 
-/// One pass over the first `samples` samples, with `means` filled if given.
+/// One pass over the first `samples` samples, with means and a probe filled if given.
 fn observe(
     graph: &Arc<Graph>,
     data: &dyn Dataset,
@@ -81,7 +83,7 @@ fn observe(
     (threads, rows): (usize, usize),
     progress: &Progress,
     mut report: impl FnMut(usize) -> Result<()>,
-    means: Option<Means>,
+    more: Option<(Means, Probe)>,
 ) -> Result<Extremes> {
     report(0)?;
     let options = Options {
@@ -94,12 +96,15 @@ fn observe(
     let mut extremes = Extremes {
         ranges: vec![None; tensors.len()],
         parts: BTreeMap::new(),
-        means,
+        more,
         bad: None,
     };
     for range in feed.batches(samples) {
         report(range.start)?;
-        feed.run(data, range.clone(), Some(&mut extremes))?;
+        let outputs = feed.run(data, range.clone(), Some(&mut extremes))?;
+        if let Some((_, probe)) = &mut extremes.more {
+            probe.add(data, range.clone(), &outputs)?;
+        }
         if let Some(id) = extremes.bad {
             let name = tensors.get(id).map_or("", |t| t.name.as_str());
             return malformed!(
@@ -128,11 +133,11 @@ fn unknown(graph: &Graph) -> Option<Error> {
     )))
 }
 
-/// Keeps the extremes of what it sees, and means.
+/// Keeps the extremes of what it sees, and what else was asked for.
 struct Extremes {
     ranges: Vec<Option<Range>>,
     parts: BTreeMap<(usize, Part), Range>,
-    means: Option<Means>,
+    more: Option<(Means, Probe)>,
     /// The first tensor that was not finite.
     bad: Option<TensorId>,
 }
@@ -155,7 +160,7 @@ impl Observer for Extremes {
         let range = slot.get_or_insert(seen);
         range.min = range.min.min(seen.min);
         range.max = range.max.max(seen.max);
-        if let Some(means) = &mut self.means {
+        if let Some((means, _)) = &mut self.more {
             means.add(id, value.shape.last().copied(), values);
         }
     }
@@ -167,34 +172,41 @@ impl Observer for Extremes {
     }
 }
 
-/// Smallest and largest of some values; `None` if one is NaN, infinite or as large as float32 can be.
+/// [`finite_range`]; `None`, too, if a value is as large as float32 can be.
 fn extremes(values: &[f32]) -> Option<Range> {
-    const LANES: usize = 8;
-    let (mut min, mut max) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
+    // Kernels clamp to the range of float32, which makes this of an overflow.
+    finite_range(values).filter(|r| r.min > f32::MIN && r.max < f32::MAX)
+}
+
+/// Smallest and largest of some values, 0 without a sign; `None` if there are none or one is NaN or infinite.
+pub fn finite_range(values: &[f32]) -> Option<Range> {
+    const LANES: usize = 16;
+    let first = *values.first()?;
+    let (mut min, mut max) = ([first; LANES], [first; LANES]);
     // 0 · x is 0 for finite x and NaN for all others, so one sum finds them.
     let mut odd = [0f32; LANES];
-    let chunks = values.chunks_exact(LANES);
-    let rest = chunks.remainder();
+    let mut look = |lane: usize, x: f32| {
+        // Unlike `f32::min` one instruction.
+        min[lane] = if x < min[lane] { x } else { min[lane] };
+        max[lane] = if x > max[lane] { x } else { max[lane] };
+        odd[lane] += x * 0.0;
+    };
+    let (chunks, rest) = values.as_chunks::<LANES>();
     for chunk in chunks {
         for (lane, &x) in chunk.iter().enumerate() {
-            min[lane] = min[lane].min(x);
-            max[lane] = max[lane].max(x);
-            odd[lane] += x * 0.0;
+            look(lane, x);
         }
     }
     for (lane, &x) in rest.iter().enumerate() {
-        min[lane] = min[lane].min(x);
-        max[lane] = max[lane].max(x);
-        odd[lane] += x * 0.0;
+        look(lane, x);
     }
     if odd.iter().sum::<f32>() != 0.0 {
         return None;
     }
     // Adding 0 turns −0 into 0, so that the order of equal zeros leaves no trace.
-    let min = min.into_iter().fold(f32::INFINITY, f32::min) + 0.0;
-    let max = max.into_iter().fold(f32::NEG_INFINITY, f32::max) + 0.0;
-    // Kernels clamp to the range of float32, which makes this of an overflow.
-    (min > f32::MIN && max < f32::MAX).then_some(Range { min, max })
+    let min = min.into_iter().fold(first, f32::min) + 0.0;
+    let max = max.into_iter().fold(first, f32::max) + 0.0;
+    Some(Range { min, max })
 }
 
 #[cfg(test)]

@@ -1,15 +1,19 @@
 //! Step 1: statistics of every activation over the representative dataset.
 
 mod feed;
+mod lanes;
 mod means;
 mod minmax;
+mod probe;
 
 use std::collections::BTreeMap;
 
 pub use crate::engine::Part;
 
 pub use feed::{Batches, Feed, batch_size, quantize};
-pub use minmax::{calibrate, calibrate_by, ranges};
+pub use lanes::Lanes;
+pub use minmax::{calibrate, calibrate_by, finite_range, ranges};
+pub use probe::Probe;
 
 /// Range that one tensor took over all calibration samples.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -32,4 +36,6 @@ pub struct Calibration {
     pub means: Vec<Option<Vec<f32>>>,
     /// By node of the main subgraph, what recurrent operators compute on the way to their outputs.
     pub parts: BTreeMap<(usize, Part), Range>,
+    /// The first samples and the float model's answers, to judge quantized models by. Empty if none were kept.
+    pub probe: Probe,
 }

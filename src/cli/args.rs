@@ -269,6 +269,9 @@ pub struct Compare {
     /// Keep these operators float: by index, or by the name of a tensor they make (see `inspect`), separated by commas
     #[arg(long, value_delimiter = ',', value_name = "NAME|INDEX,…")]
     pub keep_float: Vec<String>,
+    /// Variant that agreement, SQNR and deltas are taken against: its name or its mode [default: the float model]
+    #[arg(long, value_name = "NAME|MODE")]
+    pub baseline: Option<String>,
     /// Threads that latency is measured with
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = threads)]
     pub threads: usize,

@@ -12,7 +12,7 @@ use super::{DataArgument, Failure, args, print, report, write_json};
 use crate::calibrate::{self, Calibration};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::evaluate::{self, Baseline, TensorReport};
+use crate::evaluate::{self, Baseline, Contrast, TensorReport};
 use crate::progress::Progress;
 use crate::quantize::{self, Io, Mode, Recipe};
 use crate::workbench::litert::{Engine, Measure, litert_lines};
@@ -65,6 +65,8 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
     let given: Vec<&Loaded> = calibration_data.iter().chain(&evaluation_data).collect();
     super::tell_of(&a.data_flags, &given)?;
     let modes = modes(a, calibration_data.is_some())?;
+    let recipes = recipes(a, &modes)?;
+    let baseline = baseline(a, &recipes)?;
     let calibration_samples = calibration_data.as_ref().map(|l| l.dataset.clone());
     // Without evaluation data the calibration samples still tell agreement and SQNR.
     let judged = evaluation_data
@@ -79,11 +81,14 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
         a,
         &engines,
         &model,
-        &modes,
+        &recipes,
         calibration_samples.as_deref(),
         judged.as_deref(),
     )?;
 
+    if let Some(at) = baseline {
+        take_against(&mut rows, at, judged.as_ref().and_then(|d| d.labels()));
+    }
     let odd = |l: &Option<Loaded>| l.as_ref().and_then(super::synthetic);
     let judged_by = match &evaluation_data {
         Some(_) => odd(&evaluation_data),
@@ -106,6 +111,7 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
             "model_bytes": model.bytes.len(),
             "calibration": described(&calibration_data),
             "data": described(&evaluation_data),
+            "baseline": baseline.map_or("float32".to_owned(), |at| name(&recipes[at])),
             "experiments": rows.iter().map(|r| row_as_json(r, &engines)).collect::<Vec<_>>(),
         });
         write_json(path, &figures)?;
@@ -124,7 +130,66 @@ pub(super) fn compare(a: &args::Compare) -> Result<(), Failure> {
         learnt.as_ref().map(|(n, l)| (l, *n)),
         judged.as_ref().map(|(n, l)| (l, *n)),
         &rows,
+        baseline,
     )
+}
+
+/// The recipe of each mode.
+fn recipes(a: &args::Compare, modes: &[Mode]) -> Result<Vec<Recipe>> {
+    let io: Io = a.io.into();
+    let mut settings = recipe_file(a.recipe.as_deref())?;
+    settings.keep_float.extend(kept(&a.keep_float));
+    let recipe = |&mode: &Mode| Recipe {
+        mode,
+        io: match mode.ios().contains(&io) {
+            true => io,
+            false => Io::Float32,
+        },
+        ..settings.clone()
+    };
+    Ok(modes.iter().map(recipe).collect())
+}
+
+/// Which variant the others are taken against; `None` for the float model.
+fn baseline(a: &args::Compare, recipes: &[Recipe]) -> Result<Option<usize>, Failure> {
+    let Some(asked) = &a.baseline else {
+        return Ok(None);
+    };
+    let named = |r: &Recipe| name(r) == *asked;
+    let mode = |r: &Recipe| r.mode.name() == asked;
+    let at = recipes.iter().position(named);
+    let Some(at) = at.or_else(|| recipes.iter().position(mode)) else {
+        let all: Vec<String> = recipes.iter().map(name).collect();
+        return Err(Failure::Usage(format!(
+            "--baseline {asked:?} is none of the variants: {}",
+            all.join("; ")
+        )));
+    };
+    Ok(Some(at))
+}
+
+/// Takes agreement, SQNR and the change in accuracy of every variant against that one.
+fn take_against(rows: &mut [Row], at: usize, labels: Option<&[u32]>) {
+    let is_float = rows[at].recipe.mode == Mode::Float32;
+    let base = rows[at].figures.evaluation.clone();
+    let Some(base) = base.filter(|_| !is_float) else {
+        return;
+    };
+    for (i, row) in rows.iter_mut().enumerate() {
+        let Some(own) = &mut row.figures.evaluation else {
+            continue;
+        };
+        let found = match i == at {
+            true => Contrast::none(own, None),
+            false => evaluate::against(own, &base, labels),
+        };
+        *own = found.evaluation;
+        row.warnings.extend(
+            found
+                .without
+                .map(|why| format!("Not all figures are known: {why}")),
+        );
+    }
 }
 
 /// The modes that were asked for, or all that the given data allows.
@@ -153,14 +218,14 @@ fn experiments(
     a: &args::Compare,
     engines: &Engines,
     model: &OpenModel,
-    modes: &[Mode],
+    recipes: &[Recipe],
     calibration_samples: Option<&dyn Dataset>,
     judged: Option<&dyn Dataset>,
 ) -> Result<Vec<Row>> {
     let (progress, cores) = (Progress::new(), all_cores());
     let mut calibrate_seconds = 0.0;
     let calibration: Option<Calibration> = match calibration_samples {
-        Some(samples) if modes.iter().any(|m| m.needs_calibration()) => {
+        Some(samples) if recipes.iter().any(|r| r.mode.needs_calibration()) => {
             let start = Instant::now();
             let calibration = calibrate::calibrate(&model.graph, samples, cores, &progress)?;
             calibrate_seconds = start.elapsed().as_secs_f64();
@@ -172,30 +237,19 @@ fn experiments(
         Some(data) => Some(evaluate::baseline(&model.graph, data, cores, &progress)?),
         None => None,
     };
-    let io: Io = a.io.into();
-    let mut settings = recipe_file(a.recipe.as_deref())?;
-    settings.keep_float.extend(kept(&a.keep_float));
     let mut rows = vec![];
-    for &mode in modes {
-        let io = if mode.ios().contains(&io) {
-            io
-        } else {
-            Io::Float32
-        };
-        let recipe = Recipe {
-            mode,
-            io,
-            ..settings.clone()
-        };
+    for recipe in recipes {
+        let mode = recipe.mode;
         let file = steps::convert(
             model,
-            &recipe,
+            recipe,
             calibration.as_ref().filter(|_| mode.needs_calibration()),
+            cores,
             &progress,
         )?;
         let saved = match &a.output_dir {
             Some(folder) => {
-                let path = folder.join(file_name(model, &recipe));
+                let path = folder.join(file_name(model, recipe));
                 files::write(&path, &file.bytes)?;
                 Some(path)
             }
@@ -225,9 +279,9 @@ fn experiments(
         } else {
             0.0
         };
-        eprintln!("{} done", name(&recipe));
+        eprintln!("{} done", name(recipe));
         rows.push(Row {
-            recipe,
+            recipe: recipe.clone(),
             file,
             saved,
             figures,

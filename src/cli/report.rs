@@ -35,6 +35,7 @@ pub(super) fn write(
     calibration: Option<(&Loaded, usize)>,
     data: Option<(&Loaded, usize)>,
     rows: &[Row],
+    baseline: Option<usize>,
 ) -> Result<(), Failure> {
     let forms = forms(&a.report)?;
     if forms.is_empty() {
@@ -47,6 +48,7 @@ pub(super) fn write(
         machine: Machine::here(),
         made: utc(SystemTime::now()),
         experiments: rows.iter().map(entry).collect(),
+        baseline,
     };
     for (path, form) in forms {
         files::write(path, form.write(&report).as_bytes())?;
@@ -62,6 +64,7 @@ fn entry(row: &Row) -> Entry {
     let litert = row.figures.litert.iter();
     warnings.extend(litert.flat_map(|l| litert_lines(l.as_ref())));
     Entry {
+        model: None,
         file: FileNote {
             name: saved.unwrap_or_else(|| name.clone()),
             bytes: row.file.bytes.len(),

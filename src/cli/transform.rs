@@ -79,7 +79,13 @@ pub(super) fn quantize(a: &args::Quantize) -> Result<(), Failure> {
     let (calibration, loaded) = calibration.unzip();
     let synthetic = loaded.as_ref().and_then(super::synthetic);
     let calibrate_seconds = start.elapsed().as_secs_f64();
-    let file = steps::convert(&model, &recipe, calibration.as_ref(), &progress)?;
+    let file = steps::convert(
+        &model,
+        &recipe,
+        calibration.as_ref(),
+        all_cores(),
+        &progress,
+    )?;
     files::write(&a.output, &file.bytes)?;
     let float = float_operators(&model.graph, &file.plan);
     let warnings: Vec<_> = synthetic.iter().chain(&file.plan.warnings).collect();

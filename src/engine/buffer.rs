@@ -1,6 +1,7 @@
 //! Aligned bytes that typed slices can be borrowed from, and the engine's view of element types.
 
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
+use bytes::Bytes;
 
 use super::{Slice, View};
 use crate::error::Result;
@@ -12,15 +13,24 @@ pub(super) struct Buffer {
     /// More than asked for, by what may lie in front of the first line.
     words: Vec<u64>,
     bytes: usize,
+    /// Somebody else's bytes in place of its own; they begin a word.
+    lent: Bytes,
 }
+
+/// From this size on constants are read where they lie.
+const WORTH_LENDING: usize = 4096;
 
 impl Clone for Buffer {
     /// The same bytes; they may lie elsewhere within the words.
     fn clone(&self) -> Self {
+        if !self.lent.is_empty() {
+            return Self::lent(&self.lent);
+        }
         let words = vec![0; self.words.len()];
         let mut copy = Self {
             words,
             bytes: self.bytes,
+            lent: Bytes::new(),
         };
         copy.bytes_mut().copy_from_slice(self.bytes());
         copy
@@ -44,7 +54,28 @@ impl Buffer {
         drop(probe);
         // Zeroed in one piece, memory costs nothing until it is touched.
         let words = vec![0; count];
-        Ok(Self { words, bytes })
+        Ok(Self {
+            words,
+            bytes,
+            lent: Bytes::new(),
+        })
+    }
+
+    fn lent(data: &Bytes) -> Self {
+        Self {
+            words: vec![],
+            bytes: data.len(),
+            lent: data.clone(),
+        }
+    }
+
+    /// `data`, shared where it is large and its elements are aligned, else copied.
+    pub fn constant(data: &Bytes) -> Result<Self> {
+        let aligned = data.as_ptr().align_offset(size_of::<u64>()) == 0;
+        match aligned && data.len() >= WORTH_LENDING {
+            true => Ok(Self::lent(data)),
+            false => Self::copy_of(data),
+        }
     }
 
     /// A copy of `data`.
@@ -57,6 +88,7 @@ impl Buffer {
     /// Becomes a copy of `data`, in the memory it has if that suffices.
     pub fn become_copy_of(&mut self, data: &[u8]) -> Result<()> {
         let count = words_of(data.len());
+        self.lent = Bytes::new();
         if count > self.words.capacity() {
             *self = Self::zeros(data.len())?;
         }
@@ -67,11 +99,20 @@ impl Buffer {
     }
 
     pub fn bytes(&self) -> &[u8] {
+        if !self.lent.is_empty() {
+            return &self.lent;
+        }
         let first = self.first();
         &cast_slice(&self.words[first..])[..self.bytes]
     }
 
+    /// To write; what was lent is copied first.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
+        if !self.lent.is_empty() {
+            let lent = std::mem::take(&mut self.lent);
+            self.words = vec![0; words_of(lent.len())];
+            self.bytes_mut().copy_from_slice(&lent);
+        }
         let first = self.first();
         &mut cast_slice_mut(&mut self.words[first..])[..self.bytes]
     }

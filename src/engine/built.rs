@@ -8,7 +8,7 @@ use super::Part;
 use super::buffer::{Buffer, typed};
 use super::state::State;
 use crate::error::Result;
-use crate::kernels::Scratch;
+use crate::kernels::{Ranges, Scratch};
 use crate::malformed;
 
 /// Where the bytes of a tensor lie while running.
@@ -60,6 +60,14 @@ impl<'a> Inputs<'a> {
         typed(self.bytes(i))
     }
 
+    /// The slot of input `i` of the node, if it lies in one.
+    pub fn slot(&self, i: usize) -> Option<usize> {
+        match self.places.get(i).copied().flatten() {
+            Some(Place::Slot(slot, _)) => Some(slot),
+            Some(Place::Fed(_) | Place::Constant(_)) | None => None,
+        }
+    }
+
     /// Elements of an optional input.
     pub fn optional<T: Pod>(&self, i: usize) -> Option<&'a [T]> {
         self.places.get(i).copied().flatten().map(|_| self.get(i))
@@ -73,6 +81,8 @@ pub(super) struct Work<'a> {
     pub threads: usize,
     /// What lives on between runs, and whether to stop.
     pub state: &'a mut State,
+    /// The range of input 0, if who computed it found it; takes that of the only output.
+    pub ranges: &'a mut Ranges,
     /// Takes the extremes of what a recurrent node computes on the way, if somebody wants to know.
     pub parts: Option<&'a mut Parts>,
 }

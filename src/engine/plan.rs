@@ -14,7 +14,7 @@ use super::state::State;
 use super::{KernelSet, Options};
 use crate::error::Result;
 use crate::graph::{DType, Graph, Node, Subgraph, TensorId};
-use crate::kernels::Scratch;
+use crate::kernels::{Ranges, Scratch};
 use crate::{invalid, malformed, unsupported};
 
 /// Subgraphs that may call each other in a row.
@@ -486,6 +486,7 @@ impl<'a> Plan<'a> {
             scratch: &mut Scratch::new(),
             threads: 1,
             state: &mut State::default(),
+            ranges: &mut Ranges::default(),
             parts: None,
         };
         let mut outs: Vec<&mut [u8]> = results.iter_mut().map(Buffer::bytes_mut).collect();
@@ -565,6 +566,7 @@ impl<'a> Plan<'a> {
             path: self.path.to_vec(),
             shapes: self.shapes,
             constants,
+            ranges: vec![None; slots.len()],
             slots: slots
                 .into_iter()
                 .map(Buffer::zeros)

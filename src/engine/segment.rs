@@ -10,7 +10,7 @@ use super::shared::{Charge, Shared};
 use super::state::State;
 use crate::error::Result;
 use crate::graph::TensorId;
-use crate::kernels::Scratch;
+use crate::kernels::{FloatRange, Ranges, Scratch};
 use crate::malformed;
 
 /// Continuations that a split keeps prepared for other values and shapes.
@@ -47,6 +47,8 @@ pub(super) struct Segment {
     pub places: Vec<Option<Place>>,
     pub constants: Vec<Arc<Buffer>>,
     pub slots: Vec<Buffer>,
+    /// The range of the floats in each slot, if who computed them found it.
+    pub ranges: Vec<Option<FloatRange>>,
     /// Working memory of packed kernels.
     pub scratch: Scratch,
     /// What follows, if not all could be prepared.
@@ -171,7 +173,11 @@ impl Segment {
                 };
                 let (scratch, threads) = (&mut self.scratch, run.state.threads.max(1));
                 let mut parts = run.observer.is_some().then(Parts::new);
-                let seen = parts.as_mut();
+                let wanted = parts.as_mut();
+                let mut ranges = Ranges {
+                    input: inputs.slot(0).and_then(|slot| self.ranges[slot]),
+                    output: None,
+                };
                 let begun = run.state.begin(subgraph);
                 let done = states.and_then(|()| {
                     run.kernel(|state| {
@@ -179,12 +185,18 @@ impl Segment {
                             scratch,
                             threads,
                             state,
-                            parts: seen,
+                            ranges: &mut ranges,
+                            parts: wanted,
                         };
                         taken.write(|outs| kernel(&inputs, outs, work))
                     })
                 });
                 run.state.end(step.node, begun);
+                for &id in &step.outputs {
+                    if let Some(Place::Slot(slot, _)) = self.places[id] {
+                        self.ranges[slot] = ranges.output;
+                    }
+                }
                 taken.put_back(subgraph, &step.states, &mut self.slots, run.state);
                 done.map_err(|e| self.shared.at_node(subgraph, step.node, e))?;
                 if let Some(observer) = run.observer.as_deref_mut() {
@@ -245,6 +257,7 @@ impl Segment {
                                 scratch,
                                 threads,
                                 state,
+                                ranges: &mut Ranges::default(),
                                 parts: None,
                             };
                             kernel(&inputs, work)

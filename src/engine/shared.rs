@@ -101,7 +101,8 @@ impl Shared {
         };
         let dense = tensor.densified();
         let dense = dense.map_err(|e| e.at(label(id, tensor)))?;
-        let data = dense.as_deref().unwrap_or(data);
+        let dense = dense.map(bytes::Bytes::from);
+        let data = dense.as_ref().unwrap_or(data);
         if bytes != data.len() {
             return malformed!(
                 "{} of shape {:?} has {} bytes of data",
@@ -110,7 +111,7 @@ impl Shared {
                 data.len()
             );
         }
-        let buffer = Arc::new(Buffer::copy_of(data)?);
+        let buffer = Arc::new(Buffer::constant(data)?);
         Ok(Some(cell.get_or_init(|| buffer).clone()))
     }
 

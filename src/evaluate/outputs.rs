@@ -107,6 +107,12 @@ impl Noise {
         self.noise += (x - copy) * (x - copy);
     }
 
+    /// Adds what another has summed.
+    pub(super) fn join(&mut self, other: Noise) {
+        self.signal += other.signal;
+        self.noise += other.noise;
+    }
+
     /// 10 · log10(Σx² / Σ(x − x')²), dB; infinite without noise, `None` for noise without signal, where no ratio says anything.
     pub(super) fn db(self) -> Option<f64> {
         if self.noise == 0.0 {

@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use super::answers::{best, margin, paired_interval, rank};
 use super::difference::{Apart, Difference};
 use super::doubts::doubts;
 use super::outputs::{Noise, Output, outputs, reals};
-use super::report::Evaluation;
-use crate::calibrate::{Batches, Feed, batch_size};
+use super::report::{Evaluation, Outputs};
+use crate::calibrate::{Batches, Feed, Lanes};
 use crate::data::Dataset;
 use crate::engine::Options;
 use crate::error::{Error, Result};
@@ -33,6 +34,16 @@ pub struct Baseline {
 }
 
 impl Baseline {
+    /// The kept outputs of some samples.
+    fn kept_of(&self, range: &Range<usize>) -> Option<Vec<Vec<f32>>> {
+        let part = |(all, &size): (&Vec<f32>, &usize)| {
+            let part = all.get(range.start * size..range.end * size);
+            part.unwrap_or(&[]).to_vec()
+        };
+        let kept = self.kept.as_ref()?;
+        Some(kept.iter().zip(&self.sizes).map(part).collect())
+    }
+
     /// Bytes that the kept outputs take.
     pub fn bytes(&self) -> usize {
         let floats = self.kept.iter().flatten().map(Vec::len).sum::<usize>();
@@ -126,7 +137,7 @@ pub fn own_runner(graph: &Arc<Graph>, threads: usize, progress: &Progress) -> Re
         threads,
         ..Options::default()
     };
-    let mut feed = Feed::new(graph, options, batch_size(graph, 0))?;
+    let mut feed = Feed::of(graph, options, Batches::sized(graph, 0)?)?;
     feed.stop_with(progress);
     Ok(feed)
 }
@@ -167,6 +178,8 @@ struct Sums {
     noise: Noise,
     answers: Vec<u32>,
     margins: Vec<f32>,
+    /// Real outputs; their values go where they become too large.
+    outputs: Outputs,
     /// Time in the engine.
     ran: Duration,
 }
@@ -178,6 +191,7 @@ struct Judge<'a> {
     classes: usize,
     labels: Option<&'a [u32]>,
     compared: bool,
+    samples: usize,
 }
 
 impl<'a> Judge<'a> {
@@ -199,18 +213,20 @@ impl<'a> Judge<'a> {
             classes,
             labels,
             compared: baseline.is_some(),
+            samples: data.len(),
         })
     }
 
-    /// Adds one engine's outputs of the samples of `range`, as they came and as reals.
-    fn add(
+    /// The sums of one engine's outputs of the samples of `range`, given as reals.
+    fn judge(
         &self,
-        sums: &mut Sums,
         values: &[Vec<f32>],
         float: Option<&[Vec<f32>]>,
         range: Range<usize>,
-    ) -> Result<()> {
+    ) -> Result<Sums> {
+        let mut sums = Sums::default();
         let rows = range.len();
+        sums.keep(values, rows, self.samples);
         // Where the classifier's answer lies among the real outputs.
         let answer = self.classifier.map(|i| real_count(&self.outputs[..i]));
         if let Some(float) = float {
@@ -233,7 +249,7 @@ impl<'a> Judge<'a> {
             let float = float.and_then(|f| f.get(answer.0));
             sums.classify(answer.1, float.map(Vec::as_slice), labels, self.classes);
         }
-        Ok(())
+        Ok(sums)
     }
 
     /// The figures; `shared` is the time that no engine took.
@@ -257,6 +273,7 @@ impl<'a> Judge<'a> {
                 .map_or(vec![], |l| doubts(&sums.answers, l, self.classes)),
             answers: sums.answers,
             margins: sums.margins,
+            outputs: Some(Arc::new(sums.outputs)),
         }
     }
 }
@@ -272,7 +289,13 @@ fn measure_own(
 ) -> Result<Evaluation> {
     // What is wrong with the data is said before the model is prepared.
     check_samples(data)?;
-    Judge::new(graph, data, baseline)?;
+    let judge = Judge::new(graph, data, baseline)?;
+    let batches = Batches::sized(graph, 0)?;
+    if baseline.is_none_or(|b| b.kept.is_some())
+        && let Some(lanes) = Lanes::new(graph, &batches, threads, progress)?
+    {
+        return measure_in_lanes(&judge, data, baseline, &batches, &lanes, progress, sink);
+    }
     let mut own = own_runner(graph, threads, progress)?;
     let runners: &mut [&mut dyn Runner] = &mut [&mut own];
     let found = measure(graph, data, baseline, threads, runners, progress, sink)?;
@@ -280,6 +303,39 @@ fn measure_own(
         Some(evaluation) => evaluation,
         None => invalid!("No engine to evaluate with"),
     }
+}
+
+/// [`measure_own`] of a small model, a batch on each thread.
+fn measure_in_lanes(
+    judge: &Judge<'_>,
+    data: &dyn Dataset,
+    baseline: Option<&Baseline>,
+    batches: &Batches,
+    lanes: &Lanes,
+    progress: &Progress,
+    mut sink: impl FnMut(usize, &[Vec<f32>]),
+) -> Result<Evaluation> {
+    /// Batches whose outputs are held until they are summed, in order.
+    const HELD: usize = 64;
+    let start = Instant::now();
+    let samples = data.len();
+    let ranges: Vec<_> = batches.ranges(samples).collect();
+    let done = AtomicUsize::new(0);
+    let mut sums = Sums::default();
+    for ranges in ranges.chunks(HELD) {
+        let judged = lanes.map(data, ranges, &done, |range, values| {
+            let reals = real_outputs(&judge.outputs, &values, range.len(), range.start)?;
+            let float = baseline.and_then(|b| b.kept_of(range));
+            let sums = judge.judge(&reals, float.as_deref(), range.clone())?;
+            Ok((range.len(), sums, reals))
+        })?;
+        for (rows, part, reals) in judged {
+            sums.join(part);
+            sink(rows, &reals);
+        }
+    }
+    progress.report(samples, samples)?;
+    Ok(judge.finish(sums, samples, start.elapsed()))
 }
 
 fn check_samples(data: &dyn Dataset) -> Result<()> {
@@ -304,7 +360,7 @@ fn measure(
     check_samples(data)?;
     progress.report(0, samples)?;
     let judge = Judge::new(graph, data, baseline)?;
-    let mut batches = Batches::new(graph, 0, batch_size(graph, 0))?;
+    let mut batches = Batches::sized(graph, 0)?;
     let mut beside = match baseline {
         Some(b) if b.kept.is_none() => {
             let options = Options {
@@ -329,14 +385,7 @@ fn measure(
                 let values = other.run(data, range.clone(), None)?;
                 Some(real_outputs(outputs, &values, rows, range.start)?)
             }
-            (Some(b), None) => b.kept.as_ref().map(|kept| {
-                let part = |(all, &size): (&Vec<f32>, &usize)| {
-                    all.get(range.start * size..range.end * size)
-                        .unwrap_or(&[])
-                        .to_vec()
-                };
-                kept.iter().zip(&b.sizes).map(part).collect()
-            }),
+            (Some(b), None) => b.kept_of(&range),
             (None, _) => None,
         };
         let mut given: Vec<Vec<Value>> = vec![];
@@ -347,7 +396,7 @@ fn measure(
             let done = runner.run(&inputs).and_then(|values| {
                 running.ran += began.elapsed();
                 let reals = real_outputs(&judge.outputs, &values, rows, range.start)?;
-                judge.add(running, &reals, float.as_deref(), range.clone())?;
+                running.join(judge.judge(&reals, float.as_deref(), range.clone())?);
                 if i == 0 {
                     sink(rows, &reals);
                 }
@@ -431,6 +480,44 @@ fn check_labels(labels: &[u32], classes: usize, data: &str) -> Result<()> {
 }
 
 impl Sums {
+    /// Adds the sums of the batch that follows.
+    fn join(&mut self, next: Sums) {
+        self.top1 += next.top1;
+        self.top5 += next.top5;
+        self.agree += next.agree;
+        self.gained += next.gained;
+        self.lost += next.lost;
+        self.noise.join(next.noise);
+        self.answers.extend(next.answers);
+        self.margins.extend(next.margins);
+        self.ran += next.ran;
+        if self.outputs.sizes.is_empty() {
+            self.outputs = next.outputs;
+        } else {
+            let both = self.outputs.values.take().zip(next.outputs.values);
+            self.outputs.values = both.map(|(mut all, new)| {
+                let pairs = all.iter_mut().zip(new);
+                pairs.for_each(|(all, new)| all.extend(new));
+                all
+            });
+        }
+    }
+
+    /// Keeps one batch of outputs, unless all `samples` together would be too large.
+    fn keep(&mut self, values: &[Vec<f32>], rows: usize, samples: usize) {
+        let kept = &mut self.outputs;
+        if kept.sizes.is_empty() {
+            kept.sizes = values.iter().map(|v| v.len() / rows.max(1)).collect();
+            let elements = kept.sizes.iter().sum::<usize>().saturating_mul(samples);
+            let fits = elements <= Outputs::MOST_KEPT;
+            kept.values = fits.then(|| vec![vec![]; values.len()]);
+        }
+        if let Some(all) = &mut kept.values {
+            let pairs = all.iter_mut().zip(values);
+            pairs.for_each(|(all, new)| all.extend_from_slice(new));
+        }
+    }
+
     /// Counts one batch of answers; all arrays hold `classes` values a sample.
     fn classify(
         &mut self,

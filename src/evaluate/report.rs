@@ -1,5 +1,7 @@
 //! The figures, as plain data that JSON, tables and plots read.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::graph::TensorId;
@@ -30,6 +32,18 @@ pub struct Evaluation {
     /// Margin of each answer: the best minus the second-best softmax score, 0..1; 0 for a tie.
     #[serde(skip)]
     pub margins: Vec<f32>,
+    /// What the file put out, for the comparison with another than the float model; `None` where that is not known any more.
+    #[serde(skip)]
+    pub outputs: Option<Arc<Outputs>>,
+}
+
+/// The real outputs of a file over a data set.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Outputs {
+    /// Elements a sample of each output.
+    pub sizes: Vec<usize>,
+    /// The values of each output, sample by sample; `None` beyond [`Outputs::MOST_KEPT`].
+    pub values: Option<Vec<Vec<f32>>>,
 }
 
 /// Latency of single runs at the model's default shape.

@@ -1,5 +1,6 @@
 //! A tensor of a graph: type, shape, quantization and, for constants, data.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -72,13 +73,16 @@ impl Tensor {
         self.data.is_some()
     }
 
-    /// Elements of a float32 constant (copied: the file's bytes need not be aligned); `None` for anything else.
-    pub fn f32s(&self) -> Option<Vec<f32>> {
+    /// Elements of a float32 constant (copied where the file's bytes are not aligned); `None` for anything else.
+    pub fn f32s(&self) -> Option<Cow<'_, [f32]>> {
         let data = self
             .data
             .as_ref()
             .filter(|_| self.dtype == DType::Float32)?;
-        Some(bytemuck::pod_collect_to_vec(data))
+        Some(match bytemuck::try_cast_slice(data) {
+            Ok(values) => Cow::Borrowed(values),
+            Err(_) => Cow::Owned(bytemuck::pod_collect_to_vec(data)),
+        })
     }
 
     /// Elements of an int32 constant; `None` for anything else.

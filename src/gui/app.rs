@@ -17,6 +17,9 @@ use crate::workbench::{Command, Workbench};
 /// How often figures of running jobs are painted anew.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
+/// How long jobs stand back after a click or a key: the frame that answers it needs the cores more.
+const STAND_BACK: Duration = Duration::from_millis(60);
+
 /// The window's whole state.
 pub struct App {
     /// What is shown.
@@ -222,11 +225,12 @@ impl App {
 
 impl eframe::App for App {
     fn logic(&mut self, _ctx: &egui::Context, _frame: &mut eframe::Frame) {
-        let before = self.bench.model_version();
         self.bench.poll();
-        if self.bench.model_version() != before {
+        let shown = Some(self.bench.model_version());
+        if std::mem::replace(&mut self.state.shown_model, shown) != shown {
             // Another model or entry: what was chosen of the old one means nothing now.
-            self.state.selected = None;
+            let own = |id| self.bench.experiments.iter().any(|e| e.id == id);
+            self.state.selected = self.state.selected.filter(|&id| own(id));
             self.state.layers.selected = None;
             self.state.typing = None;
             self.state.start_path.clear();
@@ -249,6 +253,9 @@ impl eframe::App for App {
         let ctx = ui.ctx().clone();
         let mut commands: Vec<Command> = vec![];
         let shown = (self.state.tab, self.state.selected, ctx.theme());
+        if ctx.input(|i| i.events.iter().any(acts)) {
+            self.bench.jobs().pause(STAND_BACK);
+        }
         self.take_in_input(&ctx, &mut commands);
         let dark = ctx.theme() == egui::Theme::Dark;
         if self
@@ -316,6 +323,11 @@ impl eframe::App for App {
             .bg
             .to_normalized_gamma_f32()
     }
+}
+
+/// Whether an event is something the user waits for an answer to.
+fn acts(event: &egui::Event) -> bool {
+    matches!(event, egui::Event::PointerButton { .. }) || is_key(event)
 }
 
 fn is_key(event: &egui::Event) -> bool {

@@ -41,6 +41,8 @@ pub struct Context<'a> {
 /// What the window remembers that is no part of the workbench.
 #[derive(Debug, Default)]
 pub struct State {
+    /// Which model and entry showed in the last frame.
+    shown_model: Option<u64>,
     /// The tab that shows.
     pub tab: Tab,
     /// The chosen experiment, the same in all tabs.

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::Conv2dShape;
+use super::float_range::{RangeFinder, Ranges};
 use super::gather::{Gather, Geometry};
-use super::gemm::{PANEL, PackedWeights, Split, block_panels, panel_rows, tile_rows, worth};
+use super::gemm::{PANEL, PackedWeights, Split, block_panels, panel_rows, tile_rows};
 use super::isa::{Isa, Proven};
 use super::scratch::Scratch;
 use super::simd::{self, F32Tile};
@@ -97,18 +98,8 @@ impl ConvF32 {
     }
 
     fn split(&self, threads: usize) -> Split {
-        let geometry = &self.geometry;
-        Split {
-            rows: geometry.rows(),
-            columns: geometry.shape.out_c,
-            row_unit: tile_rows(self.isa, block_panels(self.isa)),
-            column_unit: match geometry.groups {
-                1 => block_panels(self.isa) * PANEL,
-                _ => 0,
-            },
-            threads: worth(threads, geometry.macs(), GRAIN),
-            part_bytes: self.lane_bytes(),
-        }
+        self.geometry
+            .split(self.isa, threads, GRAIN, self.lane_bytes())
     }
 
     fn lane_bytes(&self) -> usize {
@@ -135,57 +126,71 @@ impl ConvF32 {
         scratch: &mut Scratch,
         threads: usize,
     ) -> Result<()> {
+        let finder = RangeFinder::new(self.isa, false);
+        self.compute(input, output, scratch, threads, &finder)
+    }
+
+    /// As [`ConvF32::run`], and finds the range of the output.
+    ///
+    /// # Errors
+    /// As [`ConvF32::run`].
+    pub fn run_ranged(
+        &self,
+        input: &[f32],
+        output: &mut [f32],
+        scratch: &mut Scratch,
+        threads: usize,
+        ranges: &mut Ranges,
+    ) -> Result<()> {
+        let finder = RangeFinder::new(self.isa, true);
+        self.compute(input, output, scratch, threads, &finder)?;
+        ranges.output = Some(finder.found());
+        Ok(())
+    }
+
+    fn compute(
+        &self,
+        input: &[f32],
+        output: &mut [f32],
+        scratch: &mut Scratch,
+        threads: usize,
+        finder: &RangeFinder,
+    ) -> Result<()> {
         let geometry = &self.geometry;
         geometry.check(input.len(), output.len())?;
         let split = self.split(threads);
         let (lanes, _) = split.lanes::<f32>(scratch, 0);
         split.run(lanes, output, |rows, columns, out, lane| {
-            self.part(input, rows, columns, out, lane);
+            let (k, ldc, step) = (geometry.k(), columns.len(), self.panel_rows());
+            for first in rows.clone().step_by(step) {
+                let here = first..(first + step).min(rows.end);
+                let out = &mut out[(here.start - rows.start) * ldc..][..here.len() * ldc];
+                for (g, group) in self.groups.iter().enumerate() {
+                    let panel: &mut [f32] = bytemuck::cast_slice_mut(lane);
+                    let a = if geometry.is_plain() {
+                        &input[here.start * k..here.end * k]
+                    } else {
+                        let panel = &mut panel[..here.len() * k];
+                        let gather = Gather {
+                            geometry,
+                            group: g,
+                            rows: here.clone(),
+                            input,
+                            pad: |_| 0.0,
+                            value: |x| x,
+                            panel: &mut *panel,
+                            row_len: k,
+                        };
+                        simd::vectorized(self.isa, gather);
+                        panel
+                    };
+                    let (at, columns) = geometry.columns(g, &columns);
+                    self.product(group, columns, a, here.len(), &mut out[at..], ldc);
+                }
+                finder.look(out);
+            }
         });
         Ok(())
-    }
-
-    fn part(
-        &self,
-        input: &[f32],
-        rows: Range<usize>,
-        columns: Range<usize>,
-        out: &mut [f32],
-        lane: &mut [u64],
-    ) {
-        let geometry = &self.geometry;
-        let k = geometry.k();
-        let ldc = columns.len();
-        let step = self.panel_rows();
-        for first in rows.clone().step_by(step) {
-            let here = first..(first + step).min(rows.end);
-            for (g, group) in self.groups.iter().enumerate() {
-                let panel: &mut [f32] = bytemuck::cast_slice_mut(lane);
-                let a = if geometry.is_plain() {
-                    &input[here.start * k..here.end * k]
-                } else {
-                    let panel = &mut panel[..here.len() * k];
-                    let gather = Gather {
-                        geometry,
-                        group: g,
-                        rows: here.clone(),
-                        input,
-                        pad: |_| 0.0,
-                        value: |x| x,
-                        panel: &mut *panel,
-                        row_len: k,
-                    };
-                    simd::vectorized(self.isa, gather);
-                    panel
-                };
-                let (out_column, columns) = match geometry.groups {
-                    1 => (0, columns.clone()),
-                    _ => (g * geometry.group_out, 0..geometry.group_out),
-                };
-                let out = &mut out[(here.start - rows.start) * ldc + out_column..];
-                self.product(group, columns, a, here.len(), out, ldc);
-            }
-        }
     }
 
     /// `rows` rows of `a` times the columns `columns` of a group's weights, into `out`.
@@ -205,11 +210,11 @@ impl ConvF32 {
             let at = block.first - columns.start;
             for k0 in (0..k).step_by(k_step) {
                 let k1 = (k0 + k_step).min(k);
-                let tiles = rows.div_ceil(tile);
-                for (i, row) in (0..rows).step_by(tile).enumerate() {
+                let mut ahead = block.ahead(rows.div_ceil(tile));
+                for row in (0..rows).step_by(tile) {
                     let t = F32Tile {
                         ahead: match k1 == k {
-                            true => block.ahead(i, tiles),
+                            true => ahead.next().unwrap_or(&[]),
                             false => &[],
                         },
                         rows: tile.min(rows - row),

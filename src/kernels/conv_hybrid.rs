@@ -1,14 +1,15 @@
 //! Hybrid convolution and fully connected layer, packed: float inputs quantized to int8 batch by batch, int8 products, float outputs.
 
 use super::Conv2dShape;
-use super::conv_i8::{ByteProduct, Sink};
+use super::byte_product::{ByteProduct, Dot, Sink, Source};
+use super::float_range::{RangeFinder, Ranges};
 use super::gather::fully_connected_shape;
 use super::gemm::{TILE_ROWS, check_bias};
 use super::isa::Isa;
 use super::reference::conv::Hybrid;
 use super::reference::fully_connected::WeightScales;
 use super::rescale::whole_panels;
-use super::row_quantize::quantize_row;
+use super::row_quantize::{Rounding, rounding};
 use super::scratch::Scratch;
 use super::simd::{self, HybridPart};
 use crate::error::Result;
@@ -153,14 +154,15 @@ impl ConvHybrid {
         split.reserve::<f32>(scratch, self.shared_bytes());
     }
 
-    /// The quantized input, then scale and offset of each batch.
+    /// How each batch is rounded, then the quantized input unless it is rounded on the way.
     fn shared_bytes(&self) -> usize {
-        self.quantized_bytes() + self.product.geometry.shape.batches * 8
-    }
-
-    fn quantized_bytes(&self) -> usize {
         let s = &self.product.geometry.shape;
-        (s.batches * s.in_h * s.in_w * s.in_c).next_multiple_of(8)
+        let quantized = if self.product.takes_floats() {
+            0
+        } else {
+            s.batches * s.in_h * s.in_w * s.in_c
+        };
+        s.batches * size_of::<Rounding>() + quantized
     }
 
     /// Computes `output` (NHWC) from `input` (NHWC) on up to `threads` threads of the current rayon pool.
@@ -174,56 +176,110 @@ impl ConvHybrid {
         scratch: &mut Scratch,
         threads: usize,
     ) -> Result<()> {
+        let finder = RangeFinder::new(self.product.isa, false);
+        self.compute(input, output, scratch, threads, Ranges::default(), &finder)
+    }
+
+    /// As [`ConvHybrid::run`], with what is known of the input, and finds the range of the output.
+    ///
+    /// # Errors
+    /// As [`ConvHybrid::run`].
+    pub fn run_ranged(
+        &self,
+        input: &[f32],
+        output: &mut [f32],
+        scratch: &mut Scratch,
+        threads: usize,
+        ranges: &mut Ranges,
+    ) -> Result<()> {
+        let finder = RangeFinder::new(self.product.isa, true);
+        self.compute(input, output, scratch, threads, *ranges, &finder)?;
+        ranges.output = Some(finder.found());
+        Ok(())
+    }
+
+    fn compute(
+        &self,
+        input: &[f32],
+        output: &mut [f32],
+        scratch: &mut Scratch,
+        threads: usize,
+        ranges: Ranges,
+        finder: &RangeFinder,
+    ) -> Result<()> {
         let product = &self.product;
         let geometry = &product.geometry;
         geometry.check(input.len(), output.len())?;
         let split = product.split(threads);
         let (lanes, shared) = split.lanes::<f32>(scratch, self.shared_bytes());
-        let (values, rows) = shared.split_at_mut(self.quantized_bytes() / 8);
-        let values: &mut [i8] = &mut bytemuck::cast_slice_mut(values)[..input.len()];
-        let rows: &mut [[i32; 2]] = bytemuck::cast_slice_mut(rows);
-        let rows = &mut rows[..geometry.shape.batches];
-        let size = input.len() / geometry.shape.batches.max(1);
-        let batches = input
-            .chunks(size.max(1))
-            .zip(values.chunks_mut(size.max(1)));
-        for ((x, q), row) in batches.zip(rows.iter_mut()) {
-            let (scale, zero_point) = quantize_row(product.isa, x, self.asymmetric, q, threads);
-            *row = [scale.to_bits() as i32, zero_point];
+        let batches = geometry.shape.batches;
+        let (how, values) = shared.split_at_mut(batches * size_of::<Rounding>() / 8);
+        let how: &mut [Rounding] = bytemuck::cast_slice_mut(how);
+        let size = (input.len() / batches.max(1)).max(1);
+        // FloatRange are known of the whole tensor only.
+        let known = ranges.input.filter(|_| batches == 1);
+        for (x, how) in input.chunks(size).zip(&mut *how) {
+            *how = rounding(product.isa, x, known, self.asymmetric, threads);
         }
-        let (values, rows) = (&*values, &*rows);
+        let how = &*how;
         let pixels = geometry.shape.out_h * geometry.shape.out_w;
-        let pad = |batch: usize| rows[batch][1] as i8;
-        product.run_in(lanes, values, pad, output, &split, |sink: Sink<f32>| {
-            let group = &self.groups[sink.group];
-            let mut row_scales = [0f32; TILE_ROWS];
-            let mut row_offsets = [0i32; TILE_ROWS];
+        let source = if product.takes_floats() {
+            Source::Floats {
+                values: input,
+                how,
+                pixels,
+            }
+        } else {
+            let values: &mut [i8] = &mut bytemuck::cast_slice_mut(values)[..input.len()];
+            let parts = input.chunks(size).zip(values.chunks_mut(size));
+            for ((x, q), how) in parts.zip(how) {
+                how.round_all(product.isa, x, q, threads);
+            }
+            Source::Bytes(values)
+        };
+        let pad = |batch: usize| how[batch].zero_point as i8;
+        let finish = |sink: Sink<f32>| self.finish(sink, how, pixels);
+        let done = |out: &[f32]| finder.look(out);
+        product.run_in(lanes, source, pad, output, &split, finish, done);
+        Ok(())
+    }
+
+    /// Computes a tile.
+    fn finish(&self, mut sink: Sink<f32>, how: &[Rounding], pixels: usize) {
+        let isa = self.product.isa;
+        let group = &self.groups[sink.group];
+        let added = self.product.added();
+        let alike = how.len() == 1 || sink.rows.start / pixels == (sink.rows.end - 1) / pixels;
+        let first = &how[if how.len() == 1 {
+            0
+        } else {
+            sink.rows.start / pixels
+        }];
+        let mut row_scales = [first.scale; TILE_ROWS];
+        let mut row_offsets = [first.zero_point + added; TILE_ROWS];
+        if !alike {
             let each = row_scales.iter_mut().zip(&mut row_offsets);
             for (row, (scale, offset)) in sink.rows.clone().zip(each) {
-                let [bits, zero_point] = rows[row / pixels];
-                *scale = f32::from_bits(bits as u32);
-                *offset = zero_point + product.added();
+                let how = &how[row / pixels];
+                (*scale, *offset) = (how.scale, how.zero_point + added);
             }
-            let p = HybridPart {
-                weight_sums: &group.sums[sink.first..],
-                scales: &group.scales[sink.first..],
-                bias: &group.bias[sink.first..],
-                row_scales: &row_scales,
-                row_offsets: &row_offsets,
-                joint: self.joint,
-                low: self.clamp.0,
-                high: self.clamp.1,
-            };
-            simd::scale_f32(
-                product.isa,
-                sink.tile,
-                sink.rows.len(),
-                &p,
-                sink.out,
-                sink.ldc,
-                sink.columns,
-            );
-        });
-        Ok(())
+        }
+        let p = HybridPart {
+            weight_sums: &group.sums[sink.first..],
+            scales: &group.scales[sink.first..],
+            bias: &group.bias[sink.first..],
+            row_scales: &row_scales,
+            row_offsets: &row_offsets,
+            joint: self.joint,
+            low: self.clamp.0,
+            high: self.clamp.1,
+        };
+        if let (true, Dot::Bytes(t)) = (alike, &sink.dot) {
+            simd::dot_hybrid(isa, t, &p, sink.out, sink.ldc, sink.columns);
+            return;
+        }
+        sink.sum(isa);
+        let rows = sink.rows.len();
+        simd::scale_f32(isa, sink.tile, rows, &p, sink.out, sink.ldc, sink.columns);
     }
 }

@@ -6,7 +6,7 @@ use super::Conv2dShape;
 use super::gather::{Gather, Geometry};
 use super::gemm::{
     PANEL, PackedWeights, Split, TILE_COLS, TILE_ROWS, Tile, block_panels, check_bias, panel_rows,
-    tile_rows, worth,
+    tile_rows,
 };
 use super::isa::{Isa, Proven};
 use super::portable;
@@ -110,18 +110,8 @@ impl ConvI16 {
     }
 
     fn split(&self, threads: usize) -> Split {
-        let geometry = &self.geometry;
-        Split {
-            rows: geometry.rows(),
-            columns: geometry.shape.out_c,
-            row_unit: tile_rows(self.isa, block_panels(self.isa)),
-            column_unit: match geometry.groups {
-                1 => block_panels(self.isa) * PANEL,
-                _ => 0,
-            },
-            threads: worth(threads, geometry.macs(), GRAIN),
-            part_bytes: self.lane_bytes(),
-        }
+        self.geometry
+            .split(self.isa, threads, GRAIN, self.lane_bytes())
     }
 
     /// Whether rows of the input serve as they lie there: whole pairs only, or a kernel would read past the last.

@@ -5,7 +5,7 @@ use std::ops::{AddAssign, Mul, Range};
 use super::Conv2dShape;
 use super::gather::product;
 use super::gemm::{Split, TILE_COLS, TILE_ROWS, worth};
-use super::simd::Vectorized;
+use super::simd::{Run, Vectorized};
 use crate::error::Result;
 
 /// Offset that stands for a tap outside of the image.
@@ -279,31 +279,53 @@ pub(crate) fn tiles(
     }
 }
 
-/// Parts `pixels` into runs of neighbours whose windows meet the ends of the image alike, and calls `run(pixels, offsets)` with
-/// where the taps of the first of them begin; those of each further pixel begin [`Windows::step`] later, but for [`OUTSIDE`].
-pub(crate) fn runs(
-    windows: &Windows,
+/// What [`runs`] reads.
+#[derive(Clone, Copy)]
+pub(crate) struct Lines<'a, T> {
+    pub windows: &'a Windows,
+    /// The repeated input.
+    pub input: &'a [T],
+    /// Stands for taps outside of the image; one value per channel.
+    pub pad: &'a [T],
+}
+
+/// Parts `pixels` into runs of neighbours whose windows meet the ends of the image alike, and calls `run` for each with where
+/// its outputs begin in `out`, which begins with those of `first`.
+pub(crate) fn runs<T, O>(
+    lines: &Lines<'_, T>,
     pixels: Range<usize>,
+    channels: Range<usize>,
     offsets: &mut [usize],
-    mut run: impl FnMut(Range<usize>, &[usize]),
+    (first, out): (usize, &mut [O]),
+    mut run: impl FnMut(&Run<T>, &mut [O]),
 ) {
+    let windows = lines.windows;
     let s = &windows.shape;
     let offsets = &mut offsets[..windows.taps()];
     // Output columns whose windows lie between the left and right ends of the image.
-    let first = s.pad_left.div_ceil(s.stride_w);
+    let inside = s.pad_left.div_ceil(s.stride_w);
     let reach = (s.k_w - 1) * s.dilation_w + 1;
     let end = (s.in_w + s.pad_left).checked_sub(reach);
     let end = end.map_or(0, |x| x / s.stride_w + 1);
     let mut at = pixels.start;
     while at < pixels.end {
         let x = at % s.out_w;
-        let len = if (first..end).contains(&x) {
+        let len = if (inside..end).contains(&x) {
             (end.min(s.out_w) - x).min(pixels.end - at)
         } else {
             1
         };
         windows.offsets(at..at + 1, offsets);
-        run(at..at + len, offsets);
+        let here = Run {
+            input: lines.input,
+            pad: lines.pad,
+            offsets,
+            step: windows.step(),
+            pixels: len,
+            channels: channels.clone(),
+            stride: s.out_c,
+        };
+        run(&here, &mut out[(at - first) * s.out_c..]);
         at += len;
     }
 }

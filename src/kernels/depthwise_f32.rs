@@ -1,11 +1,12 @@
 //! Float depthwise convolution, packed.
 
 use super::Conv2dShape;
-use super::depthwise::{Windows, as_offsets, blocks, offset_bytes, runs};
+use super::depthwise::{Lines, Windows, as_offsets, blocks, offset_bytes, runs};
+use super::float_range::{RangeFinder, Ranges};
 use super::gemm::{Split, check_bias};
 use super::isa::{Isa, Proven};
 use super::scratch::Scratch;
-use super::simd::{self, FloatWeights, Run};
+use super::simd::{self, FloatWeights};
 use crate::error::Result;
 
 /// Multiply–adds that are worth a thread.
@@ -94,13 +95,47 @@ impl DepthwiseF32 {
         scratch: &mut Scratch,
         threads: usize,
     ) -> Result<()> {
+        let finder = RangeFinder::new(self.isa, false);
+        self.compute(input, output, scratch, threads, &finder)
+    }
+
+    /// As [`DepthwiseF32::run`], and finds the range of the output.
+    ///
+    /// # Errors
+    /// As [`DepthwiseF32::run`].
+    pub fn run_ranged(
+        &self,
+        input: &[f32],
+        output: &mut [f32],
+        scratch: &mut Scratch,
+        threads: usize,
+        ranges: &mut Ranges,
+    ) -> Result<()> {
+        let finder = RangeFinder::new(self.isa, true);
+        self.compute(input, output, scratch, threads, &finder)?;
+        ranges.output = Some(finder.found());
+        Ok(())
+    }
+
+    fn compute(
+        &self,
+        input: &[f32],
+        output: &mut [f32],
+        scratch: &mut Scratch,
+        threads: usize,
+        finder: &RangeFinder,
+    ) -> Result<()> {
         let windows = &self.windows;
         windows.check(input.len(), output.len())?;
         let repeated = windows.repeated_len();
         let split = self.split(threads);
         let (lanes, shared) = split.lanes::<f32>(scratch, repeated * 4);
         let shared = &mut bytemuck::cast_slice_mut(shared)[..repeated];
-        let input = windows.repeat(input, shared);
+        let lines = Lines {
+            windows,
+            input: windows.repeat(input, shared),
+            pad: &self.pad,
+        };
         let stride = windows.shape.out_c;
         let weights = FloatWeights {
             weights: &self.weights,
@@ -109,21 +144,23 @@ impl DepthwiseF32 {
             in_order: self.in_order,
         };
         split.run(lanes, output, |pixels, _, out, lane| {
-            let begin = pixels.start;
+            let (begin, offsets) = (pixels.start, as_offsets(lane));
             blocks(windows, pixels, CHANNELS, |pixels, channels| {
-                runs(windows, pixels, as_offsets(lane), |pixels, offsets| {
-                    let out = &mut out[(pixels.start - begin) * stride..];
-                    let run = Run {
-                        input,
-                        pad: &self.pad,
-                        offsets,
-                        step: windows.step(),
-                        pixels: pixels.len(),
-                        channels: channels.clone(),
-                        stride,
-                    };
-                    simd::float_run(self.isa, &run, &weights, out);
-                });
+                let complete = channels.end == stride;
+                let here = (pixels.start - begin) * stride..(pixels.end - begin) * stride;
+                runs(
+                    &lines,
+                    pixels,
+                    channels,
+                    offsets,
+                    (begin, &mut *out),
+                    |run, out| {
+                        simd::float_run(self.isa, run, &weights, out);
+                    },
+                );
+                if complete {
+                    finder.look(&out[here]);
+                }
             });
         });
         Ok(())

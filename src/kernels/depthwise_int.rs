@@ -1,38 +1,37 @@
-//! int8, int16×8 and hybrid depthwise convolution, packed.
+//! int8 and int16×8 depthwise convolution, packed.
 
 use std::ops::Range;
 
 use super::Conv2dShape;
-use super::depthwise::{Taps, Windows, as_offsets, offset_bytes, runs, tiles};
+use super::depthwise::{Lines, Taps, Windows, as_offsets, offset_bytes, runs, tiles};
 use super::fixed_point::Multiplier;
-use super::gemm::{Split, TILE_ROWS, Tile, check_bias, worth};
+use super::gemm::{Tile, check_bias};
 use super::isa::{Isa, Proven};
 use super::portable;
-use super::reference::conv::{Hybrid, Quantized};
+use super::reference::conv::Quantized;
 use super::rescale::{Bounds, Factors, Fixed, Real, Wide};
-use super::row_quantize::quantize_row;
 use super::scratch::Scratch;
-use super::simd::{self, HybridPart, IntTaps, Run, Tap};
+use super::simd::{self, IntTaps, Tap};
 use crate::error::Result;
 
 /// Multiply–adds that are worth a thread.
-const GRAIN: usize = 300_000;
+pub(super) const GRAIN: usize = 300_000;
 
 /// What all integer depthwise operators hold.
 #[derive(Debug, Clone)]
-struct Common {
-    isa: Proven,
-    windows: Windows,
+pub(super) struct Common {
+    pub isa: Proven,
+    pub windows: Windows,
     /// As the kernel multiplies them, one row of channels per tap.
     weights: Vec<i16>,
     /// The same as the instruction set's kernel wants them, where it has one.
     packed: Option<Vec<i16>>,
     /// Sum of the weights of each channel.
-    sums: Vec<i32>,
+    pub sums: Vec<i32>,
 }
 
 impl Common {
-    fn new(isa: Isa, shape: Conv2dShape, weights: &[i8]) -> Result<Self> {
+    pub fn new(isa: Isa, shape: Conv2dShape, weights: &[i8]) -> Result<Self> {
         let windows = Windows::new(shape, weights.len())?;
         let mut sums = vec![0i32; shape.out_c];
         for row in weights.chunks(shape.out_c) {
@@ -48,6 +47,28 @@ impl Common {
             weights: weights.iter().map(|&w| w.into()).collect(),
             sums,
         })
+    }
+
+    /// Calls `finish(sums, pixels, channels)` for the sums of all of `pixels`, a tile at a time; wrong where an
+    /// int32 sum can overflow.
+    pub fn tiles<T: Tap>(
+        &self,
+        input: &[T],
+        pad: &[T],
+        pixels: Range<usize>,
+        offsets: &mut [usize],
+        mut finish: impl FnMut(&Tile, Range<usize>, Range<usize>),
+    ) {
+        let mut tile = Tile::new();
+        tiles(
+            &self.windows,
+            pixels,
+            offsets,
+            |pixels, channels, offsets| {
+                self.sum(input, pad, channels.clone(), offsets, &mut tile);
+                finish(&tile, pixels, channels);
+            },
+        );
     }
 
     /// Sums over the taps of a few pixels; wrong where an int32 sum can overflow.
@@ -165,7 +186,7 @@ impl Quads {
 }
 
 /// `values` filled up with `filler` to whole blocks of the byte kernel, and so to whole panels.
-fn whole_quads<T: Copy>(values: impl Iterator<Item = T>, filler: T) -> Vec<T> {
+pub(super) fn whole_quads<T: Copy>(values: impl Iterator<Item = T>, filler: T) -> Vec<T> {
     let mut out: Vec<T> = values.collect();
     out.resize(out.len().next_multiple_of(simd::QUAD_CHANNELS), filler);
     out
@@ -269,48 +290,43 @@ impl DepthwiseI8 {
         let split = windows.split(threads, GRAIN, offset_bytes(windows));
         let (lanes, shared) = split.lanes::<i8>(scratch, repeated);
         let shared = &mut bytemuck::cast_slice_mut(shared)[..repeated];
-        let input = windows.repeat(input, shared);
+        let lines = Lines {
+            windows,
+            input: windows.repeat(input, shared),
+            pad: &self.pad,
+        };
         let stride = windows.shape.out_c;
         split.run(lanes, output, |pixels, _, out, lane| {
-            let begin = pixels.start;
+            let (begin, offsets) = (pixels.start, as_offsets(lane));
             if let Some(quads) = &self.quads {
                 let p = quads.fixed.from(0);
-                runs(windows, pixels, as_offsets(lane), |pixels, offsets| {
-                    let run = Run {
-                        input,
-                        pad: &self.pad,
-                        offsets,
-                        step: windows.step(),
-                        pixels: pixels.len(),
-                        channels: 0..stride,
-                        stride,
-                    };
-                    let out = &mut out[(pixels.start - begin) * stride..];
-                    simd::byte_run(*isa, &run, &quads.weights, &p, out);
-                });
+                runs(
+                    &lines,
+                    pixels,
+                    0..stride,
+                    offsets,
+                    (begin, out),
+                    |run, out| {
+                        simd::byte_run(*isa, run, &quads.weights, &p, out);
+                    },
+                );
                 return;
             }
-            let mut tile = Tile::new();
-            tiles(
-                windows,
-                pixels,
-                as_offsets(lane),
-                |pixels, channels, offsets| {
-                    let (first, n) = (channels.start, channels.len());
-                    self.common
-                        .sum(input, &self.pad, channels, offsets, &mut tile);
-                    let out = &mut out[(pixels.start - begin) * stride + first..];
-                    match &self.finish {
-                        Finish::Fixed(p) => {
-                            let p = p.from(first);
-                            simd::requant_i8(*isa, &tile, pixels.len(), &p, out, stride, n);
-                        }
-                        Finish::Real(p) => {
-                            portable::real_i8(&tile, pixels.len(), p, first, out, stride, n);
-                        }
+            let finish = |tile: &Tile, pixels: Range<usize>, channels: Range<usize>| {
+                let (first, n) = (channels.start, channels.len());
+                let out = &mut out[(pixels.start - begin) * stride + first..];
+                match &self.finish {
+                    Finish::Fixed(p) => {
+                        let p = p.from(first);
+                        simd::requant_i8(*isa, tile, pixels.len(), &p, out, stride, n);
                     }
-                },
-            );
+                    Finish::Real(p) => {
+                        portable::real_i8(tile, pixels.len(), p, first, out, stride, n);
+                    }
+                }
+            };
+            let Lines { input, pad, .. } = lines;
+            self.common.tiles(input, pad, pixels, offsets, finish);
         });
         Ok(())
     }
@@ -455,179 +471,6 @@ impl DepthwiseI16 {
                 },
             );
         });
-        Ok(())
-    }
-}
-
-/// DEPTHWISE_CONV_2D of float activations with int8 weights, prepared; as
-/// [`reference::conv::depthwise_hybrid`](super::reference::conv::depthwise_hybrid).
-#[derive(Debug, Clone)]
-pub struct DepthwiseHybrid {
-    common: Common,
-    asymmetric: bool,
-    /// Whether the scales of input and weights are multiplied with each other first.
-    joint: bool,
-    scales: Vec<f32>,
-    weight_sums: Vec<i32>,
-    bias: Vec<f32>,
-    clamp: (f32, f32),
-    /// Weights of [`simd::hybrid_run`], where the instruction set has products of bytes.
-    quads: Option<Vec<i8>>,
-}
-
-impl DepthwiseHybrid {
-    /// Takes `weights` `[1, k_h, k_w, out_c]`; `bias` has one value per output channel or is absent; outputs are clamped.
-    ///
-    /// # Errors
-    /// `Invalid` if the lengths do not fit the shape.
-    pub fn new(
-        isa: Isa,
-        shape: Conv2dShape,
-        weights: &[i8],
-        bias: Option<&[f32]>,
-        how: Hybrid,
-        clamp: (f32, f32),
-    ) -> Result<Self> {
-        let common = Common::new(isa, shape, weights)?;
-        check_bias(bias, shape.out_c)?;
-        let n = shape.out_c;
-        let (asymmetric, joint, scales) = match how {
-            Hybrid::Symmetric(scale) => (false, true, vec![scale; n]),
-            Hybrid::Asymmetric(scales) => (true, false, scales.to_vec()),
-            Hybrid::AsymmetricJoint(scales) => (true, true, scales.to_vec()),
-        };
-        if scales.len() != n {
-            return crate::invalid!("{} weight scales for {n} output channels", scales.len());
-        }
-        let quads = simd::has_byte_dot(common.isa).then(|| simd::pack_quads(weights, n));
-        Ok(Self {
-            asymmetric,
-            joint,
-            scales: whole_quads(scales.into_iter(), 0.0),
-            weight_sums: whole_quads(common.sums.iter().copied(), 0),
-            bias: whole_quads((0..n).map(|c| bias.map_or(0.0, |b| b[c])), 0.0),
-            quads,
-            clamp,
-            common,
-        })
-    }
-
-    /// The same operator on another batch size or image size.
-    ///
-    /// # Errors
-    /// `Invalid` if the filter's part of the shape differs.
-    pub fn reshape(&mut self, shape: Conv2dShape) -> Result<()> {
-        self.common.windows = self.common.windows.reshape(shape)?;
-        Ok(())
-    }
-
-    /// Multiply–adds of a run.
-    pub fn macs(&self) -> usize {
-        self.common.windows.macs()
-    }
-
-    /// Makes `scratch` large enough for [`DepthwiseHybrid::run`] with that many threads.
-    pub fn reserve(&self, scratch: &mut Scratch, threads: usize) {
-        let split = self.split(threads);
-        split.reserve::<f32>(scratch, self.shared_bytes());
-    }
-
-    /// Of one batch.
-    fn split(&self, threads: usize) -> Split {
-        let windows = &self.common.windows;
-        let (s, macs) = (&windows.shape, windows.macs());
-        let batches = s.batches.max(1);
-        Split {
-            rows: windows.pixels() / batches,
-            threads: worth(threads, macs / batches, GRAIN),
-            ..windows.split(threads, GRAIN, offset_bytes(windows))
-        }
-    }
-
-    /// The quantized input, the repeated one, and a row of padding.
-    fn shared_bytes(&self) -> usize {
-        let windows = &self.common.windows;
-        let image = windows.input_len() / windows.shape.batches.max(1);
-        image * (1 + windows.multiplier) + windows.shape.out_c
-    }
-
-    /// Computes `output` (NHWC) from `input` (NHWC) on up to `threads` threads of the current rayon pool.
-    ///
-    /// # Errors
-    /// `Invalid` if the lengths do not fit the shape.
-    pub fn run(
-        &self,
-        input: &[f32],
-        output: &mut [f32],
-        scratch: &mut Scratch,
-        threads: usize,
-    ) -> Result<()> {
-        let Common { isa, windows, .. } = &self.common;
-        windows.check(input.len(), output.len())?;
-        let s = windows.shape;
-        let split = self.split(threads);
-        let (lanes, shared) = split.lanes::<f32>(scratch, self.shared_bytes());
-        let shared: &mut [i8] = bytemuck::cast_slice_mut(shared);
-        let image = input.len() / s.batches.max(1);
-        let (values, rest) = shared.split_at_mut(image);
-        let (repeated, rest) = rest.split_at_mut(image * windows.multiplier);
-        let pad = &mut rest[..s.out_c];
-        let stride = s.out_c;
-        // Batches one after the other, for each has a padding of its own.
-        let pixels = s.out_h * s.out_w;
-        let batches = input.chunks(image.max(1));
-        for (x, output) in batches.zip(output.chunks_mut((pixels * stride).max(1))) {
-            let (scale, zero_point) = quantize_row(*isa, x, self.asymmetric, values, threads);
-            pad.fill(zero_point as i8);
-            let input = windows.repeat(values, repeated);
-            let pad = &*pad;
-            // The byte kernel adds 128 to every input.
-            let offset = zero_point + if self.quads.is_some() { 128 } else { 0 };
-            let (row_scales, row_offsets) = ([scale; TILE_ROWS], [offset; TILE_ROWS]);
-            let part = |first: usize| HybridPart {
-                weight_sums: &self.weight_sums[first..],
-                scales: &self.scales[first..],
-                bias: &self.bias[first..],
-                row_scales: &row_scales,
-                row_offsets: &row_offsets,
-                joint: self.joint,
-                low: self.clamp.0,
-                high: self.clamp.1,
-            };
-            split.run(lanes, output, |pixels, _, out, lane| {
-                let begin = pixels.start;
-                if let Some(quads) = &self.quads {
-                    let p = part(0);
-                    runs(windows, pixels, as_offsets(lane), |pixels, offsets| {
-                        let run = Run {
-                            input,
-                            pad,
-                            offsets,
-                            step: windows.step(),
-                            pixels: pixels.len(),
-                            channels: 0..stride,
-                            stride,
-                        };
-                        let out = &mut out[(pixels.start - begin) * stride..];
-                        simd::hybrid_run(*isa, &run, quads, &p, out);
-                    });
-                    return;
-                }
-                let mut tile = Tile::new();
-                tiles(
-                    windows,
-                    pixels,
-                    as_offsets(lane),
-                    |pixels, channels, offsets| {
-                        let (first, n) = (channels.start, channels.len());
-                        self.common.sum(input, pad, channels, offsets, &mut tile);
-                        let out = &mut out[(pixels.start - begin) * stride + first..];
-                        let p = part(first);
-                        simd::scale_f32(*isa, &tile, pixels.len(), &p, out, stride, n);
-                    },
-                );
-            });
-        }
         Ok(())
     }
 }

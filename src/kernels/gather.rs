@@ -3,6 +3,8 @@
 use std::ops::Range;
 
 use super::Conv2dShape;
+use super::gemm::{PANEL, Split, block_panels, tile_rows, worth};
+use super::isa::Proven;
 use super::simd::Vectorized;
 use crate::error::Result;
 
@@ -78,6 +80,28 @@ impl Geometry {
     /// Rows of the matrix product: output pixels of all batches.
     pub fn rows(&self) -> usize {
         self.shape.batches * self.shape.out_h * self.shape.out_w
+    }
+
+    /// How the output is computed on up to `threads` threads, of which each should have `grain` multiply–adds; a part takes
+    /// `part_bytes`.
+    pub fn split(&self, isa: Proven, threads: usize, grain: usize, part_bytes: usize) -> Split {
+        let panels = block_panels(isa);
+        Split {
+            rows: self.rows(),
+            columns: self.shape.out_c,
+            row_unit: tile_rows(isa, panels),
+            column_unit: if self.groups == 1 { panels * PANEL } else { 0 },
+            threads: worth(threads, self.macs(), grain),
+            part_bytes,
+        }
+    }
+
+    /// Where the outputs of a group begin in a row of the part of the output that holds `columns`, and its columns to compute.
+    pub fn columns(&self, group: usize, columns: &Range<usize>) -> (usize, Range<usize>) {
+        match self.groups {
+            1 => (0, columns.clone()),
+            _ => (group * self.group_out, 0..self.group_out),
+        }
     }
 
     /// Length of the reduction.

@@ -74,15 +74,13 @@ pub(crate) struct Block<'a, T> {
     pub columns: usize,
 }
 
-impl<T> Block<'_, T> {
-    /// The part of [`Block::next`] that the kernel fetches while it computes tile `tile` of `tiles`, so that the whole of it
-    /// lies in the second-level cache when its turn comes.
-    pub fn ahead(&self, tile: usize, tiles: usize) -> &[T] {
+impl<'a, T> Block<'a, T> {
+    /// Parts of [`Block::next`], one for each of the first of `tiles` tiles: the kernel fetches one while it computes a tile, so
+    /// that the whole of it lies in the second-level cache when its turn comes.
+    pub fn ahead(&self, tiles: usize) -> std::slice::Chunks<'a, T> {
         // As many as there are panels, and so a cache line for each group of the reduction.
         let parts = tiles.clamp(1, self.panels);
-        let step = self.next.len().div_ceil(parts);
-        let ahead = self.next.get(tile * step..).unwrap_or(&[]);
-        &ahead[..step.min(ahead.len())]
+        self.next.chunks(self.next.len().div_ceil(parts).max(1))
     }
 }
 

@@ -43,13 +43,20 @@ impl<P: Pooling> Vectorized for Lines<'_, P> {
             ..
         } = self;
         let c = s.channels;
-        let mut pixels = self.out.chunks_mut(c);
+        let mut at_pixel = 0;
         for line in self.lines {
             let (batch, y) = (line / s.out_h, line % s.out_h);
             let rows = window(y * s.stride_h, s.k_h, s.pad_top, s.in_h);
             for x in 0..s.out_w {
-                let Some(out) = pixels.next() else { return };
+                let Some(out) = self.out.get_mut(at_pixel..) else {
+                    return;
+                };
+                at_pixel += c;
                 let columns = window(x * s.stride_w, s.k_w, s.pad_left, s.in_w);
+                if c <= 16 && few(pooling, s, input, (batch, &rows, &columns), out) {
+                    continue;
+                }
+                let Some(out) = out.get_mut(..c) else { return };
                 let mut at = 0;
                 at = block::<P, 32>(pooling, s, input, (batch, &rows, &columns), at, out);
                 at = block::<P, 8>(pooling, s, input, (batch, &rows, &columns), at, out);
@@ -62,6 +69,42 @@ impl<P: Pooling> Vectorized for Lines<'_, P> {
             }
         }
     }
+}
+
+/// Pools one window of at most 16 channels as if there were 16, if input and output go on for so long: what is too much the next
+/// pixels of the output write over. Whether it was done.
+#[inline(always)]
+fn few<P: Pooling>(
+    pooling: P,
+    s: &Pool2dShape,
+    input: &[P::Value],
+    (batch, rows, columns): (usize, &Range<usize>, &Range<usize>),
+    out: &mut [P::Value],
+) -> bool {
+    let first = |row: usize| ((batch * s.in_h + row) * s.in_w + columns.start) * s.channels;
+    let Some(out) = out.first_chunk_mut::<16>() else {
+        return false;
+    };
+    if rows.is_empty() || first(rows.end - 1) + columns.len() * s.channels + 16 > input.len() {
+        return false;
+    }
+    let mut acc = [pooling.start(); 16];
+    for row in rows.clone() {
+        let line = &input[first(row)..];
+        for column in 0..columns.len() {
+            let Some(v) = line[column * s.channels..].first_chunk::<16>() else {
+                return false;
+            };
+            for j in 0..16 {
+                acc[j] = pooling.fold(acc[j], v[j]);
+            }
+        }
+    }
+    let elements = rows.len() * columns.len();
+    for j in 0..16 {
+        out[j] = pooling.finish(acc[j], elements);
+    }
+    true
 }
 
 /// Pools one window, `N` channels at a time from `at` on as long as there are as many; where that ends.

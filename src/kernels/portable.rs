@@ -2,7 +2,7 @@
 
 use super::gemm::{PANEL, TILE_COLS, Tile};
 use super::rescale::{FixedPart, Real, WidePart, rescale, rescale_wide, round_i32};
-use super::simd::{F32Tile, FloatWeights, HybridPart, Run, Vectorized};
+use super::simd::{F32Tile, FloatWeights, HybridPart, Run};
 
 /// Columns computed at once: few enough that 4 rows of accumulators fit 16 registers of 128 bits.
 const HALF: usize = 8;
@@ -49,73 +49,37 @@ pub(crate) fn dot_f32(t: &F32Tile, out: &mut [f32]) {
             if first >= t.columns {
                 return;
             }
-            let columns = (t.columns - first).min(HALF);
-            for row in (0..t.rows).step_by(2) {
-                if row + 1 < t.rows {
-                    rows_f32::<2, HALF>(t, first, row, columns, out);
-                } else {
-                    rows_f32::<1, HALF>(t, first, row, columns, out);
-                }
-            }
-        }
-    }
-}
-
-/// A tile whose sums are taken in order.
-pub(crate) struct TileInOrder<'a>(pub &'a F32Tile<'a>, pub &'a mut [f32]);
-
-impl Vectorized for TileInOrder<'_> {
-    #[inline(always)]
-    fn run(self) {
-        let Self(t, out) = self;
-        for first in (0..t.columns).step_by(PANEL) {
-            let columns = (t.columns - first).min(PANEL);
             let mut row = 0;
             while row < t.rows {
                 row += match t.rows - row {
-                    // As many as fit the registers of AVX2.
-                    6.. => rows_f32::<6, PANEL>(t, first, row, columns, out),
-                    4.. => rows_f32::<4, PANEL>(t, first, row, columns, out),
-                    2.. => rows_f32::<2, PANEL>(t, first, row, columns, out),
-                    _ => rows_f32::<1, PANEL>(t, first, row, columns, out),
+                    4.. => rows_f32::<4>(t, first, row, out),
+                    2.. => rows_f32::<2>(t, first, row, out),
+                    _ => rows_f32::<1>(t, first, row, out),
                 };
             }
         }
     }
 }
 
-/// `R` rows from `row` on of `columns` columns from `first` on, at most `W` and of one panel; returns `R`.
+/// `R` rows from `row` on of half a panel from column `first` on; returns `R`.
 #[inline(always)]
-fn rows_f32<const R: usize, const W: usize>(
-    t: &F32Tile,
-    first: usize,
-    row: usize,
-    columns: usize,
-    out: &mut [f32],
-) -> usize {
-    let mut acc = [[0f32; W]; R];
+fn rows_f32<const R: usize>(t: &F32Tile, first: usize, row: usize, out: &mut [f32]) -> usize {
+    let columns = (t.columns - first).min(HALF);
+    let mut acc = [[0f32; HALF]; R];
     for (r, acc) in acc.iter_mut().enumerate() {
         match t.bias {
             _ if t.in_order => {}
-            Some(bias) => acc.copy_from_slice(&bias[first..first + W]),
+            Some(bias) => acc.copy_from_slice(&bias[first..first + HALF]),
             None => {
                 acc[..columns].copy_from_slice(&out[(row + r) * t.ldc + first..][..columns]);
             }
         }
     }
+    // As many values of each row as there are, so that none of the accesses below needs a check.
     let a: [&[f32]; R] = std::array::from_fn(|r| &t.a[(row + r) * t.lda..][..t.k]);
-    let b = t.b.chunks(t.panels * PANEL);
-    for (k, b) in (0..t.k).zip(b) {
-        let Some(b) = b[first..].first_chunk::<W>() else {
-            continue;
-        };
-        for (acc, a) in acc.iter_mut().zip(&a) {
-            let a = a[k];
-            for (acc, &b) in acc.iter_mut().zip(b) {
-                *acc += a * b;
-            }
-        }
-    }
+    let weights = t.b.chunks_exact(t.panels * PANEL);
+    let weights = weights.filter_map(|b| b.get(first..)?.first_chunk::<HALF>());
+    sums_f32(a, weights, &mut acc);
     for (r, acc) in acc.iter_mut().enumerate() {
         if let (true, Some(bias)) = (t.in_order, t.bias) {
             for (acc, bias) in acc.iter_mut().zip(&bias[first..]) {
@@ -132,22 +96,28 @@ fn rows_f32<const R: usize, const W: usize>(
     R
 }
 
-/// A run of pixels whose sums are taken in order.
-pub(crate) struct RunInOrder<'a>(
-    pub &'a Run<'a, f32>,
-    pub &'a FloatWeights<'a>,
-    pub &'a mut [f32],
-);
-
-impl Vectorized for RunInOrder<'_> {
-    #[inline(always)]
-    fn run(self) {
-        float_run(self.0, self.1, self.2);
+/// Adds the products of rows with half a panel of weights to `sums`, in order.
+#[inline(always)]
+fn sums_f32<'w, const R: usize>(
+    a: [&[f32]; R],
+    weights: impl Iterator<Item = &'w [f32; HALF]>,
+    sums: &mut [[f32; HALF]; R],
+) {
+    // A copy that nothing else can see stays in registers.
+    let mut acc = *sums;
+    let k = a.iter().map(|a| a.len()).min().unwrap_or(0);
+    for (i, w) in (0..k).zip(weights) {
+        for r in 0..R {
+            let x = a[r][i];
+            for j in 0..HALF {
+                acc[r][j] += x * w[j];
+            }
+        }
     }
+    *sums = acc;
 }
 
 /// Outputs of a run of pixels of a float depthwise convolution.
-#[inline(always)]
 pub(crate) fn float_run(run: &Run<f32>, w: &FloatWeights, out: &mut [f32]) {
     let mut c = run.channels.start;
     while c + PANEL <= run.channels.end {

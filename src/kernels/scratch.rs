@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug, Default)]
 pub struct Scratch {
     lanes: Vec<Lane>,
-    /// Seen by all threads of one run.
+    /// Ranges by all threads of one run.
     shared: Vec<u64>,
 }
 

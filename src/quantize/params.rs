@@ -4,6 +4,12 @@
 //! result would be useless: a range or a channel that holds nothing but zeros.
 
 use half::f16;
+use rayon::prelude::*;
+
+use crate::calibrate::{self, Range};
+
+/// Values that are worth a thread.
+pub(super) const PART: usize = 1 << 17;
 
 /// Largest quantized bias magnitude: int32 keeps half of its range free for the accumulated products.
 pub const BIAS_MAX_INT32: f64 = (1u64 << 30) as f64;
@@ -16,16 +22,19 @@ const SMALLEST_WIDTH: f64 = 1e-6;
 
 /// Smallest and largest of `values`; `None` if there are none or one is not finite.
 pub fn finite_range(values: &[f32]) -> Option<(f32, f32)> {
-    let mut range: Option<(f32, f32)> = None;
-    for &v in values {
-        if !v.is_finite() {
-            return None;
+    let found = match values.len() > PART {
+        false => calibrate::finite_range(values),
+        true => {
+            let parts = values.par_chunks(PART).map(calibrate::finite_range);
+            let both = |a: Option<Range>, b: Option<Range>| {
+                let (a, b) = (a?, b?);
+                let (min, max) = (a.min.min(b.min), a.max.max(b.max));
+                Some(Range { min, max })
+            };
+            parts.reduce_with(both).flatten()
         }
-        let (min, max) = range.get_or_insert((v, v));
-        *min = min.min(v);
-        *max = max.max(v);
-    }
-    range
+    };
+    found.map(|r| (r.min, r.max))
 }
 
 /// A positive scale as the file stores it: float32, neither 0, denormal nor infinite.
@@ -111,15 +120,46 @@ impl Channels {
 /// Largest magnitude in each channel.
 pub fn channel_peaks(values: &[f32], channels: Channels) -> Vec<f32> {
     let mut peaks = vec![0f32; channels.channels];
-    if channels.inner > 0 {
-        for (run, values) in values.chunks(channels.inner).enumerate() {
-            let peak = values.iter().fold(0f32, |m, v| m.max(v.abs()));
-            if let Some(p) = peaks.get_mut(run % channels.channels.max(1)) {
-                *p = p.max(peak);
+    let (count, inner) = (channels.channels, channels.inner);
+    if count == 0 || inner == 0 {
+        return peaks;
+    }
+    if channels.outer == 1 && values.len() > PART {
+        let runs = peaks.par_iter_mut().zip(values.par_chunks(inner));
+        let of_run = |(p, run): (&mut f32, &[f32])| *p = peak(run);
+        runs.with_min_len((PART / inner).max(1)).for_each(of_run);
+    } else if inner == 1 {
+        for row in values.chunks(count) {
+            for (p, v) in peaks.iter_mut().zip(row) {
+                *p = larger(*p, v.abs());
             }
+        }
+    } else {
+        for (run, values) in values.chunks(inner).enumerate() {
+            let p = &mut peaks[run % count];
+            *p = larger(*p, peak(values));
         }
     }
     peaks
+}
+
+/// The largest magnitude; NaN does not count.
+fn peak(values: &[f32]) -> f32 {
+    let mut peaks = [0f32; 16];
+    let (chunks, rest) = values.as_chunks::<16>();
+    for v in chunks {
+        for (p, v) in peaks.iter_mut().zip(v) {
+            *p = larger(*p, v.abs());
+        }
+    }
+    let last = rest.iter().fold(0f32, |m, v| larger(m, v.abs()));
+    peaks.into_iter().fold(last, larger)
+}
+
+/// The larger of the two; `a` if `b` is NaN. One instruction, unlike `f32::max`.
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if b > a { b } else { a }
 }
 
 /// Scales of symmetric int8 weights, peak / 127 a channel. A channel of zeros has no scale of its own and takes the largest of

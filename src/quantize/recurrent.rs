@@ -64,7 +64,7 @@ impl At<'_> {
         let tensor = self.node.input(slot).map(|t| &self.main.tensors[t]);
         tensor
             .and_then(|t| t.f32s())
-            .map(|v| v.to_vec())
+            .map(|v| v.into_owned())
             .unwrap_or_default()
     }
 

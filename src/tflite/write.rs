@@ -4,6 +4,7 @@
 //! stand 16-byte aligned, as runtimes that map the file expect.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
 use bytes::Bytes;
 use flatbuffers::{FlatBufferBuilder, UnionWIPOffset, Vector, WIPOffset};
@@ -18,6 +19,8 @@ use crate::invalid;
 const ALIGNMENT: usize = 16;
 /// A FlatBuffer must stay below 2 GiB; above this many bytes, large parts stand beside it.
 const INSIDE_LIMIT: usize = 1_900_000_000;
+/// No builder begins with more.
+const MOST_BYTES: usize = 2_000_000_000;
 /// Parts below this size stay inside of the FlatBuffer in any case.
 const SMALL: usize = 1024;
 
@@ -72,6 +75,22 @@ fn payload(graph: &Graph) -> usize {
         .fold(0, |sum: usize, part| sum.saturating_add(part.1))
 }
 
+/// Bytes that all but the payload takes, rather too many than too few: a builder that must grow copies all it holds.
+fn tables(graph: &Graph) -> usize {
+    let tensor = |t: &Tensor| {
+        let q = t.quantization.as_ref();
+        let numbers = q.map_or(0, |q| {
+            q.scales.len() + 2 * q.zero_points.len() + q.min.len() + q.max.len()
+        });
+        256 + t.name.len() + 8 * t.shape.len() + 4 * numbers
+    };
+    let node = |n: &Node| 256 + 4 * (n.inputs.len() + n.outputs.len() + n.intermediates.len());
+    let subgraph = |s: &Subgraph| {
+        s.tensors.iter().map(tensor).sum::<usize>() + s.nodes.iter().map(node).sum::<usize>()
+    };
+    4096 + graph.subgraphs.iter().map(subgraph).sum::<usize>()
+}
+
 /// Options in the file: kind and table of either union, and custom bytes.
 #[derive(Clone, Copy)]
 struct WrittenOptions<'f> {
@@ -89,11 +108,52 @@ struct Writer<'f> {
     floats: HashMap<Vec<u32>, WIPOffset<Vector<'f, f32>>>,
     options: HashMap<Bytes, WrittenOptions<'f>>,
     buffers: Vec<WIPOffset<schema::Buffer<'f>>>,
-    buffer_ids: HashMap<Bytes, u32>,
+    buffer_ids: HashMap<Content, u32>,
+    /// Makes the hashes of contents differ from file to file.
+    seed: RandomState,
     opcodes: OpCodes,
     /// Where the next part beside the FlatBuffer will stand; `None` if all stays inside.
     next_outside: Option<u64>,
     outside: Vec<Bytes>,
+}
+
+/// The bytes of a buffer as a key. Weights are long, so they are hashed once, eight bytes at a time in four strands.
+#[derive(PartialEq, Eq)]
+struct Content {
+    hash: u64,
+    data: Bytes,
+}
+
+impl Content {
+    fn new(data: &Bytes, seed: &RandomState) -> Self {
+        /// Odd, its bits spread: 2^64 / golden ratio.
+        const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+        let start = seed.hash_one(data.len());
+        let mut strands = [0, 1, 2, 3].map(|i| start.wrapping_add(i));
+        let mix = |strand: &mut u64, word: u64| {
+            *strand = (strand.rotate_left(23) ^ word).wrapping_mul(FACTOR);
+        };
+        let (words, rest) = data.as_chunks::<8>();
+        let (lines, more) = words.as_chunks::<4>();
+        for line in lines {
+            for (strand, word) in strands.iter_mut().zip(line) {
+                mix(strand, u64::from_le_bytes(*word));
+            }
+        }
+        for (strand, word) in strands.iter_mut().zip(more) {
+            mix(strand, u64::from_le_bytes(*word));
+        }
+        Self {
+            hash: seed.hash_one((strands, rest)),
+            data: data.clone(),
+        }
+    }
+}
+
+impl Hash for Content {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
 }
 
 /// The operator table: one entry for each operator, with the highest version of its nodes.
@@ -130,7 +190,8 @@ impl<'f> Writer<'f> {
         let expected = match outside {
             Some(_) => 0,
             None => payload(graph),
-        } + 4096;
+        } + tables(graph);
+        let expected = expected.min(MOST_BYTES);
         let mut w = Writer {
             fbb: FlatBufferBuilder::with_capacity(expected),
             strings: HashMap::new(),
@@ -140,6 +201,7 @@ impl<'f> Writer<'f> {
             options: HashMap::new(),
             buffers: vec![],
             buffer_ids: HashMap::new(),
+            seed: RandomState::new(),
             opcodes: OpCodes::default(),
             next_outside: outside,
             outside: vec![],
@@ -282,7 +344,8 @@ impl<'f> Writer<'f> {
 
     /// Index of the buffer that holds these bytes.
     fn buffer(&mut self, data: &Bytes) -> u32 {
-        if let Some(&known) = self.buffer_ids.get(data) {
+        let content = Content::new(data, &self.seed);
+        if let Some(&known) = self.buffer_ids.get(&content) {
             return known;
         }
         let mut args = schema::BufferArgs::default();
@@ -296,7 +359,7 @@ impl<'f> Writer<'f> {
         let buffer = schema::Buffer::create(&mut self.fbb, &args);
         let id = self.buffers.len() as u32;
         self.buffers.push(buffer);
-        self.buffer_ids.insert(data.clone(), id);
+        self.buffer_ids.insert(content, id);
         id
     }
 

@@ -56,8 +56,11 @@ impl Workbench {
         let given = !self.shape_from_data && open.iter().any(|o| o.given);
         let resolve = resolve && !open.is_empty() && !given;
         let model = model.graph.clone();
-        let (preprocess, classes) = (self.preprocess.clone(), self.classes.clone());
-        let label_column = self.label_column.clone();
+        let (preprocess, classes) = (
+            self.reading.preprocess.clone(),
+            self.reading.classes.clone(),
+        );
+        let label_column = self.reading.label_column.clone();
         let selection = self.choice(role).selection;
         let name = match &source {
             Source::Demo => "MNIST digits".to_owned(),

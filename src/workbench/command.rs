@@ -7,17 +7,22 @@ use bytes::Bytes;
 
 use super::jobs::JobId;
 use super::litert::Engine;
-use super::{ClassSource, ExperimentId, Role};
+use super::{ClassSource, ExperimentId, ModelId, Role};
 use crate::data::{Drawing, Preprocess, Selection};
 use crate::quantize::{Io, Mode, Recipe};
 
 /// One action of the user, carried out by [`Workbench::apply`](super::Workbench::apply).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Open the model of this file; the model that is open stays until the new one is read.
+    /// Open the model of this file beside those that are open, and make it the current one; of a file that is open already just the
+    /// latter.
     OpenModel(PathBuf),
     /// Open the built-in MNIST experiment: model, calibration data and test data.
     OpenDemo,
+    /// Make this open model the current one.
+    SelectModel(ModelId),
+    /// Close this model and stop its jobs; [`Command::Undo`] brings it back as long as its message stands.
+    CloseModel(ModelId),
     /// Work on this subgraph of the open file (as numbered in it); results of the one before wait for it to come back.
     ChooseEntry(usize),
     /// Give the main input of that name this shape; `None` for what the file declares.
@@ -100,4 +105,20 @@ pub enum Command {
     ForgetRecent(PathBuf),
     /// Close the message of that number.
     Dismiss(u64),
+}
+
+impl Command {
+    /// The experiment that it changes or runs.
+    pub(super) fn subject(&self) -> Option<ExperimentId> {
+        let (Self::Rerun(id)
+        | Self::Duplicate(id)
+        | Self::SetRecipe(id, _)
+        | Self::Rename(id, _)
+        | Self::Pin(id, _)
+        | Self::Delete(id)) = self
+        else {
+            return None;
+        };
+        Some(*id)
+    }
 }

@@ -52,6 +52,17 @@ pub enum ClassSource {
     File(PathBuf),
 }
 
+/// How data becomes samples, for both roles.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Reading {
+    /// How files of folders become inputs; `None` for what the model says, or the default.
+    pub preprocess: Option<Preprocess>,
+    /// Which class of a folder is which output of the model.
+    pub classes: ClassSource,
+    /// The label column of tables: its name, or without a header its number from 1; `None` for a usual name.
+    pub label_column: Option<String>,
+}
+
 /// Data of one role.
 #[derive(Debug, Clone, Default)]
 pub struct DataChoice {
@@ -70,6 +81,15 @@ pub struct DataChoice {
 }
 
 impl DataChoice {
+    /// What the user chose, nothing read of it.
+    pub(super) fn asked(&self) -> Self {
+        Self {
+            source: self.source.clone(),
+            selection: self.selection,
+            ..Self::default()
+        }
+    }
+
     /// Whether the user chose the same as there, whatever was read of it.
     pub(super) fn is_same_choice(&self, other: &Self) -> bool {
         self.source == other.source && self.selection == other.selection

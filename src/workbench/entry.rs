@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::jobs::{JobKind, Stage};
 use super::model::{ModelCard, OpenModel};
-use super::{ClassSource, DataChoice, Event, Experiment, Role, State, Workbench};
-use crate::data::Preprocess;
+use super::{DataChoice, Event, Experiment, Reading, Role, State, Workbench};
 use crate::engine::{self, Options};
 use crate::error::Result;
 use crate::graph::Graph;
@@ -53,10 +52,7 @@ pub(super) struct Aside {
     pub experiments: Vec<Experiment>,
     pub calibration: DataChoice,
     pub evaluation: DataChoice,
-    /// How folders were read.
-    pub preprocess: Option<Preprocess>,
-    pub classes: ClassSource,
-    pub label_column: Option<String>,
+    pub reading: Reading,
 }
 
 /// The parts of a file in the order of its signatures, then of those subgraphs that no signature enters and no node calls.
@@ -204,7 +200,7 @@ impl Workbench {
 
     /// Puts aside what belongs to the entry before, and brings back what was there of this one.
     pub(super) fn entered(&mut self, model: OpenModel) {
-        for e in &mut self.experiments {
+        for e in &mut self.open.experiments {
             if let State::Pending(job) = e.state {
                 self.jobs.cancel(job);
                 // What the job still says goes nowhere.
@@ -217,22 +213,20 @@ impl Workbench {
         };
         let back = self.asides.iter().position(|a| a.entry == entry);
         let back = back.map(|at| self.asides.remove(at));
-        self.asides.push(Aside {
+        let open = &mut self.open;
+        open.asides.push(Aside {
             entry: before.entry,
-            version: self.model_version,
-            experiments: std::mem::take(&mut self.experiments),
-            calibration: self.calibration.clone(),
-            evaluation: self.evaluation.clone(),
-            preprocess: self.preprocess.clone(),
-            classes: self.classes.clone(),
-            label_column: self.label_column.clone(),
+            version: open.model_version,
+            experiments: std::mem::take(&mut open.experiments),
+            calibration: open.calibration.clone(),
+            evaluation: open.evaluation.clone(),
+            reading: open.reading.clone(),
         });
         let (mut calibration, mut evaluation) = (None, None);
         let mut read_alike = true;
         match back {
             Some(aside) => {
-                read_alike = (&aside.preprocess, &aside.classes, &aside.label_column)
-                    == (&self.preprocess, &self.classes, &self.label_column);
+                read_alike = aside.reading == self.reading;
                 self.model_version = aside.version;
                 self.experiments = aside.experiments;
                 (calibration, evaluation) = (Some(aside.calibration), Some(aside.evaluation));

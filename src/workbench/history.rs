@@ -77,6 +77,8 @@ impl Workbench {
             | Command::SetThreads(_)
             | Command::SetEngine(_)
             | Command::SetLitertPlace(_)
+            | Command::SelectModel(_)
+            | Command::CloseModel(_)
             | Command::Undo
             | Command::Redo => Effect::Kept,
             // What Run and Rerun compute is kept when it is there.
@@ -126,26 +128,21 @@ impl Workbench {
             self.history.undo.remove(0);
         }
         // Only what a change may still bring back is kept.
-        let changes = &self.history.undo;
+        let history = &mut self.open.history;
+        let changes = &history.undo;
         let listed = |id| {
             changes
                 .iter()
                 .flat_map(|c| &c.wishes.list)
                 .any(|l| l.0 == id)
         };
-        self.history.away.retain(|e| listed(e.id));
-    }
-
-    /// Nothing can be taken back any more: another model is open.
-    pub(super) fn forget_changes(&mut self) {
-        self.history = History::default();
-        self.chosen_baseline = None;
-        self.notices.retain(|n| !n.undo);
+        history.away.retain(|e| listed(e.id));
     }
 
     /// The change that Undo would take back.
-    pub fn undo_name(&self) -> Option<&str> {
-        self.history.undo.last().map(|c| c.what.as_str())
+    pub fn undo_name(&self) -> Option<String> {
+        let closed = self.closed_name().map(|name| format!("closing {name}"));
+        closed.or_else(|| self.history.undo.last().map(|c| c.what.clone()))
     }
 
     /// The change that Redo would make again.
@@ -154,6 +151,9 @@ impl Workbench {
     }
 
     pub(super) fn undo(&mut self) {
+        if self.reopen() {
+            return;
+        }
         if let Some(change) = self.history.undo.pop() {
             let back = self.return_to(change);
             self.history.redo.push(back);
@@ -194,8 +194,8 @@ impl Workbench {
             let away = &mut self.history.away;
             if let Some(at) = away.iter().position(|e| e.id == id) {
                 let e = away.remove(at);
-                self.experiments
-                    .insert(place.min(self.experiments.len()), e);
+                let list = &mut self.open.experiments;
+                list.insert(place.min(list.len()), e);
             }
             let Some(e) = self.experiment_mut(id) else {
                 continue;

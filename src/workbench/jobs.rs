@@ -7,9 +7,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::ExperimentId;
+use super::{ExperimentId, ModelId};
 use crate::error::{Error, Result};
-use crate::progress::Progress;
+use crate::progress::{Pause, Progress};
 
 /// Number of a job, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,29 +48,32 @@ pub enum JobKind {
     Autosave,
     /// Reading or writing the list of recent files; not worth showing.
     Recent,
+    /// Comparing answers and outputs with the chosen baseline's; not worth showing.
+    Contrasts,
     /// Looking for LiteRT's library; not worth showing.
     FindLitert,
 }
 
 impl JobKind {
-    /// Whether its result would be of the model that is open, so that nobody wants it once another is.
+    /// Whether its result belongs to an open model, so that nobody wants it once that is closed.
     pub fn is_of_model(&self) -> bool {
         match self {
-            JobKind::OpenModel(_)
-            | JobKind::Entry(_)
+            JobKind::Entry(_)
             | JobKind::ModelAgain(_)
             | JobKind::OpenData(_)
             | JobKind::Recheck
             | JobKind::Experiment(_)
             | JobKind::Pictures
-            | JobKind::Answers
-            | JobKind::AutosavePause => true,
-            JobKind::Save(_)
+            | JobKind::Answers => true,
+            JobKind::OpenModel(_)
+            | JobKind::AutosavePause
+            | JobKind::Save(_)
             | JobKind::SaveSession(_)
             | JobKind::OpenSession(_)
             | JobKind::Restore
             | JobKind::Autosave
             | JobKind::Recent
+            | JobKind::Contrasts
             | JobKind::FindLitert => false,
         }
     }
@@ -209,6 +212,8 @@ struct Shared {
 struct Job {
     id: JobId,
     kind: JobKind,
+    /// The open model that its result belongs to.
+    model: Option<ModelId>,
     shared: Arc<Shared>,
     started: Option<Instant>,
 }
@@ -222,6 +227,8 @@ struct Queued<E> {
 /// other, so that each has the whole machine and its latency is not disturbed by the next.
 pub struct Jobs<E> {
     next: u64,
+    /// What jobs belong to that are started now.
+    model: ModelId,
     short: Vec<Job>,
     long: Option<Job>,
     queue: VecDeque<Queued<E>>,
@@ -229,6 +236,7 @@ pub struct Jobs<E> {
     sender: Sender<Message<E>>,
     receiver: Receiver<Message<E>>,
     wake: Wake,
+    pause: Pause,
 }
 
 /// What [`Jobs::poll`] hands out.
@@ -246,6 +254,7 @@ impl<E: Send + 'static> Jobs<E> {
         let (sender, receiver) = channel();
         Self {
             next: 1,
+            model: ModelId::default(),
             short: vec![],
             long: None,
             queue: VecDeque::new(),
@@ -253,18 +262,25 @@ impl<E: Send + 'static> Jobs<E> {
             sender,
             receiver,
             wake,
+            pause: Pause::default(),
         }
+    }
+
+    /// For `time`, all jobs stand back as soon as they look up, so that the window has the cores.
+    pub fn pause(&self, time: Duration) {
+        self.pause.ask(time);
     }
 
     fn new_job(&mut self, kind: JobKind) -> Job {
         let id = JobId(self.next);
         self.next += 1;
         let shared = Arc::new(Shared {
-            progress: Progress::new(),
+            progress: Progress::with_pause(&self.pause),
             stage: AtomicU8::new(Stage::Waiting as u8),
         });
         Job {
             id,
+            model: kind.is_of_model().then_some(self.model),
             kind,
             shared,
             started: None,
@@ -349,6 +365,7 @@ impl<E: Send + 'static> Jobs<E> {
             JobKind::Pictures => "pictures",
             JobKind::Answers => "answers",
             JobKind::Recent => "recent files",
+            JobKind::Contrasts => "compare",
             JobKind::FindLitert => "find LiteRT",
         };
         if let Err(e) = std::thread::Builder::new().name(name.into()).spawn(body) {
@@ -380,9 +397,14 @@ impl<E: Send + 'static> Jobs<E> {
         self.cancel_those(|_| true);
     }
 
-    /// Stops every job about the open model, but this one.
-    pub fn cancel_of_model(&mut self, keep: Option<JobId>) {
-        self.cancel_those(|job| job.kind.is_of_model() && Some(job.id) != keep);
+    /// Jobs about a model that are started from now on are about this one.
+    pub fn belong_to(&mut self, model: ModelId) {
+        self.model = model;
+    }
+
+    /// Stops every job about that model.
+    pub fn cancel_of(&mut self, model: ModelId) {
+        self.cancel_those(|job| job.model == Some(model));
     }
 
     fn cancel_those(&mut self, which: impl Fn(&Job) -> bool) {
@@ -399,17 +421,20 @@ impl<E: Send + 'static> Jobs<E> {
 
     /// Everything that happened since the last call; never waits. Results of cancelled jobs are dropped.
     pub fn poll(&mut self) -> Vec<Update<E>> {
+        self.poll_by_model().into_iter().map(|(_, u)| u).collect()
+    }
+
+    /// The same, each with the open model that it belongs to; `None` for what belongs to none.
+    pub fn poll_by_model(&mut self) -> Vec<(Option<ModelId>, Update<E>)> {
         let mut updates = vec![];
         while let Ok(message) = self.receiver.try_recv() {
             match message {
                 Message::Event(id, event) => {
-                    let waited_for = self
-                        .short
-                        .iter()
-                        .chain(&self.long)
-                        .any(|j| j.id == id && !j.shared.progress.is_cancelled());
-                    if waited_for {
-                        updates.push(Update::Event(id, event));
+                    let mut running = self.short.iter().chain(&self.long);
+                    let waited_for =
+                        running.find(|j| j.id == id && !j.shared.progress.is_cancelled());
+                    if let Some(job) = waited_for {
+                        updates.push((job.model, Update::Event(id, event)));
                     }
                 }
                 Message::Ended(id, ended) => {
@@ -438,7 +463,7 @@ impl<E: Send + 'static> Jobs<E> {
                             took,
                         });
                     }
-                    updates.push(Update::Ended(id, job.kind, ended));
+                    updates.push((job.model, Update::Ended(id, job.kind, ended)));
                 }
             }
         }

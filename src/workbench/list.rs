@@ -43,8 +43,8 @@ impl Workbench {
             litert: None,
             tensors: None,
         };
-        self.experiments
-            .insert(at.min(self.experiments.len()), empty);
+        let list = &mut self.open.experiments;
+        list.insert(at.min(list.len()), empty);
         id
     }
 

@@ -3,7 +3,9 @@
 mod acceleration;
 mod choosing;
 mod command;
+mod contrast;
 mod dataset;
+mod document;
 mod entry;
 mod experiment;
 pub mod files;
@@ -29,13 +31,17 @@ pub mod steps;
 mod walk;
 mod work;
 
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use acceleration::not_accelerated;
 pub use command::Command;
-pub use dataset::{ClassSource, DataChoice, DataIdentity, DataRecord, Loaded, Role, Source};
+pub use dataset::{
+    ClassSource, DataChoice, DataIdentity, DataRecord, Loaded, Reading, Role, Source,
+};
+pub use document::{Document, ModelId};
 pub use entry::{Entry, EntryCard, OpenInput, entries, parse_shape};
 pub use experiment::{
     Experiment, ExperimentId, Finding, Finished, Intent, QuantizedFile, RunKey, State,
@@ -49,42 +55,26 @@ pub use pad::{Pad, PadAnswer, PadAnswers};
 pub use session::{Claimed, EXTENSION, Restored, SaveStatus, Session};
 pub use work::TENSOR_SAMPLES;
 
-use crate::data::{Drawing, Preprocess, Preview, Selection};
+use crate::data::{Drawing, Preview};
+use crate::evaluate::Contrast;
 use crate::quantize::{Io, Mode};
 use jobs::{JobId, Jobs, Wake};
 use litert::{Engine, Setup};
 
 /// The whole state that the window shows. Panels read it; only [`Workbench::apply`] and [`Workbench::poll`] change it, and
-/// neither ever waits.
+/// neither ever waits. What belongs to the current model alone is in its [`Document`], whose fields stand here as if they were the
+/// workbench's own.
 pub struct Workbench {
-    /// The open model.
-    pub model: Option<OpenModel>,
-    /// The job that reads another one.
+    /// The current model, or the empty start.
+    open: Document,
+    /// The other open models.
+    others: Vec<Document>,
+    /// What was closed last.
+    closed: Option<document::Closed>,
+    /// The job that reads another model.
     pub model_pending: Option<JobId>,
     /// Why the last model could not be opened.
     pub model_error: Option<String>,
-    /// The job that prepares another entry or other input shapes of the open model.
-    pub entry_pending: Option<JobId>,
-    /// Why the last entry or shape could not be taken.
-    pub entry_error: Option<String>,
-    /// The representative dataset.
-    pub calibration: DataChoice,
-    /// What accuracy is measured on.
-    pub evaluation: DataChoice,
-    /// Pictures of evaluation samples that were asked for.
-    pub pictures: SamplePictures,
-    /// The draw pad.
-    pub pad: Pad,
-    /// How files of folders become inputs; `None` for what the model says, or the default.
-    pub preprocess: Option<Preprocess>,
-    /// Which class of a folder is which output of the model.
-    pub classes: ClassSource,
-    /// The label column of tables: its name, or without a header its number from 1; `None` for a usual name.
-    pub label_column: Option<String>,
-    /// One per mode, in the order of [`Mode::ALL`].
-    pub modes: Vec<ModeChoice>,
-    /// Whether an operator that would stay float is an error.
-    pub strict: bool,
     /// Threads that latency is measured with and jobs may use.
     pub threads: usize,
     /// Which engine figures come from.
@@ -101,9 +91,7 @@ pub struct Workbench {
     pub autosave_pause: Duration,
     /// How long each experiment's latency is measured, seconds.
     pub latency_seconds: f64,
-    /// Experiments in the order of their modes, those that the user made behind that which they were made from.
-    pub experiments: Vec<Experiment>,
-    /// The experiment that the user takes deltas against; `None` for the first float32 one.
+    /// The experiment, of any open model, that the user takes deltas against; `None` for the first float32 one of each model.
     pub chosen_baseline: Option<ExperimentId>,
     /// Messages that no panel of their own shows, newest last.
     pub notices: Vec<Notice>,
@@ -114,22 +102,29 @@ pub struct Workbench {
     /// Where recent files are remembered; `None` remembers nothing (tests).
     pub recent_file: Option<PathBuf>,
     jobs: Jobs<Event>,
-    history: history::History,
     autosave: session::Autosave,
-    model_version: u64,
-    /// Whether the shapes of `model.entry` came from samples rather than from the user.
-    shape_from_data: bool,
-    /// Entries of the open file that were worked on before.
-    asides: Vec<entry::Aside>,
+    /// Numbers documents, and models and entries within them.
     next_model: u64,
     /// Numbers of the data that was read, by what it is.
     data_versions: Vec<(DataIdentity, u64)>,
     next_data: u64,
-    /// What waits for files to be read again because they changed.
-    recheck: recheck::Recheck,
     next_experiment: u64,
     next_notice: u64,
-    shared: work::Shared,
+    contrasts: contrast::Contrasts,
+}
+
+impl Deref for Workbench {
+    type Target = Document;
+
+    fn deref(&self) -> &Document {
+        &self.open
+    }
+}
+
+impl DerefMut for Workbench {
+    fn deref_mut(&mut self) -> &mut Document {
+        &mut self.open
+    }
 }
 
 /// A mode as the user set it.
@@ -206,6 +201,8 @@ pub enum Event {
     AutosaveDue,
     /// The list of recent files was read: all of them, and those that are gone.
     Recent(Vec<PathBuf>, Vec<PathBuf>),
+    /// Figures against the chosen baseline.
+    Contrasts(Vec<(contrast::Pair, Contrast)>),
     /// LiteRT was looked for.
     Litert(Result<Setup, String>),
 }
@@ -213,32 +210,12 @@ pub enum Event {
 impl Workbench {
     /// An empty workbench; `wake` is called, from any thread, whenever [`Workbench::poll`] has something to do.
     pub fn new(wake: Wake) -> Self {
-        let modes = Mode::ALL
-            .iter()
-            .map(|&mode| ModeChoice {
-                mode,
-                chosen: true,
-                ios: vec![mode.ios()[0]],
-            })
-            .collect();
         Self {
-            model: None,
+            open: Document::new(ModelId(0)),
+            others: vec![],
+            closed: None,
             model_pending: None,
             model_error: None,
-            entry_pending: None,
-            entry_error: None,
-            calibration: DataChoice {
-                selection: Selection::First { samples: 100 },
-                ..DataChoice::default()
-            },
-            evaluation: DataChoice::default(),
-            pictures: SamplePictures::default(),
-            pad: Pad::default(),
-            preprocess: None,
-            classes: ClassSource::default(),
-            label_column: None,
-            modes,
-            strict: false,
             threads: 1,
             engine: Engine::Zeropoint,
             litert_place: None,
@@ -247,25 +224,19 @@ impl Workbench {
             session: Session::default(),
             autosave_pause: Duration::from_secs(2),
             latency_seconds: 0.4,
-            experiments: vec![],
             chosen_baseline: None,
             notices: vec![],
             recent: vec![],
             recent_gone: vec![],
             recent_file: None,
             jobs: Jobs::new(wake),
-            history: history::History::default(),
             autosave: session::Autosave::default(),
-            model_version: 0,
-            shape_from_data: false,
-            asides: vec![],
             next_model: 1,
             data_versions: vec![],
             next_data: 1,
-            recheck: recheck::Recheck::default(),
             next_experiment: 1,
             next_notice: 1,
-            shared: work::Shared::default(),
+            contrasts: contrast::Contrasts::default(),
         }
     }
 
@@ -274,24 +245,26 @@ impl Workbench {
         &self.jobs
     }
 
-    /// Counts openings of models and of their entries: another number, another graph.
+    /// Tells models and their entries apart: another number, another graph.
     pub fn model_version(&self) -> u64 {
         self.model_version
     }
 
-    /// The experiment of that number.
+    /// The experiment of that number, of any open model.
     pub fn experiment(&self, id: ExperimentId) -> Option<&Experiment> {
-        self.experiments.iter().find(|e| e.id == id)
+        self.model_of(id)?.experiments.iter().find(|e| e.id == id)
     }
 
-    /// The experiment that deltas are taken against: the chosen one, else the first float32 one.
+    /// The experiment that deltas of the current model are taken against: the chosen one, else its first float32 one.
     pub fn baseline(&self) -> Option<&Experiment> {
         let chosen = self.chosen_baseline.and_then(|id| self.experiment(id));
         chosen.or_else(|| self.float())
     }
 
-    /// The first float32 experiment: what agreement and SQNR compare with.
-    pub fn float(&self) -> Option<&Experiment> {
-        self.experiments.iter().find(|e| e.mode() == Mode::Float32)
+    /// What the figures of an experiment are taken against: the chosen baseline, else the first float32 one of its own model.
+    pub fn baseline_of(&self, e: &Experiment) -> Option<&Experiment> {
+        let chosen = self.chosen_baseline.and_then(|id| self.experiment(id));
+        let base = chosen.or_else(|| self.model_of(e.id)?.float());
+        base.filter(|b| b.file.is_some())
     }
 }

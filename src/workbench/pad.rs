@@ -60,6 +60,11 @@ pub struct PadAnswers {
 }
 
 impl Pad {
+    /// Waits for no job any more.
+    pub(super) fn stop(&mut self) {
+        (self.pending, self.reading) = (None, None);
+    }
+
     /// Whether `answers` are those to what is on the pad now.
     pub fn is_current(&self) -> bool {
         self.drawing.is_some() && self.answered == self.asked
@@ -80,7 +85,7 @@ impl Workbench {
         let of_data = self.evaluation.loaded.as_ref();
         let of_data = of_data.and_then(|l| l.preprocess.clone());
         of_data
-            .or_else(|| self.preprocess.clone())
+            .or_else(|| self.reading.preprocess.clone())
             .unwrap_or_default()
     }
 
@@ -145,11 +150,12 @@ impl Workbench {
 
     fn start_pad(&mut self) {
         let preprocess = self.pad_preprocess();
-        let pad = &mut self.pad;
-        let (Some(drawing), None, Some(model)) = (&pad.drawing, pad.pending, &self.model) else {
+        let open = &mut self.open;
+        let pad = &mut open.pad;
+        let (Some(drawing), None, Some(model)) = (&pad.drawing, pad.pending, &open.model) else {
             return;
         };
-        let files: Vec<(ExperimentId, Arc<QuantizedFile>)> = self
+        let files: Vec<(ExperimentId, Arc<QuantizedFile>)> = open
             .experiments
             .iter()
             .filter_map(|e| Some((e.id, e.file.clone()?)))

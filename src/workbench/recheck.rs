@@ -65,7 +65,7 @@ impl Workbench {
             let held = read.map(|l| l.stamps.clone());
             source.zip(held).map(|(source, held)| (role, source, held))
         });
-        let classes = self.classes.clone();
+        let classes = self.reading.classes.clone();
         let work = move |job: &super::jobs::JobHandle<Event>| {
             let progress = job.progress();
             let mut changed = Changed::default();
@@ -95,13 +95,15 @@ impl Workbench {
 
     /// Reads again what changed; experiments in the queue wait for it.
     pub(super) fn read_changed(&mut self, changed: Changed) {
-        self.recheck.waiting.append(&mut self.recheck.asked);
-        for e in &mut self.experiments {
+        let open = &mut self.open;
+        let recheck = &mut open.recheck;
+        recheck.waiting.append(&mut recheck.asked);
+        for e in &mut open.experiments {
             if let Some(job) = e.job() {
                 self.jobs.cancel(job);
                 e.state = State::Cancelled;
-                if !self.recheck.waiting.contains(&e.id) {
-                    self.recheck.waiting.push(e.id);
+                if !recheck.waiting.contains(&e.id) {
+                    recheck.waiting.push(e.id);
                 }
             }
         }

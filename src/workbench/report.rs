@@ -36,8 +36,10 @@ pub struct Report {
     pub machine: Machine,
     /// When, such as `2026-11-23 17:05 UTC`.
     pub made: String,
-    /// What was compared, in the order of the tables. The first float32 one is the baseline.
+    /// What was compared, in the order of the tables. Agreement, SQNR and deltas of each are against the baseline.
     pub experiments: Vec<Entry>,
+    /// Which of them is the baseline; `None` for the first float32 one.
+    pub baseline: Option<usize>,
 }
 
 /// A file by its content.
@@ -65,7 +67,9 @@ pub struct DataNote {
 /// One experiment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// Its name.
+    /// The model that it is of, where the report is of several.
+    pub model: Option<FileNote>,
+    /// Its name, after its model's where the report is of several.
     pub name: String,
     /// What was asked for.
     pub recipe: Recipe,
@@ -88,8 +92,14 @@ pub struct Entry {
 impl Report {
     /// The experiment that deltas are taken against.
     pub fn baseline(&self) -> Option<&Entry> {
+        let chosen = self.baseline.and_then(|at| self.experiments.get(at));
         let mut all = self.experiments.iter();
-        all.find(|e| e.recipe.mode == Mode::Float32)
+        chosen.or_else(|| all.find(|e| e.recipe.mode == Mode::Float32))
+    }
+
+    /// What the baseline is called; `float32` where there is none.
+    pub fn baseline_name(&self) -> &str {
+        self.baseline().map_or("float32", |b| &b.name)
     }
 }
 
@@ -97,6 +107,8 @@ impl Entry {
     /// Top-1 minus the baseline's, and its 95 % paired interval, shares of 1.
     fn delta(&self, baseline: Option<&Entry>) -> Option<(f64, Option<(f64, f64)>)> {
         let own = self.evaluation.as_ref()?;
+        // Without an interval they were not measured on the same samples.
+        own.delta_interval?;
         let base = baseline?.evaluation.as_ref()?;
         Some((own.top1? - base.top1?, own.delta_interval))
     }

@@ -19,6 +19,11 @@ use crate::quantize::{Io, Mode, Recipe};
 impl Workbench {
     /// Carries out one action of the user. Returns at once: what takes time becomes a job.
     pub fn apply(&mut self, command: Command) {
+        // What is done to an experiment of another model makes that the current one.
+        if let Some(home) = command.subject().and_then(|id| self.model_of(id)) {
+            let home = home.id;
+            self.bring(home);
+        }
         match self.effect(&command) {
             Effect::Change(what) => {
                 let before = self.wishes();
@@ -32,6 +37,8 @@ impl Workbench {
             }
             Effect::Passing => self.carry_out(command),
         }
+        self.forget_closed();
+        self.contrast_again();
     }
 
     fn carry_out(&mut self, command: Command) {
@@ -41,6 +48,8 @@ impl Workbench {
             }
             Command::OpenModel(path) => self.open(Some(path)),
             Command::OpenDemo => self.open(None),
+            Command::SelectModel(id) => self.select_model(id),
+            Command::CloseModel(id) => self.close_model(id),
             Command::ChooseEntry(subgraph) => self.enter(Entry {
                 subgraph,
                 shapes: vec![],
@@ -61,15 +70,15 @@ impl Workbench {
             }
             Command::SetSelection(role, selection) => self.select(role, selection),
             Command::SetPreprocess(preprocess) => {
-                self.preprocess = preprocess;
+                self.reading.preprocess = preprocess;
                 self.read_again();
             }
             Command::SetClasses(classes) => {
-                self.classes = classes;
+                self.reading.classes = classes;
                 self.read_again();
             }
             Command::SetLabelColumn(column) => {
-                self.label_column = column;
+                self.reading.label_column = column;
                 self.read_again();
             }
             Command::ShowSamples(samples) => self.show_samples(samples),
@@ -129,13 +138,20 @@ impl Workbench {
 
     /// Takes in what jobs found since the last call; returns whether anything changed. Never waits.
     pub fn poll(&mut self) -> bool {
-        let updates = self.jobs.poll();
+        let updates = self.jobs.poll_by_model();
         let changed = !updates.is_empty();
-        for update in updates {
-            match update {
-                Update::Event(id, event) => self.take_in(id, event),
-                Update::Ended(id, kind, ended) => self.ended(id, kind, ended),
+        for (model, update) in updates {
+            let take = |bench: &mut Self| match update {
+                Update::Event(id, event) => bench.take_in(id, event),
+                Update::Ended(id, kind, ended) => bench.ended(id, kind, ended),
+            };
+            match model {
+                Some(model) => self.visit(model, take),
+                None => take(self),
             }
+        }
+        if changed {
+            self.contrast_again();
         }
         changed
     }
@@ -163,6 +179,7 @@ impl Workbench {
             Event::Finding(experiment, finding) => {
                 let job = State::Pending(id);
                 let Some(e) = self
+                    .open
                     .experiments
                     .iter_mut()
                     .find(|e| e.id == experiment && e.state == job)
@@ -209,6 +226,7 @@ impl Workbench {
                     self.remember();
                 }
             }
+            Event::Contrasts(found) => self.contrasted(id, found),
             Event::Litert(found) => self.litert = Some(found),
             Event::Preview(role, version, preview) => {
                 let choice = self.choice_mut(role);
@@ -220,7 +238,7 @@ impl Workbench {
             }
             Event::Pictures(preview) if self.pictures.pending == Some(id) => {
                 self.pictures.shown = preview;
-                self.pictures.version += 1;
+                self.pictures.version = self.new_version();
             }
             // What somebody asked for before that which is awaited now.
             Event::Model(_) | Event::Entry(_) | Event::Pictures(_) => {}
@@ -298,7 +316,7 @@ impl Workbench {
                 };
                 self.pad_ended(id, failed);
             }
-            JobKind::Recent | JobKind::FindLitert => {}
+            JobKind::Recent | JobKind::FindLitert | JobKind::Contrasts => {}
         }
         self.go_on();
     }
@@ -334,6 +352,9 @@ impl Workbench {
             self.jobs.cancel(earlier);
         }
         self.model_error = None;
+        if let Some(open) = self.opened_from(path.as_deref()) {
+            return self.select_model(open);
+        }
         let name = path
             .as_deref()
             .map_or_else(|| "MNIST digits".to_owned(), files::file_name);
@@ -347,26 +368,19 @@ impl Workbench {
         self.model_pending = Some(id);
     }
 
-    /// The new model takes the place of the old one; data that was chosen is read again for its inputs.
+    /// The new model stands beside those that are open and is the current one; data that was chosen is read for its inputs, too.
     fn model_opened(&mut self, model: OpenModel) {
-        let demo = model.path.is_none();
-        let was_demo = self.model.as_ref().is_some_and(|m| m.path.is_none());
+        let (demo, was_demo) = (model.path.is_none(), self.is_demo());
+        if self.model.is_some() {
+            self.add_document();
+        } else if self.session.opening.is_none() {
+            self.session = Session::default();
+        }
         if let Some(path) = &model.path {
             self.remember_opened(path.clone());
         }
-        self.session = Session {
-            opening: self.session.opening,
-            ..Session::default()
-        };
-        // The job that brought the model is over but for its last message.
-        self.jobs.cancel_of_model(self.model_pending);
         self.model = Some(model);
-        self.entry_pending = None;
-        self.entry_error = None;
-        self.asides.clear();
         self.new_model_version();
-        self.experiments.clear();
-        self.forget_changes();
         for role in [Role::Calibration, Role::Evaluation] {
             let source = match self.choice(role).source.clone() {
                 _ if demo => Some(Source::Demo),

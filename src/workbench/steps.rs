@@ -12,11 +12,12 @@ use super::files;
 use super::fingerprint::{Fingerprint, Stamps};
 use super::model::{ModelCard, ModelFormat, OpenModel};
 use crate::calibrate::Calibration;
-use crate::data;
-use crate::error::Result;
+use crate::data::{self, Dataset as _};
+use crate::error::{Error, Result};
+use crate::evaluate;
 use crate::graph::Graph;
 use crate::progress::Progress;
-use crate::quantize::{self, Recipe};
+use crate::quantize::{self, QuantPlan, Recipe};
 use crate::tflite;
 
 pub use super::open_axes::{Shapes, shapes_from};
@@ -90,18 +91,23 @@ pub fn labelled_images(path: &Path) -> Result<data::LabelledImages> {
     data::LabelledImages::read(&name, images, labels)
 }
 
-/// Plans, quantizes, writes and reads back: what is measured later is what was written.
+/// Plans, quantizes, writes and reads back: what is measured later is what was written. Biases are corrected where that brings
+/// the outputs nearer to those of the float model on the samples that calibration kept. `threads` goes to the kernels.
 pub fn convert(
     model: &OpenModel,
     recipe: &Recipe,
     calibration: Option<&Calibration>,
+    threads: usize,
     progress: &Progress,
 ) -> Result<QuantizedFile> {
     let start = Instant::now();
-    let plan = quantize::plan(&model.graph, recipe, calibration)?;
-    progress.check()?;
-    let graph: Graph = quantize::apply(&model.graph, &plan, progress)?;
-    progress.check()?;
+    let (plan, graph) = planned(model, recipe, calibration, progress)?;
+    let (plan, graph) = match calibration {
+        Some(seen) if !plan.corrections.is_empty() => {
+            nearer(model, (plan, graph), seen, threads, progress)?
+        }
+        _ => (plan, graph),
+    };
     let bytes = Bytes::from(tflite::write(&graph)?);
     progress.check()?;
     let graph = Arc::new(tflite::read(bytes.clone())?);
@@ -111,4 +117,56 @@ pub fn convert(
         plan: Arc::new(plan),
         convert_seconds: start.elapsed().as_secs_f64(),
     })
+}
+
+/// A plan and the graph that it describes.
+fn planned(
+    model: &OpenModel,
+    recipe: &Recipe,
+    calibration: Option<&Calibration>,
+    progress: &Progress,
+) -> Result<(QuantPlan, Arc<Graph>)> {
+    let plan = quantize::plan(&model.graph, recipe, calibration)?;
+    progress.check()?;
+    let graph = Arc::new(quantize::apply(&model.graph, &plan, progress)?);
+    progress.check()?;
+    Ok((plan, graph))
+}
+
+/// The plan with corrected biases or the same without, whichever answers more like the float model. Where the engine cannot run
+/// them, the corrected one.
+fn nearer(
+    model: &OpenModel,
+    corrected: (QuantPlan, Arc<Graph>),
+    calibration: &Calibration,
+    threads: usize,
+    progress: &Progress,
+) -> Result<(QuantPlan, Arc<Graph>)> {
+    let sqnr = |graph: &Arc<Graph>| {
+        let found = evaluate::probe_sqnr(graph, &calibration.probe, threads, progress);
+        match found {
+            Err(Error::Cancelled) => Err(Error::Cancelled),
+            Err(_) => Ok(None),
+            Ok(db) => Ok(db),
+        }
+    };
+    let Some(with) = sqnr(&corrected.1)? else {
+        return Ok(corrected);
+    };
+    let recipe = Recipe {
+        bias_correction: false,
+        ..corrected.0.recipe.clone()
+    };
+    let (mut plan, graph) = planned(model, &recipe, Some(calibration), progress)?;
+    match sqnr(&graph)? {
+        Some(without) if without > with => {
+            plan.recipe.bias_correction = true;
+            plan.warnings.push(format!(
+                "Biases are not corrected: on {} calibration samples the outputs come nearer to float without ({without:.1} dB) than with ({with:.1} dB)",
+                calibration.probe.len()
+            ));
+            Ok((plan, graph))
+        }
+        _ => Ok(corrected),
+    }
 }

@@ -190,6 +190,36 @@ fn compare_runs_every_mode_and_keeps_the_contract_of_its_json() {
 }
 
 #[test]
+fn compare_takes_figures_against_the_baseline_that_is_asked_for() {
+    let f = demo_files("baseline");
+    let line = format!(
+        "compare {MODEL} --calibration {CALIBRATION} --samples 20 --modes float32,dynamic,int8 --io int8"
+    );
+    let figures = |flags: &str| {
+        succeeds(f.path(), &format!("{line} {flags} --json r.json"));
+        json(&std::fs::read_to_string(f.join("r.json")).unwrap())
+    };
+    let usual = figures("");
+    assert_eq!(usual["baseline"], "float32");
+    for (flags, at) in [("--baseline int8", 2), ("--baseline dynamic", 1)] {
+        let j = figures(flags);
+        assert_eq!(j["baseline"], j["experiments"][at]["name"]);
+        assert!(j["experiments"][at]["agreement"].is_null());
+        let float = &j["experiments"][0];
+        assert_eq!(
+            float["agreement"], usual["experiments"][at]["agreement"],
+            "agreement has no direction"
+        );
+        assert!(float["sqnr_db"].as_f64().unwrap() > 15.0, "{float}");
+    }
+    let message = fails(f.path(), &format!("{line} --baseline int16x8"), 2);
+    assert!(
+        message.contains("float32; dynamic; int8, int8 I/O"),
+        "{message}"
+    );
+}
+
+#[test]
 fn a_report_of_no_known_form_is_bad_usage_before_any_work() {
     let f = demo_files("report");
     let message = fails(f.path(), "compare --report r.pdf", 2);

@@ -8,7 +8,8 @@ use zeropoint::kernels::reference::fully_connected::{
     WeightScales, clamp_f32, fully_connected_hybrid, fully_connected_i16, fully_connected_int,
 };
 use zeropoint::kernels::{
-    Conv2dShape, ConvF32, ConvHybrid, ConvI8, ConvI16, Isa, Scratch, fully_connected_shape,
+    Conv2dShape, ConvF32, ConvHybrid, ConvI8, ConvI16, FloatRange, Isa, Ranges, Scratch,
+    fully_connected_shape,
 };
 
 /// Numbers that look random and are the same every time.
@@ -237,6 +238,29 @@ pub fn sums(i: usize) -> (i32, f64) {
 
 const THREADS: [usize; 2] = [1, 2];
 
+/// That `run`, told the range of its input or not, gives `want` and the range of that.
+pub(crate) fn check_ranged(
+    what: &str,
+    input: &[f32],
+    want: &[f32],
+    run: impl Fn(&mut [f32], &mut Ranges),
+) {
+    let range = |x: &[f32]| FloatRange {
+        low: x.iter().fold(0.0, |m, &v| m.min(v)),
+        high: x.iter().fold(0.0, |m, &v| m.max(v)),
+    };
+    for known in [None, Some(range(input))] {
+        let mut ranges = Ranges {
+            input: known,
+            output: None,
+        };
+        let mut got = vec![f32::NAN; want.len()];
+        run(&mut got, &mut ranges);
+        assert_eq!(got, want, "{what}, range {known:?}");
+        assert_eq!(ranges.output, Some(range(want)), "{what}, range {known:?}");
+    }
+}
+
 #[test]
 fn float_convolution() {
     let mut wrong = Wrong::default();
@@ -265,6 +289,11 @@ fn float_convolution() {
                         bytemuck::cast_slice::<_, i32>(&exact),
                         bytemuck::cast_slice(&want),
                     );
+                    check_ranged(&format!("{s:?}"), &input, &exact, |out, ranges| {
+                        let mut scratch = Scratch::new();
+                        conv.run_ranged(&input, out, &mut scratch, threads, ranges)
+                            .unwrap();
+                    });
                 }
             }
         }
@@ -476,11 +505,13 @@ fn hybrid_convolution() {
                     conv.reserve(&mut scratch, threads);
                     let mut got = vec![f32::NAN; size.output];
                     conv.run(&input, &mut got, &mut scratch, threads).unwrap();
-                    wrong.check(
-                        format!("{isa:?} {threads} threads {how:?} {s:?}"),
-                        &got,
-                        &want,
-                    );
+                    let what = format!("{isa:?} {threads} threads {how:?} {s:?}");
+                    check_ranged(&what, &input, &got, |out, ranges| {
+                        let mut scratch = Scratch::new();
+                        conv.run_ranged(&input, out, &mut scratch, threads, ranges)
+                            .unwrap();
+                    });
+                    wrong.check(what, &got, &want);
                 }
             }
         }

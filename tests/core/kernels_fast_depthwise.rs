@@ -7,7 +7,7 @@ use zeropoint::kernels::{
     Conv2dShape, DepthwiseF32, DepthwiseHybrid, DepthwiseI8, DepthwiseI16, Isa, Scratch,
 };
 
-use super::kernels_fast::{FILLS, Fill, Random, Wrong, factors, fill, shape, sums};
+use super::kernels_fast::{FILLS, Fill, Random, Wrong, check_ranged, factors, fill, shape, sums};
 
 fn shapes() -> Vec<Conv2dShape> {
     let mut all = vec![];
@@ -73,6 +73,11 @@ fn float_depthwise() {
                         bytemuck::cast_slice::<_, i32>(&exact),
                         bytemuck::cast_slice(&want),
                     );
+                    check_ranged(&format!("{s:?}"), &input, &exact, |out, ranges| {
+                        let mut scratch = Scratch::new();
+                        conv.run_ranged(&input, out, &mut scratch, threads, ranges)
+                            .unwrap();
+                    });
                 }
             }
         }
@@ -182,11 +187,13 @@ fn hybrid_depthwise() {
                     conv.reserve(&mut scratch, threads);
                     let mut got = vec![f32::NAN; outputs];
                     conv.run(&input, &mut got, &mut scratch, threads).unwrap();
-                    wrong.check(
-                        format!("{isa:?} {threads} threads {how:?} {s:?}"),
-                        &got,
-                        &want,
-                    );
+                    let what = format!("{isa:?} {threads} threads {how:?} {s:?}");
+                    check_ranged(&what, &input, &got, |out, ranges| {
+                        let mut scratch = Scratch::new();
+                        conv.run_ranged(&input, out, &mut scratch, threads, ranges)
+                            .unwrap();
+                    });
+                    wrong.check(what, &got, &want);
                 }
             }
         }

@@ -96,7 +96,7 @@ fn the_demo_gives_the_same_answers_in_every_mode() {
             io: *mode.ios().get(1).unwrap_or(&mode.ios()[0]),
             ..Recipe::default()
         };
-        let file = steps::convert(&model, &recipe, Some(&calibration), &progress).unwrap();
+        let file = steps::convert(&model, &recipe, Some(&calibration), 1, &progress).unwrap();
         for asked in [PLAIN, XNNPACK] {
             let mut litert =
                 Litert::open(&setup, &file.bytes, &file.graph, asked, &progress).unwrap();

@@ -56,9 +56,11 @@ mod tflite_files;
 mod tflite_validate;
 #[cfg(feature = "train")]
 mod train;
+mod workbench_baseline;
 mod workbench_commands;
 mod workbench_entry;
 mod workbench_files;
 mod workbench_jobs;
 mod workbench_list;
+mod workbench_models;
 mod workbench_session;

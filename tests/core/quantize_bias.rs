@@ -11,6 +11,7 @@ use zeropoint::evaluate;
 use zeropoint::graph::*;
 use zeropoint::progress::Progress;
 use zeropoint::quantize::{Io, Mode, Reason, Recipe, apply, plan};
+use zeropoint::workbench::steps;
 
 fn corrected(mode: Mode) -> Recipe {
     Recipe {
@@ -425,5 +426,46 @@ fn a_corrected_bias_is_reported_by_what_it_should_be() {
     assert!(
         plain.step_rms <= 0.5 && plain.range == (-0.25, 0.5),
         "{plain:?}"
+    );
+}
+
+#[test]
+fn a_conversion_keeps_the_correction_only_where_the_outputs_gain() {
+    let model = |graph: &Graph| {
+        let bytes = zeropoint::tflite::write(graph).unwrap();
+        steps::read_model("leaning", None, bytes.into()).unwrap()
+    };
+    let model = model(&leaning());
+    let progress = Progress::new();
+    let convert = |samples: &[&[f32]], recipe: &Recipe| {
+        let data = rows(samples, None);
+        let calibration = calibrate(&model.graph, &data, 1, &progress).unwrap();
+        steps::convert(&model, recipe, Some(&calibration), 1, &progress).unwrap()
+    };
+    let recipe = corrected(Mode::Int16x8);
+    // All samples are alike: their mean says what each loses.
+    let kept = convert(&SAMPLES, &recipe);
+    assert_eq!(kept.plan.corrections.len(), 1);
+    // The first run's samples lose nothing, later ones far more than those do: the mean of all is the error of none.
+    let few: &[f32] = &[1.0, 0.0, 0.0, 0.0];
+    let many: &[f32] = &[-1.0, 9.0, 9.0, 9.0];
+    let mut mixed = vec![few; 128];
+    mixed.extend([many; 128]);
+    let dropped = convert(&mixed, &recipe);
+    assert!(dropped.plan.corrections.is_empty());
+    let told = dropped.plan.warnings.iter();
+    let told: Vec<_> = told
+        .filter(|w| w.contains("Biases are not corrected"))
+        .collect();
+    assert_eq!(told.len(), 1, "{:?}", dropped.plan.warnings);
+    assert_eq!(dropped.plan.recipe, recipe);
+    let plain = convert(&mixed, &uncorrected(Mode::Int16x8));
+    assert_eq!(dropped.bytes, plain.bytes);
+    assert!(
+        plain
+            .plan
+            .warnings
+            .iter()
+            .all(|w| !w.contains("not corrected"))
     );
 }

@@ -16,6 +16,7 @@ fn file(name: &str, bytes: usize) -> FileNote {
 
 fn entry(name: &str, mode: Mode, bytes: usize) -> Entry {
     Entry {
+        model: None,
         name: name.into(),
         recipe: Recipe {
             mode,
@@ -33,6 +34,7 @@ fn entry(name: &str, mode: Mode, bytes: usize) -> Entry {
             seconds: 1.0,
             answers: vec![],
             margins: vec![],
+            outputs: None,
             warnings: vec![],
         }),
         latency: Some(Latency {
@@ -92,6 +94,7 @@ fn report(experiments: Vec<Entry>) -> Report {
         },
         made: "2026-11-23 17:05 UTC".into(),
         experiments,
+        baseline: None,
     }
 }
 
@@ -263,6 +266,7 @@ fn figures_that_are_none_or_odd_leave_dashes() {
             seconds: x,
             answers: vec![],
             margins: vec![],
+            outputs: None,
             warnings: vec![],
         });
         let mut t = tensor("t");

@@ -181,7 +181,7 @@ fn fingerprints_are_those_of_sha256sum() {
     assert_eq!(model, Fingerprint::of_bytes(&bytes));
     assert_eq!(model.bytes, bytes.len() as u64);
     let w = opened(folder.path());
-    let record = w.evaluation.loaded.unwrap().record();
+    let record = w.evaluation.loaded.as_ref().unwrap().record();
     let mut lines: Vec<(String, String)> = vec![];
     let mut total = 0;
     for class in std::fs::read_dir(folder.join("digits")).unwrap() {

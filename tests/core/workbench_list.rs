@@ -153,7 +153,7 @@ fn everything_that_shapes_the_list_can_be_taken_back_and_made_again() {
         states.push(state(&w));
     }
     assert!(w.experiment(int8).is_none(), "it is deleted");
-    assert_eq!(w.undo_name(), Some("strictness"));
+    assert_eq!(w.undo_name().as_deref(), Some("strictness"));
     for was in states.iter().rev().skip(1) {
         w.apply(Command::Undo);
         assert_eq!(state(&w), *was);
@@ -174,9 +174,9 @@ fn everything_that_shapes_the_list_can_be_taken_back_and_made_again() {
         "a new change ends what could be made again"
     );
     // What changes nothing is no change.
-    let last = w.undo_name().map(str::to_owned);
+    let last = w.undo_name();
     w.apply(Command::Pin(id(&w, "float32"), false));
-    assert_eq!(w.undo_name().map(str::to_owned), last);
+    assert_eq!(w.undo_name(), last);
 }
 
 #[test]

@@ -30,6 +30,7 @@ pub fn measured(mut window: Window) -> Window {
                 runs: 100,
             }),
             evaluation: Some(Arc::new(Evaluation {
+                outputs: Default::default(),
                 samples: 1000,
                 top1: Some(top1),
                 top5: None,

@@ -92,8 +92,13 @@ fn the_menu_of_a_row_changes_the_list() {
             window.state().bench.baseline().map(Experiment::name),
             Some("int8".into())
         );
+        idle(&mut window);
         window.get_by_label("Δ to base");
-        assert!(sentence(&window, "float32").contains("pp to int8"));
+        let float = sentence(&window, "float32");
+        assert!(
+            float.contains("pp to int8") && float.contains("agreement ") && float.contains("SQNR "),
+            "{float}"
+        );
         picture(&mut window);
         pick(&mut window, "int8", "Use float32 as baseline");
         window.get_by_label("Δ to float32");

@@ -94,6 +94,24 @@ fn disagreements_are_shown_with_both_answers_and_their_margins() {
 }
 
 #[test]
+fn disagreements_follow_the_chosen_baseline() {
+    for theme in [egui::Theme::Dark, egui::Theme::Light] {
+        let mut window = disagreeing(window([1440.0, 900.0], theme));
+        let int8 = window.state().bench.experiments[1].id;
+        window
+            .state_mut()
+            .bench
+            .apply(Command::SetBaseline(Some(int8)));
+        idle(&mut window);
+        // Seen from the other side: what int8 lost, float32 gains.
+        window.get_by_label("and int8");
+        window.get_by_label_contains("Sample 7, label 9, gained: int8 answers 4, tie; float32");
+        window.get_by_label("Label 9 answered 4: 0, int8 2");
+        window.get_by_label("Show Gained 3");
+    }
+}
+
+#[test]
 fn the_tab_says_what_it_lacks() {
     let mut window = demo(dark());
     window.get_by_label("Samples").click();

@@ -1,7 +1,7 @@
 //! Builders of CONV_2D and DEPTHWISE_CONV_2D.
 
-use super::packed;
 use super::window::{positive, window};
+use super::{packed, packed_float};
 use crate::engine::buffer::typed_mut;
 use crate::engine::node::{Built, NodeCx, Operand, clamp_f32, multiplier, multiplier_i64};
 use crate::error::Result;
@@ -175,13 +175,13 @@ fn float(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
         && let Some(bias) = constant_or_absent(c.bias)
     {
         return match kind {
-            Kind::Full => packed!(
+            Kind::Full => packed_float!(
                 cx,
                 c.out_shape,
                 ConvF32::new(isa, shape, weights, bias, clamp)?.in_order(cx.in_order)
             ),
             Kind::Depthwise => {
-                packed!(
+                packed_float!(
                     cx,
                     c.out_shape,
                     DepthwiseF32::new(isa, shape, weights, bias, clamp)?.in_order(cx.in_order)
@@ -223,11 +223,11 @@ fn hybrid(cx: &NodeCx<'_>, c: Conv<'_>) -> Result<Built> {
         return match kind {
             Kind::Full => {
                 let op = ConvHybrid::convolution(isa, shape, weights, bias, how, clamp)?;
-                packed!(cx, c.out_shape, op)
+                packed_float!(cx, c.out_shape, op)
             }
             Kind::Depthwise => {
                 let op = DepthwiseHybrid::new(isa, shape, weights, bias, how, clamp)?;
-                packed!(cx, c.out_shape, op)
+                packed_float!(cx, c.out_shape, op)
             }
         };
     }

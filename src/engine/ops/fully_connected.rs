@@ -1,7 +1,7 @@
 //! Builder of FULLY_CONNECTED.
 
 use super::conv::{OwnedBias, constant_or_absent, expect_symmetric};
-use super::packed;
+use super::{packed, packed_float};
 use crate::engine::buffer::typed_mut;
 use crate::engine::node::{Built, NodeCx, Operand, clamp_f32, multiplier};
 use crate::error::Result;
@@ -98,7 +98,7 @@ fn float(cx: &NodeCx<'_>, o: &FullyConnected, p: Product<'_>) -> Result<Built> {
         && let Some(bias) = constant_or_absent(p.bias)
     {
         let op = ConvF32::new(isa, p.geometry(), weights, bias, clamp)?.in_order(cx.in_order);
-        return packed!(cx, p.out_shape, op);
+        return packed_float!(cx, p.out_shape, op);
     }
     Built::kernel(p.out_shape, move |io, out| {
         let (input, weights, bias) = (io.get(0), io.get(1), io.optional(2));
@@ -124,7 +124,7 @@ fn hybrid(cx: &NodeCx<'_>, o: &FullyConnected, p: Product<'_>) -> Result<Built> 
         let op = ConvHybrid::fully_connected(
             isa, rows, depth, weights, bias, scales, asymmetric, clamp,
         )?;
-        return packed!(cx, p.out_shape, op);
+        return packed_float!(cx, p.out_shape, op);
     }
     Built::kernel(p.out_shape, move |io, out| {
         let scales = if per_tensor {

@@ -58,6 +58,24 @@ macro_rules! packed {
 }
 pub(super) use packed;
 
+/// The same for operators on floats, which find the range of their output for the hybrid kernels of the graph if it has any.
+macro_rules! packed_float {
+    ($cx:expr, $shape:expr, $operator:expr) => {{
+        let operator = $operator;
+        operator.reserve(&mut $cx.scratch.borrow_mut(), $cx.threads);
+        $cx.shared.add_work(operator.macs());
+        let ranged = $cx.in_order;
+        Built::working($shape, move |io, out, work| {
+            let (input, out) = (io.get(0), typed_mut(out));
+            match ranged {
+                true => operator.run_ranged(input, out, work.scratch, work.threads, work.ranges),
+                false => operator.run(input, out, work.scratch, work.threads),
+            }
+        })
+    }};
+}
+pub(super) use packed_float;
+
 /// Builds the kernel of a node, or says why it cannot run.
 pub(super) fn build(cx: &NodeCx<'_>) -> Result<Built> {
     match &cx.node.op {

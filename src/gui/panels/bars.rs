@@ -198,7 +198,7 @@ fn rows(ui: &Ui, context: &mut Context<'_>, scene: &Scene<'_>, rect: Rect, names
         let name = scene.painter.text(
             pos2(names + 24.0, y),
             Align2::LEFT_CENTER,
-            &row.name,
+            row.label(),
             fonts::strong(),
             ink,
         );

@@ -1,4 +1,4 @@
-//! The Samples tab: what each class is taken for, and the samples on which a variant and float32 disagree.
+//! The Samples tab: what each class is taken for, and the samples on which a variant and the baseline disagree.
 
 mod matrix;
 mod pad;
@@ -139,12 +139,13 @@ fn head(
         text(ui, "Answers of", fonts::body(), theme.text2);
         let names: Vec<String> = shown.iter().map(|e| e.name()).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let tooltip = "The variant whose answers are compared with float32's";
+        let tooltip = "The variant whose answers are compared with the baseline's";
         if let Some(i) = dropdown(ui, "Variant", tooltip, 180.0, &names, at) {
             context.state.selected = shown.get(i).map(|e| e.id);
             context.state.samples.clear_innermost();
         }
-        text(ui, "and float32", fonts::body(), theme.text2);
+        let base = format!("and {}", format::elide(&both.baseline.0, 24));
+        text(ui, base, fonts::body(), theme.text2).on_hover_text("The baseline, chosen in Compare");
         ui.add_space(12.0);
         let (differ, all) = (
             both.samples.differing.len(),
@@ -177,7 +178,7 @@ fn listed(context: &Context<'_>, both: &Both) -> Vec<Pair> {
     let loaded = choice(context.bench, Role::Evaluation).loaded.as_ref();
     let labels = loaded.and_then(|l| l.dataset.labels());
     match (state.cell, labels) {
-        (Some(cell), Some(labels)) => in_cell(&both.float, &both.ours, labels, cell, MOST),
+        (Some(cell), Some(labels)) => in_cell(&both.base, &both.ours, labels, cell, MOST),
         _ => {
             let wanted = |p: &&Pair| state.change.is_none_or(|c| c == p.change);
             both.samples

@@ -11,13 +11,18 @@ use super::experiment_menu;
 use super::side::menu;
 use crate::gui::icons::Icon;
 use crate::gui::theme::{ROUND, ROUND_CARD};
-use crate::gui::view::compare::{Answer, Comparison, Row, Status};
+use crate::gui::view::compare::{Answer, Comparison, Group, Row, Status};
 use crate::gui::view::engines::{self, Beside};
 use crate::gui::view::format::{self, NONE};
 use crate::gui::view::limits::Limit;
 use crate::gui::view::order::{Column, Order};
 use crate::gui::view::words::Word;
 use crate::gui::widgets::{Button, at, focus_ring, icon_button, menu_item, progress_bar};
+use crate::workbench::Command;
+
+/// Height of the line above the experiments of one model.
+const MODEL_HEIGHT: f32 = 26.0;
+
 /// Where the columns stand in a table of a certain width.
 struct Columns {
     /// Left edge of the names.
@@ -89,6 +94,14 @@ impl Column {
                 "Top-1 minus float32's, in percentage points",
             ),
             Column::Interval => ("95 % int.", Word::Interval.meaning()),
+            Column::Agreement if !is_float => (
+                "Agreement",
+                "Share of samples on which this variant gives the same top answer as the baseline",
+            ),
+            Column::Sqnr if !is_float => (
+                "SQNR",
+                "Power of the baseline's outputs over that of the difference from them, in dB",
+            ),
             Column::Agreement => ("Agreement", Word::Agreement.meaning()),
             Column::Sqnr => ("SQNR", Word::Sqnr.meaning()),
         }
@@ -189,7 +202,9 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, comparison: &Comparison, answe
     let lines: Vec<Option<Beside>> = comparison.rows.iter().map(lines).collect();
     let below = |line: &Option<Beside>| if line.is_some() { beside::HEIGHT } else { 0.0 };
     let rows = comparison.rows.len() as f32;
-    let height = groups + head + rows * row_height + lines.iter().map(below).sum::<f32>() + 2.0;
+    let models = comparison.groups.len() as f32 * MODEL_HEIGHT;
+    let height =
+        groups + head + models + rows * row_height + lines.iter().map(below).sum::<f32>() + 2.0;
     let width = ui.available_width().min(1400.0);
     let (_, rect) = ui.allocate_space(vec2(width, height));
     ui.painter().rect_filled(rect, ROUND_CARD, theme.raised);
@@ -203,7 +218,18 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, comparison: &Comparison, answe
     heads(ui, context, comparison, &columns, head_rect);
     let spacing = std::mem::take(&mut ui.spacing_mut().item_spacing);
     let mut top = head_rect.bottom();
+    let mut models = comparison.groups.iter();
+    let mut left = 0;
     for (row, line) in comparison.rows.iter().zip(&lines) {
+        while left == 0
+            && let Some(model) = models.next()
+        {
+            let place = Rect::from_min_size(pos2(rect.left(), top), vec2(width, MODEL_HEIGHT));
+            model_head(ui, context, model, &columns, place);
+            top += MODEL_HEIGHT;
+            left = model.rows;
+        }
+        left = left.saturating_sub(1);
         let place = Rect::from_min_size(pos2(rect.left(), top), vec2(width, row_height));
         ui.push_id(row.id.0, |ui| {
             ui.spacing_mut().item_spacing = spacing;
@@ -216,8 +242,78 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, comparison: &Comparison, answe
         });
         top += row_height + below(line);
     }
+    for model in models {
+        let place = Rect::from_min_size(pos2(rect.left(), top), vec2(width, MODEL_HEIGHT));
+        model_head(ui, context, model, &columns, place);
+        top += MODEL_HEIGHT;
+    }
     ui.spacing_mut().item_spacing = spacing;
     height
+}
+
+/// The line above the experiments of one model, where several are open; pressing it makes that the current one.
+fn model_head(
+    ui: &mut Ui,
+    context: &mut Context<'_>,
+    model: &Group,
+    columns: &Columns,
+    rect: Rect,
+) {
+    let theme = context.theme;
+    let id = ui.scope_id().with(("model", model.id));
+    let response = ui.interact(rect, id, Sense::click());
+    let spoken = format!("Model {}, {}", model.name, model.words);
+    response.widget_info(|| WidgetInfo::selected(Role::Button, true, model.current, &spoken));
+    let inside = rect.shrink2(vec2(1.0, 0.0));
+    let fill = match response.hovered() && !model.current {
+        true => theme.hover,
+        false => theme.panel,
+    };
+    ui.painter().rect_filled(inside, 0.0, fill);
+    let line = inside.bottom() - 0.5;
+    ui.painter()
+        .hline(inside.x_range(), line, theme.separator());
+    let at = |x: f32| pos2(x, rect.center().y);
+    let icon = at(columns.name - 18.0);
+    let color = if model.current {
+        theme.text
+    } else {
+        theme.text3
+    };
+    Icon::Model.paint_sized(ui.painter(), icon, 14.0, color);
+    let name = ui.painter().text(
+        at(columns.name),
+        Align2::LEFT_CENTER,
+        format::elide(&model.name, 40),
+        fonts::strong(),
+        if model.current {
+            theme.text
+        } else {
+            theme.text2
+        },
+    );
+    let words = match (model.rows, model.current) {
+        (0, true) => format!("{}, current, not run yet", model.words),
+        (0, false) => format!("{}, not run yet", model.words),
+        (_, true) => format!("{}, current", model.words),
+        (_, false) => model.words.clone(),
+    };
+    ui.painter().text(
+        at(name.right() + 8.0),
+        Align2::LEFT_CENTER,
+        words,
+        fonts::small(),
+        theme.text3,
+    );
+    focus_ring(ui, &response, ROUND);
+    if response
+        .on_hover_text(
+            "The current model is the one that the side panel, Layers, Tensors and Samples show",
+        )
+        .clicked()
+    {
+        context.push(Command::SelectModel(model.id));
+    }
 }
 
 fn group_heads(
@@ -430,6 +526,11 @@ fn table_row(
     }
     if response.clicked() {
         context.state.selected = if selected { None } else { Some(row.id) };
+        // Side panel and tabs follow the selection.
+        let home = context.bench.model_of(row.id).map(|d| d.id);
+        if let Some(home) = home.filter(|&id| id != context.bench.id) {
+            context.push(Command::SelectModel(home));
+        }
     }
     if response.double_clicked() {
         context.state.selected = Some(row.id);
@@ -449,6 +550,12 @@ fn table_row(
         notes.push(format!(
             "{} operators stay float, see Layers",
             row.kept_float
+        ));
+    }
+    if let Some(why) = row.without {
+        notes.push(format!(
+            "Not all figures can be taken against {}: {why}",
+            comparison.baseline
         ));
     }
     if row.reused {

@@ -4,9 +4,11 @@ use egui::{Frame, Margin, Panel, Ui, vec2};
 
 use super::super::actions::Action;
 use super::super::{Ask, Context, fonts};
+use super::side::menu;
 use crate::gui::icons::Icon;
+use crate::gui::view::format;
 use crate::gui::view::session::{file_name, words};
-use crate::gui::widgets::{Button, icon_button, text};
+use crate::gui::widgets::{Button, icon_button, menu_item, text};
 use crate::workbench::Command;
 
 /// Shows the bar.
@@ -32,10 +34,9 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
                     ui.painter()
                         .vline(bar.center().x, bar.y_range(), theme.separator());
                     ui.add_space(6.0);
-                    let name = text(ui, &model.name, fonts::body(), theme.text2);
-                    if let Some(path) = &model.path {
-                        name.on_hover_text(path.display().to_string());
-                    }
+                    let place = model.path.as_ref();
+                    let place = place.map_or_else(String::new, |p| p.display().to_string());
+                    models(ui, context, &place);
                 }
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                     let (icon, name, next) = if theme.dark {
@@ -80,9 +81,45 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>) {
         .hline(rect.x_range(), rect.bottom() - 0.5, theme.separator());
 }
 
+/// The name of the current model, and the menu of all that are open.
+fn models(ui: &mut Ui, context: &mut Context<'_>, place: &str) {
+    let open = context.bench.models();
+    let current = format::elide(context.bench.name(), 40);
+    let label = match open.len() {
+        0 | 1 => current,
+        n => format!("{current}, {n} models open"),
+    };
+    let hint = match place.is_empty() {
+        true => "Open models: show another, open one more, close".to_owned(),
+        false => format!("{place}\nOpen models: show another, open one more, close"),
+    };
+    let button = ui
+        .add(Button::bare(&label).icon(Icon::Model))
+        .on_hover_text(hint);
+    menu(&button, |ui| {
+        for model in &open {
+            let name = format::elide(model.name(), 26);
+            if model.id != context.bench.id && menu_item(ui, &format!("Show {name}")).clicked() {
+                context.push(Command::SelectModel(model.id));
+            }
+        }
+        for model in &open {
+            let name = format::elide(model.name(), 26);
+            if menu_item(ui, &format!("Close {name}")).clicked() {
+                context.push(Command::CloseModel(model.id));
+            }
+        }
+        if menu_item(ui, "Open another model…").clicked() {
+            context.ask(Ask::Model);
+        }
+    });
+}
+
 /// The button that exports a report; only once there is something to tell.
 fn report(ui: &mut Ui, context: &mut Context<'_>) {
-    if !context.bench.experiments.iter().any(|e| e.file.is_some()) {
+    let models = context.bench.models();
+    let mut all = models.iter().flat_map(|d| &d.experiments);
+    if !all.any(|e| e.file.is_some()) {
         return;
     }
     let keys = Action::Report.keys(ui.ctx());

@@ -3,11 +3,11 @@
 use super::format::{self, NONE, TimeUnit};
 use super::jobs;
 use super::look::{self, Look};
-use crate::evaluate::{Evaluation, paired_delta};
+use crate::evaluate::Evaluation;
 use crate::quantize::Mode;
 use crate::workbench::jobs::{JobView, Stage};
 use crate::workbench::report::{TOLERATED_LOSS, WANTED_AGREEMENT};
-use crate::workbench::{Experiment, ExperimentId, State, Workbench};
+use crate::workbench::{Document, Experiment, ExperimentId, ModelId, State, Workbench};
 
 /// Where a row stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +47,8 @@ pub struct Row {
     pub id: ExperimentId,
     /// Its marker.
     pub look: Look,
+    /// The model that it is of, where several are open.
+    pub model: Option<String>,
     /// What it is called: its mode's name, or what the user calls it.
     pub name: String,
     /// What sets it apart, such as `int8 I/O`.
@@ -81,7 +83,7 @@ pub struct Row {
     pub delta: Option<String>,
     /// Delta with its interval.
     pub interval: Option<Interval>,
-    /// Share of samples with float32's answer, in words.
+    /// Share of samples with the baseline's answer, in words.
     pub agreement: Option<String>,
     /// The same, 0..1.
     pub agreement_share: Option<f64>,
@@ -89,6 +91,8 @@ pub struct Row {
     pub sqnr: Option<String>,
     /// The same in dB; infinite where they are equal.
     pub sqnr_db: Option<f64>,
+    /// Why it lacks figures against the baseline, as the end of a sentence.
+    pub without: Option<&'static str>,
     /// Sentences of the plan that the user should know.
     pub warnings: Vec<String>,
     /// Operators that stay float, as `CONV_2D: reason`.
@@ -110,6 +114,37 @@ pub struct Comparison {
     pub reach: f64,
     /// What deltas are taken against: `float32`, or the name of the chosen experiment.
     pub baseline: String,
+    /// The open models, whose rows follow one another in this order; empty where there is only one.
+    pub groups: Vec<Group>,
+}
+
+/// The rows of one model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    /// Which model.
+    pub id: ModelId,
+    /// What it is called.
+    pub name: String,
+    /// `85.4 kB, 20,410 parameters`.
+    pub words: String,
+    /// Whether it is the current one.
+    pub current: bool,
+    /// How many rows it has.
+    pub rows: usize,
+}
+
+fn group(of: &Document, current: ModelId) -> Group {
+    let words = of.model.as_ref().map_or_else(String::new, |m| {
+        let parameters = format::count(m.card.parameters);
+        format!("{}, {parameters} parameters", format::size(m.bytes.len()))
+    });
+    Group {
+        id: of.id,
+        name: of.name().to_owned(),
+        words,
+        current: of.id == current,
+        rows: of.experiments.len(),
+    }
 }
 
 /// A sentence in runs, strong or not.
@@ -143,13 +178,18 @@ impl Comparison {
     pub fn of(bench: &Workbench) -> Self {
         let active = bench.jobs().active();
         let baseline = bench.baseline().filter(|e| e.file.is_some());
-        let against = Against::of(bench, baseline);
-        let mut rows: Vec<Row> = bench
-            .experiments
-            .iter()
-            .map(|e| row(e, &against, &active))
-            .collect();
-        rows.sort_by_key(|r| !r.pinned);
+        let models = bench.models();
+        let several = models.len() > 1;
+        let mut rows: Vec<Row> = vec![];
+        for model in &models {
+            let own = model.experiments.iter();
+            let mut own: Vec<Row> = own.map(|e| row(bench, e, &active)).collect();
+            own.sort_by_key(|r| !r.pinned);
+            for row in &mut own {
+                row.model = several.then(|| model.name().to_owned());
+            }
+            rows.extend(own);
+        }
         let reach = rows
             .iter()
             .filter_map(|r| r.interval)
@@ -158,17 +198,29 @@ impl Comparison {
             .fold(0.0, f64::max);
         Self {
             unit: TimeUnit::for_column(rows.iter().filter_map(|r| r.median_ms)),
-            threads: bench
-                .experiments
+            threads: models
                 .iter()
+                .flat_map(|d| &d.experiments)
                 .find_map(|e| e.latency.as_ref().map(|l| l.threads)),
-            samples: bench
-                .experiments
+            samples: models
                 .iter()
+                .flat_map(|d| &d.experiments)
                 .find_map(|e| e.evaluation.as_ref().map(|e| e.samples)),
             reach,
             rows,
-            baseline: baseline.map_or_else(|| "float32".into(), Experiment::name),
+            baseline: match baseline {
+                // Each model has its own.
+                _ if several && bench.chosen_baseline.is_none() => "float32".into(),
+                Some(base) => match bench.model_of(base.id).filter(|_| several) {
+                    Some(home) => format!("{} of {}", base.name(), home.name()),
+                    None => base.name(),
+                },
+                None => "float32".into(),
+            },
+            groups: match several {
+                true => models.iter().map(|d| group(d, bench.id)).collect(),
+                false => vec![],
+            },
         }
     }
 
@@ -269,7 +321,10 @@ impl Comparison {
             let lead = if labelled {
                 "No variant keeps accuracy within 0.10 pp, "
             } else {
-                "No variant agrees with float32 on 99 % of the samples, "
+                &format!(
+                    "No variant agrees with {} on 99 % of the samples, ",
+                    self.baseline
+                )
             };
             (lead.to_owned(), least, " comes nearest")
         } else {
@@ -282,7 +337,10 @@ impl Comparison {
             let lead = if labelled {
                 format!("{n} {variants} {keep} accuracy within 0.10 pp, ")
             } else {
-                format!("{n} {variants} {agree} with float32 on 99 % of the samples, ")
+                format!(
+                    "{n} {variants} {agree} with {} on 99 % of the samples, ",
+                    self.baseline
+                )
             };
             (lead, fastest(&good), " is the fastest")
         };
@@ -308,10 +366,24 @@ enum Quality {
 impl Row {
     /// `int8, int8 I/O`; the I/O is left off where it is float32.
     pub fn title(&self) -> String {
-        if self.detail.is_empty() || self.detail.starts_with("float32") {
-            self.name.clone()
-        } else {
-            format!("{}, {}", self.name, self.detail)
+        let own = match self.detail.is_empty() || self.detail.starts_with("float32") {
+            true => self.name.clone(),
+            false => format!("{}, {}", self.name, self.detail),
+        };
+        match &self.model {
+            Some(model) => format!("{model}: {own}"),
+            None => own,
+        }
+    }
+
+    /// Its name where there is little room: `digits int8` where several models are open.
+    pub fn label(&self) -> String {
+        match &self.model {
+            Some(model) => {
+                let stem = model.rsplit_once('.').map_or(model.as_str(), |m| m.0);
+                format!("{} {}", format::elide(stem, 12), self.name)
+            }
+            None => self.name.clone(),
         }
     }
 
@@ -370,29 +442,8 @@ impl Row {
     }
 }
 
-/// What deltas are taken against.
-struct Against<'a> {
-    baseline: Option<&'a Experiment>,
-    /// Whether it is the float model itself, which every evaluation was compared with when it was made.
-    is_float: bool,
-    /// Labels of the data that is chosen now, and its number.
-    labels: Option<(&'a [u32], u64)>,
-}
-
-impl<'a> Against<'a> {
-    fn of(bench: &'a Workbench, baseline: Option<&'a Experiment>) -> Self {
-        let loaded = bench.evaluation.loaded.as_ref();
-        let labels = loaded.and_then(|l| l.dataset.labels());
-        Self {
-            baseline,
-            is_float: baseline.is_none_or(|b| b.mode() == Mode::Float32),
-            labels: labels.map(|l| (l, bench.evaluation.version)),
-        }
-    }
-}
-
-fn row(e: &Experiment, compared: &Against<'_>, active: &[JobView]) -> Row {
-    let baseline = compared.baseline;
+fn row(bench: &Workbench, e: &Experiment, active: &[JobView]) -> Row {
+    let baseline = bench.baseline_of(e);
     let (name, detail) = look::words(e);
     let is_baseline = baseline.is_some_and(|b| b.id == e.id);
     let bytes = e.file.as_ref().map(|f| f.bytes.len());
@@ -408,17 +459,18 @@ fn row(e: &Experiment, compared: &Against<'_>, active: &[JobView]) -> Row {
         (false, Some(base), Some(own)) => Some(format::times(base, own)),
         (false, _, _) => None,
     };
-    let evaluation = e.evaluation.as_deref();
+    let evaluation = bench.quality(e);
     let is_float = e.mode() == Mode::Float32;
     let quality = |f: &dyn Fn(&Evaluation) -> Option<String>| match evaluation {
         Some(v) => Some(f(v).unwrap_or_else(|| NONE.into())),
         None if is_float => Some(NONE.into()),
         None => None,
     };
-    let interval = evaluation.and_then(|v| interval(e, v, compared));
+    let interval = evaluation.and_then(|v| interval(v, baseline));
     Row {
         id: e.id,
         look: Look::of(e),
+        model: None,
         name,
         detail,
         baseline: is_baseline,
@@ -436,13 +488,14 @@ fn row(e: &Experiment, compared: &Against<'_>, active: &[JobView]) -> Row {
             (false, Some(base), Some(own)) if own.median_ms > 0.0 => Some(base / own.median_ms),
             _ => None,
         },
-        top1: evaluation.map(|v| v.top1),
+        top1: e.evaluation.as_ref().map(|v| v.top1),
         delta: quality(&|_| interval.map(|i| format::points(i.delta))),
         interval,
         agreement: quality(&|v| v.agreement.map(format::percent)),
         agreement_share: evaluation.and_then(|v| v.agreement),
         sqnr: quality(&|v| v.sqnr_db.map(format::decibel)),
         sqnr_db: evaluation.and_then(|v| v.sqnr_db),
+        without: bench.without(e),
         warnings: e
             .file
             .as_ref()
@@ -458,22 +511,9 @@ fn row(e: &Experiment, compared: &Against<'_>, active: &[JobView]) -> Row {
 }
 
 /// The delta of top-1 to the baseline, with its interval.
-fn interval(e: &Experiment, v: &Evaluation, against: &Against<'_>) -> Option<Interval> {
-    let base = against
-        .baseline
-        .and_then(|b| Some((b, b.evaluation.as_ref()?)));
-    if !against.is_float {
-        let (b, base) = base.filter(|(b, _)| b.id != e.id)?;
-        let (labels, version) = against.labels?;
-        // Both on the samples that these are the labels of.
-        if [e, b].iter().any(|x| x.key.evaluation != version) {
-            return None;
-        }
-        let (delta, (low, high)) = paired_delta(v, base, labels)?;
-        return Some(Interval { delta, low, high });
-    }
+fn interval(v: &Evaluation, baseline: Option<&Experiment>) -> Option<Interval> {
     let (low, high) = v.delta_interval?;
-    let base = base.and_then(|(_, b)| b.top1);
+    let base = baseline.and_then(|b| b.evaluation.as_ref()?.top1);
     let delta = match (v.top1, base) {
         (Some(own), Some(base)) => own - base,
         _ => (low + high) / 2.0,
@@ -516,6 +556,7 @@ pub(in crate::gui::view) mod tests {
         Row {
             id: ExperimentId(id),
             look: Look::mode(mode),
+            model: None,
             name: mode.name().into(),
             detail: "float32 I/O".into(),
             baseline: false,
@@ -541,6 +582,7 @@ pub(in crate::gui::view) mod tests {
             agreement_share: Some(0.9986),
             sqnr: Some("42.8 dB".into()),
             sqnr_db: Some(42.8),
+            without: None,
             warnings: vec![],
             kept_float: 0,
         }
@@ -553,6 +595,7 @@ pub(in crate::gui::view) mod tests {
             samples: Some(10_000),
             reach: 0.0009,
             baseline: "float32".into(),
+            groups: vec![],
             rows,
         }
     }

@@ -94,6 +94,7 @@ fn subject(bench: &Workbench, kind: &JobKind) -> (Option<Look>, String) {
         JobKind::Restore | JobKind::AutosavePause | JobKind::Autosave => (None, "session".into()),
         JobKind::Recent | JobKind::Pictures => (None, "pictures".into()),
         JobKind::Answers => (None, "the pad".into()),
+        JobKind::Contrasts => (None, "baseline".into()),
         JobKind::FindLitert => (None, "LiteRT".into()),
         JobKind::Recheck => (None, "files".into()),
     }
@@ -106,6 +107,7 @@ fn is_shown(kind: &JobKind) -> bool {
         JobKind::Recent
             | JobKind::Pictures
             | JobKind::Answers
+            | JobKind::Contrasts
             | JobKind::FindLitert
             | JobKind::Recheck
             | JobKind::Restore

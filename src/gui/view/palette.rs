@@ -6,7 +6,7 @@ use crate::gui::dialogs::Ask;
 use crate::gui::panels::usage::Of;
 use crate::quantize::Mode;
 use crate::workbench::litert::Engine;
-use crate::workbench::{Command, Role, Workbench, files};
+use crate::workbench::{Command, Experiment, Role, Workbench, files};
 
 /// What an entry does.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +64,15 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
         What::Commands(vec![Command::OpenDemo]),
     );
     add("Open a session…".into(), What::Ask(Ask::OpenSession));
+    for model in bench.models() {
+        let name = model.name();
+        if model.id != bench.id {
+            let select = Command::SelectModel(model.id);
+            add(format!("Show {name}"), What::Commands(vec![select]));
+        }
+        let close = Command::CloseModel(model.id);
+        add(format!("Close {name}"), What::Commands(vec![close]));
+    }
     for path in &bench.recent {
         let open = Command::OpenModel(path.clone());
         add(
@@ -85,7 +94,7 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
     }
     for (verb, what, command) in [
         ("Undo", bench.undo_name(), Command::Undo),
-        ("Redo", bench.redo_name(), Command::Redo),
+        ("Redo", bench.redo_name().map(str::to_owned), Command::Redo),
     ] {
         if let Some(what) = what {
             add(format!("{verb} {what}"), What::Commands(vec![command]));
@@ -183,6 +192,11 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
         );
     }
     let baseline = bench.baseline().map(|e| e.id);
+    for (model, e) in other_experiments(bench) {
+        let baseline = Command::SetBaseline(Some(e.id));
+        let name = format!("Compare with {} of {model} as baseline", e.name());
+        add(name, What::Commands(vec![baseline]));
+    }
     for e in &bench.experiments {
         let name = e.name();
         let mut one = |words: String, command| add(words, What::Commands(vec![command]));
@@ -200,6 +214,14 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
         one(format!("Delete {name}"), Command::Delete(e.id));
     }
     all
+}
+
+/// The experiments of the models that are not current, each with its model's name.
+fn other_experiments(bench: &Workbench) -> Vec<(&str, &Experiment)> {
+    let others = bench.models().into_iter().filter(|d| d.id != bench.id);
+    others
+        .flat_map(|d| d.experiments.iter().map(|e| (d.name(), e)))
+        .collect()
 }
 
 /// The entries whose names hold every typed word, those that begin with the text first.

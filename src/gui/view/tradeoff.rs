@@ -18,7 +18,7 @@ pub enum Measure {
     Accuracy,
     /// Accuracy against the baseline's.
     Delta,
-    /// Share of samples with the float model's answer.
+    /// Share of samples with the baseline's answer.
     Agreement,
     /// Signal to noise of the outputs.
     Sqnr,
@@ -57,7 +57,7 @@ impl Measure {
             Measure::P95 => format!("Latency, p95 ({})", unit.name),
             Measure::Accuracy => "Top-1 accuracy (%)".into(),
             Measure::Delta => "Accuracy against the baseline (pp)".into(),
-            Measure::Agreement => "Agreement with float32 (%)".into(),
+            Measure::Agreement => "Agreement (%)".into(),
             Measure::Sqnr => "SQNR (dB)".into(),
         }
     }

@@ -80,7 +80,7 @@ impl Net {
     /// Elements and shape of a float32 constant.
     pub fn constant(&self, id: TensorId) -> Option<(&[usize], Vec<f32>)> {
         let tensor = self.tensor(id);
-        Some((&tensor.shape, tensor.f32s()?))
+        Some((&tensor.shape, tensor.f32s()?.into_owned()))
     }
 
     /// The operand of `node` that is computed, and the float32 constant beside it; `None` if it has no such pair of inputs.

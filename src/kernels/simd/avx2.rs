@@ -52,7 +52,13 @@ pub(super) fn dot_i16(
 pub(super) fn dot_f32(t: &F32Tile, out: &mut [f32]) {
     assert_eq!(t.panels, 1, "AVX2 blocks have one panel");
     // SAFETY: a `Proven` AVX2 led here.
-    unsafe { by_rows!(t.rows, dot_f32_r(t, out)) }
+    unsafe {
+        if t.in_order {
+            by_rows!(t.rows, dot_f32_in_order(t, out))
+        } else {
+            by_rows!(t.rows, dot_f32_fused(t, out))
+        }
+    }
 }
 
 pub(super) fn requant_i8(
@@ -113,7 +119,19 @@ fn dot_i16_r<const R: usize>(pairs: usize, a: &[i16], lda: usize, b: &[i16], til
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn dot_f32_r<const R: usize>(t: &F32Tile, out: &mut [f32]) {
+fn dot_f32_fused<const R: usize>(t: &F32Tile, out: &mut [f32]) {
+    dot_f32_r::<R, false>(t, out);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn dot_f32_in_order<const R: usize>(t: &F32Tile, out: &mut [f32]) {
+    dot_f32_r::<R, true>(t, out);
+}
+
+/// `IN_ORDER` as in [`F32Tile`].
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn dot_f32_r<const R: usize, const IN_ORDER: bool>(t: &F32Tile, out: &mut [f32]) {
     let &F32Tile {
         k,
         lda,
@@ -126,6 +144,7 @@ fn dot_f32_r<const R: usize>(t: &F32Tile, out: &mut [f32]) {
     let mut start = [[0f32; PANEL]; R];
     for (r, start) in start.iter_mut().enumerate() {
         match t.bias {
+            _ if IN_ORDER => {}
             Some(bias) => start.copy_from_slice(&bias[..PANEL]),
             None => start[..columns].copy_from_slice(&out[r * ldc..][..columns]),
         }
@@ -152,11 +171,22 @@ fn dot_f32_r<const R: usize>(t: &F32Tile, out: &mut [f32]) {
         for (r, acc) in acc.iter_mut().enumerate() {
             // SAFETY: the assertion above holds r · lda + kk within `a`.
             let one = _mm256_set1_ps(unsafe { *a.add(r * lda + kk) });
-            acc[0] = _mm256_fmadd_ps(one, w0, acc[0]);
-            acc[1] = _mm256_fmadd_ps(one, w1, acc[1]);
+            if IN_ORDER {
+                acc[0] = _mm256_add_ps(acc[0], _mm256_mul_ps(one, w0));
+                acc[1] = _mm256_add_ps(acc[1], _mm256_mul_ps(one, w1));
+            } else {
+                acc[0] = _mm256_fmadd_ps(one, w0, acc[0]);
+                acc[1] = _mm256_fmadd_ps(one, w1, acc[1]);
+            }
         }
     }
     for (r, acc) in acc.iter_mut().enumerate() {
+        if let (true, Some(bias)) = (IN_ORDER, t.bias) {
+            for (half, acc) in bias[..PANEL].chunks_exact(8).zip(&mut *acc) {
+                // SAFETY: a half has 8 values.
+                *acc = unsafe { _mm256_add_ps(*acc, _mm256_loadu_ps(half.as_ptr())) };
+            }
+        }
         if let Some((low, high)) = t.clamp {
             for v in acc.iter_mut() {
                 // The second operand is returned for NaN.

@@ -1,4 +1,4 @@
-//! AVX-512 with VNNI: products of bytes by `vpdpbusd`, of 16-bit pairs by `vpdpwssd`, of floats by FMA, and their epilogues.
+//! AVX-512 with VNNI: products of bytes by `vpdpbusd`, of 16-bit pairs by `vpdpwssd`, and their epilogues.
 //!
 //! The safe functions at the top may be called because a `Proven` instruction set led here (see `simd::*`).
 
@@ -7,7 +7,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{ByteSum, F32Tile, HybridPart, RoomyFactor, Vectorized};
+use super::{ByteSum, ByteTile, RoomyFactor, Vectorized};
 use crate::kernels::gemm::{PANEL, TILE_COLS, TILE_ROWS, Tile};
 use crate::kernels::rescale::{Bounds, FixedPart, WidePart};
 
@@ -30,6 +30,7 @@ macro_rules! by_size {
         }
     };
 }
+pub(super) use by_size;
 
 pub(super) fn vectorized(code: impl Vectorized) {
     // SAFETY: a `Proven` AVX-512 led here.
@@ -41,19 +42,9 @@ fn vectorized_here(code: impl Vectorized) {
     code.run();
 }
 
-#[allow(clippy::too_many_arguments)] // a micro-kernel's operands
-pub(super) fn dot_u8i8(
-    groups: usize,
-    a: &[u8],
-    lda: usize,
-    rows: usize,
-    b: &[i8],
-    ahead: &[i8],
-    panels: usize,
-    tile: &mut Tile,
-) {
+pub(super) fn dot_u8i8(t: &ByteTile, tile: &mut Tile) {
     // SAFETY: a `Proven` AVX-512 led here.
-    unsafe { by_size!(rows, panels, dot_u8i8_rp(groups, a, lda, b, ahead, tile)) }
+    unsafe { by_size!(t.rows, t.panels, dot_u8i8_rp(t, tile)) }
 }
 
 pub(super) fn dot_i16(
@@ -67,11 +58,6 @@ pub(super) fn dot_i16(
 ) {
     // SAFETY: a `Proven` AVX-512 led here.
     unsafe { by_size!(rows, panels, dot_i16_rp(pairs, a, lda, b, tile)) }
-}
-
-pub(super) fn dot_f32(t: &F32Tile, out: &mut [f32]) {
-    // SAFETY: a `Proven` AVX-512 led here.
-    unsafe { by_size!(t.rows, t.panels, dot_f32_rp(t, out)) }
 }
 
 pub(super) fn requant_i8(
@@ -105,36 +91,29 @@ pub(super) fn requant_i16(
     unsafe { requant_i16_avx512(tile, before, rows, p, out, ldc, columns) }
 }
 
-pub(super) fn scale_f32(
-    tile: &Tile,
-    rows: usize,
-    p: &HybridPart,
-    out: &mut [f32],
-    ldc: usize,
-    columns: usize,
-) {
-    // SAFETY: a `Proven` AVX-512 led here.
-    unsafe { scale_f32_avx512(tile, rows, p, out, ldc, columns) }
-}
-
 pub(super) fn sum_i8(s: &ByteSum, a: &[i8], b: &[i8], out: &mut [i8]) {
     // SAFETY: a `Proven` AVX-512 led here.
     unsafe { sum_i8_avx512(s, a, b, out) }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-fn dot_u8i8_rp<const R: usize, const P: usize>(
-    groups: usize,
-    a: &[u8],
-    lda: usize,
-    b: &[i8],
-    ahead: &[i8],
-    tile: &mut Tile,
-) {
-    assert!(a.len() >= (R - 1) * lda + 4 * groups && b.len() >= groups * P * 64);
-    let mut ahead = Ahead::new(ahead, groups);
-    let mut acc = [[_mm512_setzero_si512(); P]; R];
-    let (a, b) = (a.as_ptr(), b.as_ptr());
+fn dot_u8i8_rp<const R: usize, const P: usize>(t: &ByteTile, tile: &mut Tile) {
+    let start = [_mm512_setzero_si512(); P];
+    store(&byte_sums::<R, P>(t, start), tile);
+}
+
+/// `start`, the same for each row, plus the products.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+pub(super) fn byte_sums<const R: usize, const P: usize>(
+    t: &ByteTile,
+    start: [__m512i; P],
+) -> [[__m512i; P]; R] {
+    let &ByteTile { groups, lda, .. } = t;
+    assert!(t.a.len() >= (R - 1) * lda + 4 * groups && t.b.len() >= groups * P * 64);
+    let mut ahead = Ahead::new(t.ahead, groups);
+    let mut acc = [start; R];
+    let (a, b) = (t.a.as_ptr(), t.b.as_ptr());
     for g in 0..groups {
         ahead.fetch();
         let mut weights = [_mm512_setzero_si512(); P];
@@ -151,7 +130,7 @@ fn dot_u8i8_rp<const R: usize, const P: usize>(
             }
         }
     }
-    store(&acc, tile);
+    acc
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
@@ -215,7 +194,7 @@ fn store<const R: usize, const P: usize>(acc: &[[__m512i; P]; R], tile: &mut Til
 
 /// The lanes of panel `p` that are real columns.
 #[inline]
-fn lanes(columns: usize, p: usize) -> u16 {
+pub(super) fn lanes(columns: usize, p: usize) -> u16 {
     let here = columns - (p * PANEL).min(columns);
     if here >= PANEL {
         0xFFFF
@@ -224,97 +203,30 @@ fn lanes(columns: usize, p: usize) -> u16 {
     }
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-fn dot_f32_rp<const R: usize, const P: usize>(t: &F32Tile, out: &mut [f32]) {
-    let &F32Tile {
-        k,
-        lda,
-        ldc,
-        columns,
-        ..
-    } = t;
-    assert!(t.a.len() >= (R - 1) * lda + k && t.b.len() >= k * P * PANEL);
-    assert!(columns <= P * PANEL && out.len() >= (R - 1) * ldc + columns);
-    let mut acc = [[_mm512_setzero_ps(); P]; R];
-    let (a, b, c) = (t.a.as_ptr(), t.b.as_ptr(), out.as_mut_ptr());
-    match t.bias {
-        Some(bias) => {
-            assert!(bias.len() >= P * PANEL);
-            for p in 0..P {
-                // SAFETY: the assertion above.
-                let bias = unsafe { _mm512_loadu_ps(bias.as_ptr().add(p * PANEL)) };
-                for r in 0..R {
-                    acc[r][p] = bias;
-                }
-            }
-        }
-        None => {
-            for (r, acc) in acc.iter_mut().enumerate() {
-                for (p, acc) in acc.iter_mut().enumerate() {
-                    // SAFETY: masked lanes beyond `columns` are not read, the others lie within `out`.
-                    *acc = unsafe {
-                        _mm512_maskz_loadu_ps(
-                            lanes(columns, p),
-                            c.wrapping_add(r * ldc + p * PANEL),
-                        )
-                    };
-                }
-            }
-        }
-    }
-    let mut ahead = Ahead::new(t.ahead, k);
-    for kk in 0..k {
-        ahead.fetch();
-        let mut weights = [_mm512_setzero_ps(); P];
-        for (p, w) in weights.iter_mut().enumerate() {
-            // SAFETY: the assertion above holds (kk · P + p) · 16 + 16 within `b`.
-            *w = unsafe { _mm512_loadu_ps(b.add((kk * P + p) * PANEL)) };
-        }
-        for (r, acc) in acc.iter_mut().enumerate() {
-            // SAFETY: the assertion above holds r · lda + kk within `a`.
-            let one = _mm512_set1_ps(unsafe { *a.add(r * lda + kk) });
-            for (acc, w) in acc.iter_mut().zip(weights) {
-                *acc = _mm512_fmadd_ps(one, w, *acc);
-            }
-        }
-    }
-    if let Some((low, high)) = t.clamp {
-        let (low, high) = (_mm512_set1_ps(low), _mm512_set1_ps(high));
-        for r in 0..R {
-            for p in 0..P {
-                // The second operand is returned for NaN.
-                acc[r][p] = _mm512_min_ps(high, _mm512_max_ps(low, acc[r][p]));
-            }
-        }
-    }
-    for (r, acc) in acc.iter().enumerate() {
-        for (p, &v) in acc.iter().enumerate() {
-            // SAFETY: masked lanes beyond `columns` are not written, the others lie within `out`.
-            unsafe {
-                _mm512_mask_storeu_ps(c.wrapping_add(r * ldc + p * PANEL), lanes(columns, p), v);
-            }
-        }
-    }
-}
-
 /// Cache lines that are fetched to the second-level cache, some at each of a number of steps.
-struct Ahead {
+pub(super) struct Ahead {
     next: *const i8,
     lines: usize,
 }
 
 impl Ahead {
     #[inline]
-    fn new<T>(wanted: &[T], steps: usize) -> Self {
+    pub(super) fn new<T>(wanted: &[T], steps: usize) -> Self {
+        let lines = size_of_val(wanted).div_ceil(64);
         Self {
             next: wanted.as_ptr().cast(),
-            lines: size_of_val(wanted).div_ceil(64).div_ceil(steps.max(1)),
+            // Most often one a step, or none: a division takes as long as some products.
+            lines: if lines <= steps {
+                lines.min(1)
+            } else {
+                lines.div_ceil(steps.max(1))
+            },
         }
     }
 
     /// One step.
     #[inline]
-    fn fetch(&mut self) {
+    pub(super) fn fetch(&mut self) {
         for _ in 0..self.lines {
             // SAFETY: a hint, which reads nothing wherever it points.
             unsafe { _mm_prefetch::<_MM_HINT_T1>(self.next) };
@@ -326,7 +238,7 @@ impl Ahead {
 /// 16 values from the front of `from`.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn load(from: &[i32]) -> __m512i {
+pub(super) fn load(from: &[i32]) -> __m512i {
     assert!(from.len() >= 16);
     // SAFETY: the assertion.
     unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
@@ -696,91 +608,5 @@ fn requant_i16_avx512(
                 );
             }
         }
-    }
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-fn scale_f32_avx512(
-    tile: &Tile,
-    rows: usize,
-    q: &HybridPart,
-    out: &mut [f32],
-    ldc: usize,
-    columns: usize,
-) {
-    assert!((1..=TILE_ROWS).contains(&rows) && columns <= TILE_COLS);
-    assert!(out.len() >= (rows - 1) * ldc + columns);
-    // Rows of one image share scale and zero point.
-    let bits = |r: usize| (q.row_scales[r].to_bits(), q.row_offsets[r]);
-    let alike = (1..rows).all(|r| bits(r) == bits(0));
-    for p in 0..columns.div_ceil(PANEL) {
-        let at = p * PANEL;
-        let lanes = lanes(columns, p);
-        let mut panel = HybridPanel::new(q, at, 0);
-        for r in 0..rows {
-            if !alike {
-                panel.set_row(q, r);
-            }
-            let y = panel.real(load(&tile.0[r * TILE_COLS + at..]));
-            // SAFETY: masked lanes beyond `columns` are not written, the others lie within `out`.
-            unsafe {
-                _mm512_mask_storeu_ps(out.as_mut_ptr().wrapping_add(r * ldc + at), lanes, y);
-            }
-        }
-    }
-}
-
-/// What turning the sums of a panel into floats needs.
-#[derive(Clone, Copy)]
-pub(super) struct HybridPanel {
-    sums: __m512i,
-    scales: __m512,
-    bias: __m512,
-    offset: __m512i,
-    row: __m512,
-    joint: bool,
-    low: __m512,
-    high: __m512,
-}
-
-impl HybridPanel {
-    /// The panel that begins with column `first`, for a row of the tile.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-    pub(super) fn new(q: &HybridPart, first: usize, row: usize) -> Self {
-        let mut panel = Self {
-            sums: load(&q.weight_sums[first..]),
-            scales: _mm512_castsi512_ps(load(bytemuck::cast_slice(&q.scales[first..]))),
-            bias: _mm512_castsi512_ps(load(bytemuck::cast_slice(&q.bias[first..]))),
-            offset: _mm512_setzero_si512(),
-            row: _mm512_setzero_ps(),
-            joint: q.joint,
-            low: _mm512_set1_ps(q.low),
-            high: _mm512_set1_ps(q.high),
-        };
-        panel.set_row(q, row);
-        panel
-    }
-
-    /// The same for another row.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-    fn set_row(&mut self, q: &HybridPart, row: usize) {
-        self.offset = _mm512_mullo_epi32(self.sums, _mm512_set1_epi32(q.row_offsets[row]));
-        self.row = _mm512_set1_ps(q.row_scales[row]);
-    }
-
-    /// `portable::scale_f32` of 16 sums.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-    pub(super) fn real(&self, x: __m512i) -> __m512 {
-        let x = _mm512_cvtepi32_ps(_mm512_sub_epi32(x, self.offset));
-        let y = if self.joint {
-            _mm512_mul_ps(x, _mm512_mul_ps(self.row, self.scales))
-        } else {
-            _mm512_mul_ps(_mm512_mul_ps(x, self.scales), self.row)
-        };
-        let y = _mm512_add_ps(y, self.bias);
-        _mm512_min_ps(self.high, _mm512_max_ps(self.low, y))
     }
 }

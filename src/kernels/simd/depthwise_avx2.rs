@@ -29,7 +29,13 @@ pub(super) fn int_taps<T: Tap>(t: &IntTaps<T>, sums: &mut [i32]) {
 
 pub(super) fn float_run(run: &Run<f32>, w: &FloatWeights, out: &mut [f32]) {
     // SAFETY: a `Proven` AVX2 led here.
-    unsafe { float_run_here(run, w, out) }
+    unsafe {
+        if w.in_order {
+            float_run_here::<true>(run, w, out);
+        } else {
+            float_run_here::<false>(run, w, out);
+        }
+    }
     let mut rest = run.clone();
     rest.channels.start += rest.channels.len() / 8 * 8;
     portable::float_run(&rest, w, out);
@@ -112,22 +118,27 @@ fn int_taps_here<T: Tap, const P: usize>(t: &IntTaps<T>, sums: &mut [i32]) {
 
 /// Whole groups of 8 channels only.
 #[target_feature(enable = "avx2,fma")]
-fn float_run_here(run: &Run<f32>, w: &FloatWeights, out: &mut [f32]) {
+fn float_run_here<const IN_ORDER: bool>(run: &Run<f32>, w: &FloatWeights, out: &mut [f32]) {
     for first in (0..run.pixels).step_by(4) {
         let out = &mut out[first * run.stride..];
         match (run.pixels - first).min(4) {
-            1 => float_pixels::<1>(run, first, w, out),
-            2 => float_pixels::<2>(run, first, w, out),
-            3 => float_pixels::<3>(run, first, w, out),
-            _ => float_pixels::<4>(run, first, w, out),
+            1 => float_pixels::<1, IN_ORDER>(run, first, w, out),
+            2 => float_pixels::<2, IN_ORDER>(run, first, w, out),
+            3 => float_pixels::<3, IN_ORDER>(run, first, w, out),
+            _ => float_pixels::<4, IN_ORDER>(run, first, w, out),
         }
     }
 }
 
-/// `R` pixels from `first` on, 8 channels at a time.
+/// `R` pixels from `first` on, 8 channels at a time; `IN_ORDER` as in [`FloatWeights`].
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn float_pixels<const R: usize>(run: &Run<f32>, first: usize, w: &FloatWeights, out: &mut [f32]) {
+fn float_pixels<const R: usize, const IN_ORDER: bool>(
+    run: &Run<f32>,
+    first: usize,
+    w: &FloatWeights,
+    out: &mut [f32],
+) {
     const GROUP: usize = 8;
     let (stride, begin) = (run.stride, run.channels.start);
     let end = begin + run.channels.len() / GROUP * GROUP;
@@ -136,7 +147,9 @@ fn float_pixels<const R: usize>(run: &Run<f32>, first: usize, w: &FloatWeights, 
     let (low, high) = (_mm256_set1_ps(w.clamp.0), _mm256_set1_ps(w.clamp.1));
     for c in (begin..end).step_by(GROUP) {
         // SAFETY: the assertion.
-        let mut acc = [unsafe { _mm256_loadu_ps(w.bias.as_ptr().add(c)) }; R];
+        let bias = unsafe { _mm256_loadu_ps(w.bias.as_ptr().add(c)) };
+        let zero = _mm256_setzero_ps();
+        let mut acc = [if IN_ORDER { zero } else { bias }; R];
         for n in 0..run.offsets.len() {
             let (from, step) = run.tap(n);
             let mut from = from.as_ptr().wrapping_add(first * step + c);
@@ -146,10 +159,19 @@ fn float_pixels<const R: usize>(run: &Run<f32>, first: usize, w: &FloatWeights, 
                 // SAFETY: `tap` gives all channels of every pixel.
                 let x = unsafe { _mm256_loadu_ps(from) };
                 from = from.wrapping_add(step);
-                *acc = _mm256_fmadd_ps(x, weights, *acc);
+                *acc = if IN_ORDER {
+                    _mm256_add_ps(*acc, _mm256_mul_ps(x, weights))
+                } else {
+                    _mm256_fmadd_ps(x, weights, *acc)
+                };
             }
         }
         for (r, acc) in acc.into_iter().enumerate() {
+            let acc = if IN_ORDER {
+                _mm256_add_ps(acc, bias)
+            } else {
+                acc
+            };
             // The second operand is returned for NaN.
             let v = _mm256_min_ps(high, _mm256_max_ps(low, acc));
             // SAFETY: the assertion.

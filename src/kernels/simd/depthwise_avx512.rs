@@ -7,7 +7,8 @@
 
 use std::arch::x86_64::*;
 
-use super::avx512::{HybridPanel, RoomyBounds, RoomyPanel, dpwssd};
+use super::avx512::{RoomyBounds, RoomyPanel, dpwssd};
+use super::hybrid_avx512::HybridPanel;
 use super::{FloatWeights, HybridPart, IntTaps, QUAD_CHANNELS, Run, Tap};
 use crate::kernels::depthwise::OUTSIDE;
 use crate::kernels::gemm::TILE_COLS;
@@ -32,7 +33,13 @@ pub(super) fn int_taps<T: Tap>(t: &IntTaps<T>, sums: &mut [i32]) {
 
 pub(super) fn float_run(run: &Run<f32>, w: &FloatWeights, out: &mut [f32]) {
     // SAFETY: a `Proven` AVX-512 led here.
-    unsafe { float_run_here(run, w, out) }
+    unsafe {
+        if w.in_order {
+            float_run_here::<true>(run, w, out)
+        } else {
+            float_run_here::<false>(run, w, out)
+        }
+    }
 }
 
 pub(super) fn byte_run(run: &Run<i8>, weights: &[i8], p: &FixedPart, out: &mut [i8]) {
@@ -127,26 +134,31 @@ fn int_taps_here<T: Tap, const P: usize, const TAIL: bool>(t: &IntTaps<T>, sums:
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-fn float_run_here(run: &Run<f32>, w: &FloatWeights, out: &mut [f32]) {
+fn float_run_here<const IN_ORDER: bool>(run: &Run<f32>, w: &FloatWeights, out: &mut [f32]) {
     for first in (0..run.pixels).step_by(TOGETHER) {
         let out = &mut out[first * run.stride..];
         match (run.pixels - first).min(TOGETHER) {
-            1 => float_pixels::<1>(run, first, w, out),
-            2 => float_pixels::<2>(run, first, w, out),
-            3 => float_pixels::<3>(run, first, w, out),
-            4 => float_pixels::<4>(run, first, w, out),
-            5 => float_pixels::<5>(run, first, w, out),
-            6 => float_pixels::<6>(run, first, w, out),
-            7 => float_pixels::<7>(run, first, w, out),
-            _ => float_pixels::<8>(run, first, w, out),
+            1 => float_pixels::<1, IN_ORDER>(run, first, w, out),
+            2 => float_pixels::<2, IN_ORDER>(run, first, w, out),
+            3 => float_pixels::<3, IN_ORDER>(run, first, w, out),
+            4 => float_pixels::<4, IN_ORDER>(run, first, w, out),
+            5 => float_pixels::<5, IN_ORDER>(run, first, w, out),
+            6 => float_pixels::<6, IN_ORDER>(run, first, w, out),
+            7 => float_pixels::<7, IN_ORDER>(run, first, w, out),
+            _ => float_pixels::<8, IN_ORDER>(run, first, w, out),
         }
     }
 }
 
-/// `R` pixels from `first` on, 16 channels at a time.
+/// `R` pixels from `first` on, 16 channels at a time; `IN_ORDER` as in [`FloatWeights`].
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-fn float_pixels<const R: usize>(run: &Run<f32>, first: usize, w: &FloatWeights, out: &mut [f32]) {
+fn float_pixels<const R: usize, const IN_ORDER: bool>(
+    run: &Run<f32>,
+    first: usize,
+    w: &FloatWeights,
+    out: &mut [f32],
+) {
     const GROUP: usize = 16;
     let (stride, end) = (run.stride, run.channels.end);
     assert!(end <= stride && w.bias.len() >= end && w.weights.len() >= run.offsets.len() * stride);
@@ -156,7 +168,8 @@ fn float_pixels<const R: usize>(run: &Run<f32>, first: usize, w: &FloatWeights, 
         let lanes = u16::MAX >> (GROUP - (end - c).min(GROUP));
         // SAFETY: the assertion; lanes beyond the channels are not read.
         let bias = unsafe { _mm512_maskz_loadu_ps(lanes, w.bias.as_ptr().add(c)) };
-        let mut acc = [bias; R];
+        let zero = _mm512_setzero_ps();
+        let mut acc = [if IN_ORDER { zero } else { bias }; R];
         for n in 0..run.offsets.len() {
             let (from, step) = run.tap(n);
             let mut from = from.as_ptr().wrapping_add(first * step + c);
@@ -167,10 +180,19 @@ fn float_pixels<const R: usize>(run: &Run<f32>, first: usize, w: &FloatWeights, 
                 // SAFETY: `tap` gives all channels of every pixel; lanes beyond them are not read.
                 let x = unsafe { _mm512_maskz_loadu_ps(lanes, from) };
                 from = from.wrapping_add(step);
-                *acc = _mm512_fmadd_ps(x, weights, *acc);
+                *acc = if IN_ORDER {
+                    _mm512_add_ps(*acc, _mm512_mul_ps(x, weights))
+                } else {
+                    _mm512_fmadd_ps(x, weights, *acc)
+                };
             }
         }
         for (r, acc) in acc.into_iter().enumerate() {
+            let acc = if IN_ORDER {
+                _mm512_add_ps(acc, bias)
+            } else {
+                acc
+            };
             // The second operand is returned for NaN.
             let v = _mm512_min_ps(high, _mm512_max_ps(low, acc));
             // SAFETY: the assertion; lanes beyond the channels are not written.

@@ -9,6 +9,10 @@ mod depthwise_avx2;
 #[cfg(target_arch = "x86_64")]
 mod depthwise_avx512;
 #[cfg(target_arch = "x86_64")]
+mod float_avx512;
+#[cfg(target_arch = "x86_64")]
+mod hybrid_avx512;
+#[cfg(target_arch = "x86_64")]
 mod sse2;
 
 use std::ops::Range;
@@ -18,6 +22,7 @@ use super::gemm::Tile;
 use super::isa::{Isa, Proven};
 use super::portable;
 use super::rescale::{Bounds, FixedPart, WidePart};
+use super::row_quantize::{RoundPart, Rounding};
 
 /// Plain Rust that is worth compiling once for each instruction set; `run` must be `#[inline(always)]`.
 pub(crate) trait Vectorized {
@@ -79,28 +84,65 @@ pub(crate) struct HybridPart<'a> {
     pub high: f32,
 }
 
+/// Rounds as many values as `out` has to bytes, as [`RoundPart`] does.
+pub(crate) fn round_row(isa: Proven, how: &Rounding, values: &[f32], flip: u8, out: &mut [u8]) {
+    match isa.isa() {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 if how.inverse.is_finite() => {
+            hybrid_avx512::round_row(how, values, flip, out);
+        }
+        _ => vectorized(
+            isa,
+            RoundPart {
+                how,
+                values,
+                flip,
+                out,
+            },
+        ),
+    }
+}
+
 /// Whether int8 products take unsigned input bytes in groups of four ([`dot_u8i8`]); else 16-bit pairs ([`dot_i16`]).
 pub(crate) fn has_byte_dot(isa: Proven) -> bool {
     isa.isa() == Isa::Avx512
 }
 
-/// `tile` = products of `rows` rows of `groups` × 4 unsigned bytes, `lda` apart, with a block of weights; `ahead` are weights that
-/// are wanted soon, a hint. Only where [`has_byte_dot`]; elsewhere the tile is left as it is.
-#[allow(clippy::too_many_arguments)] // a micro-kernel's operands
-pub(crate) fn dot_u8i8(
+/// One call of a byte micro-kernel: `rows` rows of `groups` × 4 unsigned bytes, `lda` apart, by a block of weights.
+#[derive(Clone, Copy)]
+pub(crate) struct ByteTile<'a> {
+    pub groups: usize,
+    pub a: &'a [u8],
+    pub lda: usize,
+    pub rows: usize,
+    pub b: &'a [i8],
+    /// Weights that are wanted soon; a hint.
+    pub ahead: &'a [i8],
+    pub panels: usize,
+}
+
+/// `tile` = products. Only where [`has_byte_dot`]; elsewhere the tile is left as it is.
+pub(crate) fn dot_u8i8(isa: Proven, t: &ByteTile, tile: &mut Tile) {
+    match isa.isa() {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => avx512::dot_u8i8(t, tile),
+        _ => debug_assert!(false, "no byte products on {isa:?}"),
+    }
+}
+
+/// Products as floats, rows `ldc` apart; all rows share scale and offset, those of the first. Only where [`has_byte_dot`];
+/// elsewhere nothing is written.
+pub(crate) fn dot_hybrid(
     isa: Proven,
-    groups: usize,
-    a: &[u8],
-    lda: usize,
-    rows: usize,
-    b: &[i8],
-    ahead: &[i8],
-    panels: usize,
-    tile: &mut Tile,
+    t: &ByteTile,
+    p: &HybridPart,
+    out: &mut [f32],
+    ldc: usize,
+    columns: usize,
 ) {
     match isa.isa() {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => avx512::dot_u8i8(groups, a, lda, rows, b, ahead, panels, tile),
+        Isa::Avx512 => hybrid_avx512::dot_hybrid(t, p, out, ldc, columns),
         _ => debug_assert!(false, "no byte products on {isa:?}"),
     }
 }
@@ -132,9 +174,8 @@ pub(crate) fn dot_i16(
 /// Float products, straight into the output.
 pub(crate) fn dot_f32(isa: Proven, t: &F32Tile, out: &mut [f32]) {
     match isa.isa() {
-        _ if t.in_order => vectorized(isa, portable::TileInOrder(t, out)),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => avx512::dot_f32(t, out),
+        Isa::Avx512 => float_avx512::dot_f32(t, out),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => avx2::dot_f32(t, out),
         _ => portable::dot_f32(t, out),
@@ -193,7 +234,7 @@ pub(crate) fn scale_f32(
 ) {
     match isa.isa() {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => avx512::scale_f32(tile, rows, p, out, ldc, columns),
+        Isa::Avx512 => hybrid_avx512::scale_f32(tile, rows, p, out, ldc, columns),
         _ => portable::scale_f32(tile, rows, p, out, ldc, columns),
     }
 }
@@ -355,7 +396,6 @@ pub(crate) struct FloatWeights<'a> {
 /// Outputs of a run of pixels, one row of all channels each.
 pub(crate) fn float_run(isa: Proven, run: &Run<f32>, w: &FloatWeights, out: &mut [f32]) {
     match isa.isa() {
-        _ if w.in_order => vectorized(isa, portable::RunInOrder(run, w, out)),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => depthwise_avx512::float_run(run, w, out),
         #[cfg(target_arch = "x86_64")]

@@ -2,7 +2,7 @@
 
 use super::Report;
 
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 23] = [
     "experiment",
     "mode",
     "io",
@@ -25,6 +25,7 @@ const COLUMNS: [&str; 22] = [
     "model_sha256",
     "calibration_sha256",
     "data_sha256",
+    "baseline",
 ];
 
 /// The report as a table. Cells of figures that were not measured, or are not finite, are empty.
@@ -66,10 +67,11 @@ pub fn csv(report: &Report) -> String {
             quality.map_or(String::new(), |q| q.samples.to_string()),
             figure(Some(e.convert_seconds)),
             e.file.sha256.clone(),
-            quoted(&report.model.name),
-            report.model.sha256.clone(),
+            quoted(&e.model.as_ref().unwrap_or(&report.model).name),
+            e.model.as_ref().unwrap_or(&report.model).sha256.clone(),
             hash(&report.calibration),
             hash(&report.data),
+            quoted(report.baseline_name()),
         ];
         text.push_str(&cells.join(","));
         text.push_str("\r\n");

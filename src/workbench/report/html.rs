@@ -71,8 +71,8 @@ fn answer(report: &Report) -> String {
         .collect();
     let labels = judged.iter().any(|e| e.delta(baseline).is_some());
     let limit = match labels {
-        true => "accuracy within 0.10 pp of float32",
-        false => "float32's answer on 99 % of the samples",
+        true => format!("accuracy within 0.10 pp of {}", base.name),
+        false => format!("{}'s answer on 99 % of the samples", base.name),
     };
     let mut kept: Vec<&Entry> = match judged.is_empty() {
         true => others,
@@ -283,7 +283,10 @@ fn charts(report: &Report) -> String {
         .collect();
     let quality = match deltas.is_empty() {
         false => figure(
-            "Accuracy, change from float32 with its 95 % interval",
+            &format!(
+                "Accuracy, change from {} with its 95 % interval",
+                escape(report.baseline_name())
+            ),
             svg::deltas("Change of accuracy", &deltas),
         ),
         true => signal(&all),

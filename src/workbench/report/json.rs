@@ -22,7 +22,8 @@ pub fn json(report: &Report) -> String {
         },
         "zeropoint": machine.version,
         "made": report.made,
-        "experiments": report.experiments.iter().map(entry).collect::<Vec<_>>(),
+        "baseline": report.baseline().map(|b| &b.name),
+        "experiments": report.experiments.iter().map(|e| entry(report, e)).collect::<Vec<_>>(),
     });
     format!("{value:#}\n")
 }
@@ -31,10 +32,13 @@ fn data(d: &DataNote) -> Value {
     json!({"name": d.name, "samples": d.samples, "sha256": d.sha256})
 }
 
-fn entry(e: &Entry) -> Value {
+fn entry(report: &Report, e: &Entry) -> Value {
+    let model = e.model.as_ref().unwrap_or(&report.model);
     let quality = e.evaluation.as_ref();
     json!({
         "name": e.name,
+        "model": model.name,
+        "model_sha256": model.sha256,
         "mode": e.recipe.mode.name(),
         "io": e.recipe.io.name(),
         "recipe": e.recipe,

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::super::experiment::{Experiment, ExperimentId, Intent, QuantizedFile};
 use super::super::litert::{Engine, LitertFigures};
-use super::super::{ClassSource, DataIdentity, DataRecord, Entry, Fingerprint, ModeChoice, Source};
-use crate::data::{Preprocess, Selection};
+use super::super::{DataIdentity, DataRecord, Entry, Fingerprint, ModeChoice, Reading, Source};
+use crate::data::Selection;
 use crate::error::{Error, Result};
-use crate::evaluate::{Evaluation, Histogram, Latency, TensorReport};
+use crate::evaluate::{Evaluation, Histogram, Latency, Outputs, TensorReport};
 use crate::quantize::{QuantPlan, Recipe};
 use crate::{invalid, malformed, tflite};
 
@@ -22,6 +22,8 @@ const FORMAT: &str = "zeropoint session";
 const VERSION: u64 = 1;
 /// Most experiments of one session.
 const MOST_EXPERIMENTS: usize = 1000;
+/// Most open models of one session.
+const MOST_MODELS: usize = 100;
 /// Most bins of one histogram, far above what is ever made.
 const MOST_BINS: usize = 1 << 16;
 
@@ -34,19 +36,32 @@ pub(super) struct Document {
     pub program: String,
     /// When, such as `2026-11-23 17:05 UTC`.
     pub saved: String,
-    pub model: ModelNote,
-    pub entry: Entry,
-    pub calibration: DataNote,
-    pub evaluation: DataNote,
-    pub preprocess: Option<Preprocess>,
-    pub classes: ClassSource,
-    pub label_column: Option<String>,
-    pub modes: Vec<ModeChoice>,
-    pub strict: bool,
+    /// The model that was current.
+    #[serde(flatten)]
+    pub current: ModelPart,
+    /// The other open models, in the order of their opening.
+    #[serde(default)]
+    pub others: Vec<ModelPart>,
+    /// How many of them were opened before the current one.
+    #[serde(default)]
+    pub before: usize,
     pub threads: usize,
     pub engine: Engine,
     pub litert_place: Option<PathBuf>,
     pub baseline: Option<ExperimentId>,
+}
+
+/// What belongs to one open model.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct ModelPart {
+    pub model: ModelNote,
+    pub entry: Entry,
+    pub calibration: DataNote,
+    pub evaluation: DataNote,
+    #[serde(flatten)]
+    pub reading: Reading,
+    pub modes: Vec<ModeChoice>,
+    pub strict: bool,
     pub experiments: Vec<ExperimentNote>,
 }
 
@@ -125,6 +140,8 @@ struct Scored<'a> {
     figures: Cow<'a, Evaluation>,
     answers: Cow<'a, [u32]>,
     margins: Cow<'a, [f32]>,
+    #[serde(default)]
+    outputs: Option<Cow<'a, Outputs>>,
 }
 
 impl Document {
@@ -168,13 +185,15 @@ impl Document {
     }
 
     fn check(&self) -> Result<()> {
-        if self.experiments.len() > MOST_EXPERIMENTS {
+        let parts = || std::iter::once(&self.current).chain(&self.others);
+        let experiments: usize = parts().map(|p| p.experiments.len()).sum();
+        if experiments > MOST_EXPERIMENTS || self.others.len() >= MOST_MODELS {
             return malformed!(
-                "the session names {} experiments; at most {MOST_EXPERIMENTS} are read",
-                self.experiments.len()
+                "the session names {experiments} experiments of {} models; at most {MOST_EXPERIMENTS} of {MOST_MODELS} are read",
+                self.others.len() + 1
             );
         }
-        for e in &self.experiments {
+        for e in parts().flat_map(|p| &p.experiments) {
             e.intent.recipe.check()?;
             e.run.recipe.check()?;
         }
@@ -212,6 +231,7 @@ impl Held {
             figures: Cow::Borrowed(figures),
             answers: Cow::Borrowed(&figures.answers),
             margins: Cow::Borrowed(&figures.margins),
+            outputs: figures.outputs.as_deref().map(Cow::Borrowed),
         });
         let theirs = self.litert.as_ref().and_then(|l| l.as_ref().ok());
         let theirs = theirs.and_then(|l| l.evaluation.as_ref());
@@ -244,6 +264,7 @@ impl Held {
         let evaluation = results.evaluation.map(|scored| Evaluation {
             answers: scored.answers.into_owned(),
             margins: scored.margins.into_owned(),
+            outputs: scored.outputs.map(|o| Arc::new(o.into_owned())),
             ..scored.figures.into_owned()
         });
         let litert = results.litert.map(|l| {
@@ -289,6 +310,9 @@ impl Held {
                     e.samples,
                     e.margins.len()
                 );
+            }
+            if (e.outputs.as_ref()).is_some_and(|o| !o.is_sound(e.samples)) {
+                return malformed!("its outputs are not those of {} samples", e.samples);
             }
         }
         let plan = Arc::new(results.plan.into_owned());

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::document::Document as Workplace;
 use super::experiment::{Experiment, ExperimentId, RunKey, State};
 use super::jobs::{Ended, JobId, JobKind, Stage};
 use super::report::utc;
@@ -18,7 +19,7 @@ use crate::invalid;
 use crate::progress::Progress;
 pub(super) use autosave::Autosave;
 pub use autosave::Claimed;
-use document::{DataNote, Document, ExperimentNote, Held, ModelNote, RunNote, Stood};
+use document::{DataNote, Document, ExperimentNote, Held, ModelNote, ModelPart, RunNote, Stood};
 use pack::{Kind, Sink, Store, Unzip, Zip};
 
 /// How a session file's name ends.
@@ -53,21 +54,34 @@ pub struct Session {
     pub opening: Option<JobId>,
 }
 
-/// A session that was read, with its model open.
+/// A session that was read, with its models open.
 #[derive(Debug)]
 pub struct Restored {
     document: Document,
-    model: OpenModel,
+    /// The current model.
+    current: Opened,
+    /// The others, in the order of their opening, with what was kept of them; those whose files are gone are left out.
+    others: Vec<(ModelPart, Opened)>,
+    /// Why others are left out, a sentence each.
+    missing: Vec<String>,
     /// Where it was read from; `None` for the one that was kept while working.
     path: Option<PathBuf>,
+}
+
+/// A model of a session.
+#[derive(Debug)]
+struct Opened {
+    model: OpenModel,
     experiments: Vec<(Experiment, RunNote)>,
 }
 
 impl Restored {
     /// Experiments that had finished.
     fn finished(&self) -> usize {
-        let done = self.experiments.iter();
-        done.filter(|(e, _)| e.state == State::Done).count()
+        let all = std::iter::once(&self.current).chain(self.others.iter().map(|o| &o.1));
+        all.flat_map(|o| &o.experiments)
+            .filter(|(e, _)| e.state == State::Done)
+            .count()
     }
 }
 
@@ -80,7 +94,9 @@ pub(super) struct Snapshot {
 impl Snapshot {
     /// Writes everything and returns the document.
     fn write(mut self, sink: &mut dyn Sink) -> Result<Vec<u8>> {
-        for (note, held) in self.document.experiments.iter_mut().zip(&self.held) {
+        let document = &mut self.document;
+        let parts = std::iter::once(&mut document.current).chain(&mut document.others);
+        for (note, held) in parts.flat_map(|p| &mut p.experiments).zip(&self.held) {
             if let Some(held) = held {
                 note.file = Some(sink.put(Kind::File, &held.file.bytes)?);
                 note.results = Some(sink.put(Kind::Figures, &held.to_cbor()?)?);
@@ -93,27 +109,48 @@ impl Snapshot {
 /// Reads a session and opens its model.
 fn restore(store: &mut dyn Store, path: Option<PathBuf>, progress: &Progress) -> Result<Restored> {
     let document = Document::read(&store.document()?)?;
+    let current = opened(&document.current, store, progress)?;
+    let (mut others, mut missing) = (vec![], vec![]);
+    let mut document = document;
+    for (at, part) in std::mem::take(&mut document.others).into_iter().enumerate() {
+        match opened(&part, store, progress) {
+            Ok(open) => others.push((part, open)),
+            Err(Error::Cancelled) => return Err(Error::Cancelled),
+            Err(e) => {
+                missing.push(e.to_string());
+                if at < document.before {
+                    document.before -= 1;
+                }
+            }
+        }
+    }
+    Ok(Restored {
+        document,
+        current,
+        others,
+        missing,
+        path,
+    })
+}
+
+/// Opens one model of a session.
+fn opened(part: &ModelPart, store: &mut dyn Store, progress: &Progress) -> Result<Opened> {
     progress.check()?;
-    let note = &document.model;
+    let note = &part.model;
     let model = match &note.path {
         Some(file) if !file.is_file() => {
             return invalid!("The model of this session is gone: {}", file.display());
         }
         file => steps::open_known_model(file.as_deref(), progress)?,
     };
-    let mut model = model.enter(document.entry.clone())?;
+    let mut model = model.enter(part.entry.clone())?;
     model.check_shapes();
     let mut experiments = vec![];
-    for e in &document.experiments {
+    for e in &part.experiments {
         progress.check()?;
         experiments.push((experiment(e, store)?, e.run.clone()));
     }
-    Ok(Restored {
-        document,
-        model,
-        path,
-        experiments,
-    })
+    Ok(Opened { model, experiments })
 }
 
 /// An experiment as it stood; what its key says of model and data is settled once those are open.
@@ -179,41 +216,57 @@ fn clock() -> String {
 impl Workbench {
     /// Everything as it is now; `None` without a model.
     pub(super) fn snapshot(&self) -> Option<Snapshot> {
-        let model = self.model.as_ref()?;
-        let fingerprint = model.fingerprint.clone();
+        let current = self.part(&self.open)?;
+        let others: Vec<&Workplace> = self.models();
+        let others: Vec<&Workplace> = others
+            .into_iter()
+            .filter(|d| d.id != self.open.id)
+            .collect();
         let (format, version, program, saved) = Document::stamp(utc(SystemTime::now()));
         let document = Document {
             format,
             version,
             program,
             saved,
+            current,
+            others: others.iter().filter_map(|d| self.part(d)).collect(),
+            before: others.iter().filter(|d| d.id < self.open.id).count(),
+            threads: self.threads,
+            engine: self.engine,
+            litert_place: self.litert_place.clone(),
+            baseline: self.chosen_baseline,
+        };
+        let experiments = self.experiments.iter();
+        let experiments = experiments.chain(others.iter().flat_map(|d| &d.experiments));
+        Some(Snapshot {
+            document,
+            held: experiments.map(Held::of).collect(),
+        })
+    }
+
+    /// What is kept of one open model.
+    fn part(&self, open: &Workplace) -> Option<ModelPart> {
+        let model = open.model.as_ref()?;
+        let fingerprint = model.fingerprint.clone();
+        Some(ModelPart {
             model: ModelNote {
                 name: model.name.clone(),
                 path: model.path.clone(),
                 fingerprint: fingerprint.unwrap_or_else(|| Fingerprint::of_bytes(&[])),
             },
             entry: model.entry.clone(),
-            calibration: self.data_note(Role::Calibration),
-            evaluation: self.data_note(Role::Evaluation),
-            preprocess: self.preprocess.clone(),
-            classes: self.classes.clone(),
-            label_column: self.label_column.clone(),
-            modes: self.modes.clone(),
-            strict: self.strict,
-            threads: self.threads,
-            engine: self.engine,
-            litert_place: self.litert_place.clone(),
-            baseline: self.chosen_baseline,
-            experiments: self.experiments.iter().map(|e| self.note(e)).collect(),
-        };
-        Some(Snapshot {
-            document,
-            held: self.experiments.iter().map(Held::of).collect(),
+            calibration: self.data_note(&open.calibration),
+            evaluation: self.data_note(&open.evaluation),
+            reading: open.reading.clone(),
+            modes: open.modes.clone(),
+            strict: open.strict,
+            experiments: (open.experiments.iter())
+                .map(|e| self.note(e, open.model_version))
+                .collect(),
         })
     }
 
-    fn data_note(&self, role: Role) -> DataNote {
-        let choice = self.choice(role);
+    fn data_note(&self, choice: &DataChoice) -> DataNote {
         DataNote {
             source: choice.source.clone(),
             selection: choice.selection,
@@ -222,7 +275,7 @@ impl Workbench {
         }
     }
 
-    fn note(&self, e: &Experiment) -> ExperimentNote {
+    fn note(&self, e: &Experiment, model_version: u64) -> ExperimentNote {
         // One that is being run again is as it was until it is done.
         let earlier = e.finished.as_ref().filter(|_| e.is_pending());
         let key = earlier.map_or(&e.key, |f| &f.key);
@@ -240,7 +293,7 @@ impl Workbench {
             random: earlier.map_or(e.random, |f| f.random),
             run: RunNote {
                 recipe: key.recipe.clone(),
-                current_model: key.model == self.model_version,
+                current_model: key.model == model_version,
                 calibration: self.identity_of(key.calibration).cloned(),
                 evaluation: self.identity_of(key.evaluation).cloned(),
                 threads: key.threads,
@@ -337,28 +390,17 @@ impl Workbench {
         let finished = restored.finished();
         let Restored {
             document: d,
-            model,
+            current,
+            others,
+            missing,
             path,
-            experiments,
         } = restored;
-        self.jobs.cancel_of_model(None);
-        let unchanged = model.fingerprint.as_ref() == Some(&d.model.fingerprint);
-        if let Some(file) = &model.path {
-            self.remember_opened(file.clone());
+        if let Some(reading) = self.model_pending.take() {
+            self.jobs.cancel(reading);
         }
-        self.model = Some(model);
-        (self.model_pending, self.model_error) = (None, None);
-        (self.entry_pending, self.entry_error) = (None, None);
-        self.asides.clear();
-        self.forget_changes();
+        self.close_all();
+        self.model_error = None;
         self.notices.clear();
-        self.new_model_version();
-        self.shape_from_data = false;
-        self.preprocess = d.preprocess;
-        self.classes = d.classes;
-        self.label_column = d.label_column;
-        self.take_modes(d.modes);
-        self.strict = d.strict;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         self.threads = d.threads.clamp(1, cores);
         self.engine = d.engine;
@@ -366,21 +408,52 @@ impl Workbench {
         if self.engine.asks_litert() {
             self.look_for_litert();
         }
-        self.take_experiments(experiments, d.baseline, unchanged);
+        let mut all = others;
+        let at = d.before.min(all.len());
+        all.insert(at, (d.current, current));
+        let mut home = self.open.id;
+        for (i, (part, opened)) in all.into_iter().enumerate() {
+            if i > 0 {
+                self.add_document();
+            }
+            if i == at {
+                home = self.open.id;
+            }
+            self.part_read(part, opened, d.baseline);
+        }
+        self.bring(home);
         self.session.path = path;
         self.session.status = SaveStatus::Restored(finished);
         self.session.changed = false;
+        for why in missing {
+            self.notice(true, why);
+        }
+    }
+
+    /// Puts a model of a session into the empty current document.
+    fn part_read(&mut self, part: ModelPart, opened: Opened, baseline: Option<ExperimentId>) {
+        let Opened { model, experiments } = opened;
+        let unchanged = model.fingerprint.as_ref() == Some(&part.model.fingerprint);
+        if let Some(file) = &model.path {
+            self.remember_opened(file.clone());
+        }
+        self.model = Some(model);
+        self.new_model_version();
+        self.reading = part.reading;
+        self.take_modes(part.modes);
+        self.strict = part.strict;
+        self.take_experiments(experiments, baseline, unchanged);
         if !unchanged {
             let old = self.mark_old(|_| true);
-            let name = d.model.name;
+            let name = part.model.name;
             self.notice(
                 false,
                 format!("{name} has changed since the session was saved{old}"),
             );
         }
         for (role, note) in [
-            (Role::Calibration, d.calibration),
-            (Role::Evaluation, d.evaluation),
+            (Role::Calibration, part.calibration),
+            (Role::Evaluation, part.evaluation),
         ] {
             *self.choice_mut(role) = DataChoice {
                 selection: note.selection,
@@ -396,7 +469,7 @@ impl Workbench {
     }
 
     fn take_modes(&mut self, saved: Vec<super::ModeChoice>) {
-        for own in &mut self.modes {
+        for own in &mut self.open.modes {
             let Some(saved) = saved.iter().find(|m| m.mode == own.mode) else {
                 continue;
             };

@@ -37,7 +37,7 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, state: &mut State) {
     heading(ui, "Preprocessing");
     let is_folder = loaded.is_some_and(|l| l.preprocess.is_some());
     if is_folder
-        || context.bench.preprocess.is_some()
+        || context.bench.reading.preprocess.is_some()
         || (loaded.is_none() && chosen.error.is_some())
     {
         preprocessing(ui, context, state, loaded);
@@ -78,7 +78,7 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, state: &mut State) {
 
 /// Which column of a table holds the labels.
 fn label_column(ui: &mut Ui, context: &mut Context<'_>, state: &mut State) {
-    let now = context.bench.label_column.clone();
+    let now = context.bench.reading.label_column.clone();
     let typed = state
         .label_column
         .get_or_insert_with(|| now.clone().unwrap_or_default());
@@ -136,7 +136,7 @@ fn preprocessing(
     loaded: Option<&Loaded>,
 ) {
     let theme = context.theme;
-    let now = context.bench.preprocess.clone();
+    let now = context.bench.reading.preprocess.clone();
     let by_user = now.is_some();
     let now = now
         .or_else(|| loaded.and_then(|l| l.preprocess.clone()))
@@ -318,7 +318,7 @@ fn figure(
 
 fn classes(ui: &mut Ui, context: &mut Context<'_>, loaded: &Loaded) {
     let theme = context.theme;
-    let now = order_index(&context.bench.classes);
+    let now = order_index(&context.bench.reading.classes);
     let tooltip = "Which class of the folder is which output of the model";
     if let Some(i) = row(ui, context, "Order", tooltip, &ORDERS, now) {
         match i {

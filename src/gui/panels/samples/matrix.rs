@@ -1,8 +1,8 @@
-//! The confusion matrix of a variant with its change from float32, or the list of what is confused most.
+//! The confusion matrix of a variant with its change from the baseline, or the list of what is confused most.
 
 use egui::{
-    Align, Align2, Layout, Rect, ScrollArea, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
-    accesskit::Role as Say, pos2, vec2,
+    Align2, Rect, ScrollArea, Sense, Stroke, StrokeKind, Ui, WidgetInfo, accesskit::Role as Say,
+    pos2, vec2,
 };
 
 use super::super::super::{Context, fonts};
@@ -28,9 +28,10 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, variant: &Experiment, both: &B
         false => "",
     };
     let words = format!(
-        "{} on {} samples{shares}, small figures are the change from float32",
+        "{} on {} samples{shares}, small figures are the change from {}",
         variant.name(),
-        format::count(samples.samples)
+        format::count(samples.samples),
+        both.baseline.0
     );
     text(ui, words, fonts::small(), theme.text2);
     let loaded = choice(context.bench, Role::Evaluation).loaded.as_ref();
@@ -65,17 +66,15 @@ fn title(ui: &mut Ui, context: &mut Context<'_>, switch: bool) {
         if !switch {
             return;
         }
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let shares = &mut context.state.samples.shares;
-            let option = |label, tooltip, on| (label, format!("Show {label}"), tooltip, on);
-            let options = [
-                option("Counts", "Samples in each cell", !*shares),
-                option("Share", "Percent of the samples with that label", *shares),
-            ];
-            if let Some(which) = segment(ui, &options) {
-                *shares = which == 1;
-            }
-        });
+        let shares = &mut context.state.samples.shares;
+        let option = |label, tooltip, on| (label, format!("Show {label}"), tooltip, on);
+        let options = [
+            option("Counts", "Samples in each cell", !*shares),
+            option("Share", "Percent of the samples with that label", *shares),
+        ];
+        if let Some(which) = segment(ui, &options) {
+            *shares = which == 1;
+        }
     });
 }
 
@@ -192,10 +191,11 @@ fn matrix(ui: &mut Ui, context: &mut Context<'_>, both: &Both, classes: &[String
         let response = ui.interact(rect, ui.scope_id().with(("cell", i)), Sense::click());
         let chosen = context.state.samples.cell == Some((label as u32, answer as u32));
         let name = format!(
-            "Label {} answered {}: {}, float32 {}",
+            "Label {} answered {}: {}, {} {}",
             class_name(classes, label as u32),
             class_name(classes, answer as u32),
             format::count(ours),
+            both.baseline.0,
             format::count(float)
         );
         let name = match shares {
@@ -250,20 +250,21 @@ fn figures(ui: &mut Ui, context: &Context<'_>, variant: &Experiment, both: &Both
     };
     let share = |n: usize| n as f64 / both.samples.samples.max(1) as f64;
     let delta = share(ours) - share(float);
-    let interval = variant.evaluation.as_ref().and_then(|e| e.delta_interval);
+    let interval = (context.bench.quality(variant)).and_then(|e| e.delta_interval);
     let half = interval.map_or_else(String::new, |(low, high)| {
         format!(" ± {}", format::fixed((high - low) * 50.0, 2))
     });
     let agree = both.samples.samples - both.samples.differing.len();
     let more = ours as i64 - float as i64;
+    let base = &both.baseline.0;
     let fewer = match more {
-        0 => "as many as float32".to_owned(),
+        0 => format!("as many as {base}"),
         1.. => format!(
-            "{} more than float32",
+            "{} more than {base}",
             format::count(more.unsigned_abs() as usize)
         ),
         _ => format!(
-            "{} fewer than float32",
+            "{} fewer than {base}",
             format::count(more.unsigned_abs() as usize)
         ),
     };
@@ -340,7 +341,8 @@ fn most_confused(
             painter.text(at, Align2::RIGHT_CENTER, *words, font.clone(), color);
         }
     };
-    let head = ["Most confused", variant.mode().name(), "float32"];
+    let base = &both.baseline.0;
+    let head = ["Most confused", variant.mode().name(), base];
     line(ui, rect, head, fonts::small(), theme.text3);
     let mut clicked = None;
     for confused in shown {
@@ -359,7 +361,7 @@ fn most_confused(
             WidgetInfo::labeled(
                 Say::Button,
                 true,
-                format!("{name}: {}, float32 {}", counts.0, counts.1),
+                format!("{name}: {}, {base} {}", counts.0, counts.1),
             )
         });
         let chosen = context.state.samples.cell == Some((confused.label, confused.answer));

@@ -1,4 +1,4 @@
-//! The samples on which a variant and float32 disagree, as pictures with both answers and their margins.
+//! The samples on which a variant and the baseline disagree, as pictures with both answers and their margins.
 
 use egui::{
     Align, Align2, Layout, Rect, ScrollArea, Sense, StrokeKind, Ui, WidgetInfo,
@@ -111,9 +111,13 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, variant: &Experiment, both: &B
                         let (rect, response) =
                             ui.allocate_exact_size(vec2(width, CARD.1), Sense::hover());
                         response.widget_info(|| {
-                            WidgetInfo::labeled(Say::Image, true, spoken(pair, variant, classes))
+                            WidgetInfo::labeled(
+                                Say::Image,
+                                true,
+                                spoken(pair, variant, both, classes),
+                            )
                         });
-                        paint(ui, rect, theme, pair, variant, classes);
+                        paint(ui, rect, theme, pair, variant, both, classes);
                         let found = bench.pictures.shown.samples.iter();
                         let at = found.clone().position(|s| s.sample == pair.sample);
                         if let (true, Some((at, sample))) = (
@@ -163,7 +167,7 @@ fn filter(ui: &mut Ui, context: &mut Context<'_>, both: &Both) {
         .map(|(way, label)| {
             let meaning = match way {
                 None => "Every sample that is answered differently",
-                Some(Change::Lost) => "Only float32 is right",
+                Some(Change::Lost) => "Only the baseline is right",
                 Some(Change::Gained) => "Only the variant is right",
                 Some(_) => "Neither is right, and they differ",
             };
@@ -181,7 +185,7 @@ fn filter(ui: &mut Ui, context: &mut Context<'_>, both: &Both) {
 }
 
 /// The pair as a sentence.
-fn spoken(pair: &Pair, variant: &Experiment, classes: &[String]) -> String {
+fn spoken(pair: &Pair, variant: &Experiment, both: &Both, classes: &[String]) -> String {
     let label = pair.label.map_or_else(String::new, |label| {
         format!(
             ", label {}, {}",
@@ -193,9 +197,10 @@ fn spoken(pair: &Pair, variant: &Experiment, classes: &[String]) -> String {
         format!("{}, {}", class_name(classes, answer), margin_words(margin))
     };
     format!(
-        "Sample {}{label}: float32 answers {}; {} answers {}",
+        "Sample {}{label}: {} answers {}; {} answers {}",
         format::count(pair.sample),
-        told(pair.float),
+        both.baseline.0,
+        told(pair.base),
         variant.name(),
         told(pair.ours)
     )
@@ -207,6 +212,7 @@ fn paint(
     theme: &crate::gui::theme::Theme,
     pair: &Pair,
     variant: &Experiment,
+    both: &Both,
     classes: &[String],
 ) {
     let painter = ui.painter().with_clip_rect(rect);
@@ -244,10 +250,7 @@ fn paint(
         Change::Gained | Change::BothWrong | Change::Differs | Change::Agrees => theme.text2,
     };
     say(50.0, pair.change.name(), fonts::small(), color);
-    let answers = [
-        (Look::mode(crate::quantize::Mode::Float32), pair.float),
-        (Look::of(variant), pair.ours),
-    ];
+    let answers = [(both.baseline.1, pair.base), (Look::of(variant), pair.ours)];
     for (i, (look, (answer, margin))) in answers.into_iter().enumerate() {
         let y = rect.top() + 71.0 + 20.0 * i as f32;
         let marker = pos2(rect.left() + 16.0, y);
