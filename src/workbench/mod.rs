@@ -97,6 +97,8 @@ pub struct Workbench {
     pub notices: Vec<Notice>,
     /// Files opened before, newest first.
     pub recent: Vec<PathBuf>,
+    /// Those of them that were not there any more when the list was read.
+    pub recent_gone: Vec<PathBuf>,
     /// Where recent files are remembered; `None` remembers nothing (tests).
     pub recent_file: Option<PathBuf>,
     jobs: Jobs<Event>,
@@ -197,8 +199,8 @@ pub enum Event {
     Claimed(Box<Claimed>),
     /// The session that is kept while working is to be written.
     AutosaveDue,
-    /// The list of recent files was read.
-    Recent(Vec<PathBuf>),
+    /// The list of recent files was read: all of them, and those that are gone.
+    Recent(Vec<PathBuf>, Vec<PathBuf>),
     /// Figures against the chosen baseline.
     Contrasts(Vec<(contrast::Pair, Contrast)>),
     /// LiteRT was looked for.
@@ -225,6 +227,7 @@ impl Workbench {
             chosen_baseline: None,
             notices: vec![],
             recent: vec![],
+            recent_gone: vec![],
             recent_file: None,
             jobs: Jobs::new(wake),
             autosave: session::Autosave::default(),

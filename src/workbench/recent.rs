@@ -18,6 +18,12 @@ pub fn load(file: &Path) -> Vec<PathBuf> {
     paths
 }
 
+/// Those of the files that are not there any more.
+pub fn gone(files: &[PathBuf]) -> Vec<PathBuf> {
+    let there = |p: &&PathBuf| !p.exists();
+    files.iter().filter(there).cloned().collect()
+}
+
 /// Keeps `value` as JSON, making the folder where it is missing.
 pub fn store(file: &Path, value: &impl Serialize) -> Result<()> {
     let cannot = |e: &dyn std::fmt::Display| {

@@ -212,7 +212,8 @@ impl Workbench {
             Event::Session(restored) => self.session_read(*restored),
             Event::Claimed(claimed) => self.session_claimed(*claimed),
             Event::AutosaveDue => self.autosave_now(),
-            Event::Recent(files) => {
+            Event::Recent(files, gone) => {
+                self.recent_gone = gone;
                 // What was opened meanwhile is newer.
                 let opened = !self.recent.is_empty();
                 for file in files {
@@ -648,7 +649,9 @@ impl Workbench {
         self.recent_file = Some(file.to_owned());
         let file = file.to_owned();
         self.jobs.start(JobKind::Recent, move |job| {
-            job.send(Event::Recent(recent::load(&file)));
+            let files = recent::load(&file);
+            let gone = recent::gone(&files);
+            job.send(Event::Recent(files, gone));
             Ok(())
         });
     }
@@ -656,6 +659,7 @@ impl Workbench {
     /// Puts a file at the top of the recent ones.
     pub(super) fn remember_opened(&mut self, path: PathBuf) {
         self.recent.retain(|p| *p != path);
+        self.recent_gone.retain(|p| *p != path);
         self.recent.insert(0, path);
         self.recent.truncate(recent::MOST);
         self.remember();

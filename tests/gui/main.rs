@@ -19,4 +19,5 @@ mod samples;
 mod soft;
 #[path = "../core/stand_in.rs"]
 mod stand_in;
+mod start;
 mod tensors;

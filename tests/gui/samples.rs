@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use egui::accesskit::Role as Say;
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use zeropoint::gui::Tab;
 use zeropoint::quantize::Mode;
 use zeropoint::workbench::{Command, Role};
@@ -66,6 +66,17 @@ fn disagreements_are_shown_with_both_answers_and_their_margins() {
         window.key_press(egui::Key::Escape);
         window.run();
         window.get_by_label_contains(spoken);
+
+        // Shares of each label in place of counts, and back.
+        window.get_by_label("Show Share").click();
+        window.run();
+        window.get_by_label_contains("% of each label");
+        let share = window.get_by_label_contains("Label 9 answered 4: 2, float32 0; ");
+        let told = share.accesskit_node().label().unwrap_or_default();
+        assert!(told.ends_with(" % of the label"), "{told}");
+        picture(&mut window);
+        window.get_by_label("Show Counts").click();
+        window.run();
 
         // A cell of the matrix, or a row below it, shows its samples, agreeing ones too.
         window

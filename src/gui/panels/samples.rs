@@ -32,6 +32,8 @@ pub struct State {
     pub change: Option<Change>,
     /// Only samples of that label and answer, agreeing ones too.
     pub cell: Option<(u32, u32)>,
+    /// Whether the matrix shows shares of each label instead of counts.
+    pub shares: bool,
     /// What the draw pad remembers.
     pub pad: pad::State,
     /// Where there is no room for both: whether the pad stands in place of the samples.

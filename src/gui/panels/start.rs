@@ -1,8 +1,8 @@
 //! The screen before a model is open: drop one, open one, type its path, take a recent one, or the demo.
 
 use egui::{
-    Align2, CentralPanel, Frame, Margin, Panel, Pos2, Rect, Role, ScrollArea, Sense, Shape, Stroke,
-    StrokeKind, Ui, WidgetInfo, pos2, vec2,
+    Align, Align2, CentralPanel, Frame, Layout, Margin, Panel, Pos2, Rect, Role, ScrollArea, Sense,
+    Shape, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
 };
 
 use super::super::{Ask, Context, fonts};
@@ -317,7 +317,19 @@ fn recent(ui: &mut Ui, context: &mut Context<'_>) {
     if context.bench.recent.is_empty() {
         return;
     }
-    text(ui, "Recent", fonts::strong(), theme.text);
+    ui.horizontal(|ui| {
+        text(ui, "Recent", fonts::strong(), theme.text);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let clear = ui.add(Button::bare("Clear list"));
+            if clear
+                .on_hover_text("Forget these files; they stay where they are")
+                .clicked()
+            {
+                let all = context.bench.recent.iter().cloned();
+                context.commands.extend(all.map(Command::ForgetRecent));
+            }
+        });
+    });
     ui.add_space(2.0);
     ui.spacing_mut().item_spacing.y = 0.0;
     for path in &context.bench.recent {
@@ -325,10 +337,17 @@ fn recent(ui: &mut Ui, context: &mut Context<'_>) {
         ui.painter()
             .hline(rect.x_range(), rect.top() + 0.5, theme.separator());
         let name = files::file_name(path);
+        let gone = context.bench.recent_gone.contains(path);
         let mut body = rect;
         body.set_right(rect.right() - 32.0);
         let response = ui.interact(body, ui.scope_id().with(path), Sense::click());
-        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Open {name}")));
+        response.widget_info(|| {
+            let words = match gone {
+                true => format!("Open {name}, file is gone"),
+                false => format!("Open {name}"),
+            };
+            WidgetInfo::labeled(Role::Button, true, words)
+        });
         if response.hovered() {
             ui.painter()
                 .rect_filled(body.shrink2(vec2(0.0, 2.0)), ROUND, theme.hover);
@@ -344,7 +363,7 @@ fn recent(ui: &mut Ui, context: &mut Context<'_>) {
             Align2::LEFT_CENTER,
             &name,
             fonts::body(),
-            theme.text,
+            if gone { theme.text3 } else { theme.text },
         );
         let folder = path
             .parent()
@@ -358,6 +377,17 @@ fn recent(ui: &mut Ui, context: &mut Context<'_>) {
             fonts::body(),
             theme.text2,
         );
+        if gone {
+            let end = body.right_center() - vec2(8.0, 0.0);
+            let font = fonts::small();
+            clip.text(
+                end,
+                Align2::RIGHT_CENTER,
+                "File is gone",
+                font,
+                theme.damage,
+            );
+        }
         focus_ring(ui, &response, ROUND);
         if response.on_hover_text(path.display().to_string()).clicked() {
             context.commands.push(Command::OpenModel(path.clone()));

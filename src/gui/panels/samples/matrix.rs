@@ -10,7 +10,8 @@ use crate::gui::theme::{ROUND, ROUND_CELL, Theme};
 use crate::gui::view::data::choice;
 use crate::gui::view::format;
 use crate::gui::view::samples::{Both, Confused, class_name};
-use crate::gui::widgets::{export, focus_ring, text, text_wrapped};
+use crate::gui::widgets::plot::text_width;
+use crate::gui::widgets::{export, focus_ring, segment, text, text_wrapped};
 use crate::workbench::{Experiment, Role};
 
 /// Side of a cell where there is room.
@@ -21,11 +22,13 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, variant: &Experiment, both: &B
     let theme = context.theme;
     let samples = &both.samples;
     ui.spacing_mut().item_spacing.y = 4.0;
-    text(ui, "Confusion matrix", fonts::strong(), theme.text).on_hover_text(
-        "Rows are labels, columns are answers; what stands beside the diagonal is wrong. Click a cell to see its samples",
-    );
+    title(ui, context, !samples.matrix.is_empty());
+    let shares = match context.state.samples.shares {
+        true => ", % of each label",
+        false => "",
+    };
     let words = format!(
-        "{} on {} samples, small figures are the change from {}",
+        "{} on {} samples{shares}, small figures are the change from {}",
         variant.name(),
         format::count(samples.samples),
         both.baseline.0
@@ -53,6 +56,28 @@ pub fn ui(ui: &mut Ui, context: &mut Context<'_>, variant: &Experiment, both: &B
         });
 }
 
+/// The heading, with the switch between counts and shares where there is a matrix.
+fn title(ui: &mut Ui, context: &mut Context<'_>, switch: bool) {
+    let theme = context.theme;
+    ui.horizontal(|ui| {
+        text(ui, "Confusion matrix", fonts::strong(), theme.text).on_hover_text(
+            "Rows are labels, columns are answers; what stands beside the diagonal is wrong. Click a cell to see its samples",
+        );
+        if !switch {
+            return;
+        }
+        let shares = &mut context.state.samples.shares;
+        let option = |label, tooltip, on| (label, format!("Show {label}"), tooltip, on);
+        let options = [
+            option("Counts", "Samples in each cell", !*shares),
+            option("Share", "Percent of the samples with that label", *shares),
+        ];
+        if let Some(which) = segment(ui, &options) {
+            *shares = which == 1;
+        }
+    });
+}
+
 fn matrix(ui: &mut Ui, context: &mut Context<'_>, both: &Both, classes: &[String]) {
     let theme = context.theme;
     let n = both.samples.classes;
@@ -74,6 +99,12 @@ fn matrix(ui: &mut Ui, context: &mut Context<'_>, both: &Both, classes: &[String
         .max();
     // A handful of errors is no heat.
     let largest = largest.unwrap_or(0).max(8);
+    let shares = context.state.samples.shares;
+    let of_label = |label: usize| {
+        let row = both.samples.matrix.get(label * n..(label + 1) * n);
+        row.map_or(0, |row| row.iter().map(|c| c.0).sum::<usize>())
+            .max(1)
+    };
     let painter = ui.painter().clone();
     let short = |class: usize| {
         let name = class_name(classes, class as u32);
@@ -143,11 +174,18 @@ fn matrix(ui: &mut Ui, context: &mut Context<'_>, both: &Both, classes: &[String
         let lift = if change == 0 || small { 0.0 } else { 6.0 };
         if ours > 0 {
             let at = rect.center() - vec2(0.0, lift);
-            painter.text(at, Align2::CENTER_CENTER, format::count(ours), font, ink);
+            let words = match shares {
+                true => percent(ours, of_label(label)),
+                false => format::count(ours),
+            };
+            painter.text(at, Align2::CENTER_CENTER, words, font, ink);
         }
         if change != 0 && !small {
             let at = rect.center() + vec2(0.0, if ours > 0 { 8.0 } else { 0.0 });
-            let words = format::signed(change as f64, 0);
+            let words = match shares {
+                true => format::signed(change as f64 / of_label(label) as f64 * 100.0, 1),
+                false => format::signed(change as f64, 0),
+            };
             painter.text(at, Align2::CENTER_CENTER, words, fonts::caption(), ink);
         }
         let response = ui.interact(rect, ui.scope_id().with(("cell", i)), Sense::click());
@@ -160,6 +198,10 @@ fn matrix(ui: &mut Ui, context: &mut Context<'_>, both: &Both, classes: &[String
             both.baseline.0,
             format::count(float)
         );
+        let name = match shares {
+            true => format!("{name}; {} % of the label", percent(ours, of_label(label))),
+            false => name,
+        };
         response.widget_info(|| WidgetInfo::selected(Say::Button, true, chosen, &name));
         if chosen || response.hovered() {
             let stroke = Stroke::new(if chosen { 2.0 } else { 1.0 }, theme.text);
@@ -174,6 +216,12 @@ fn matrix(ui: &mut Ui, context: &mut Context<'_>, both: &Both, classes: &[String
         toggle(context, cell);
     }
     export::offer(ui, whole, "Confusion matrix");
+}
+
+/// A share in percent, as short as a cell is wide: `98.4`, `100`.
+fn percent(of: usize, all: usize) -> String {
+    let share = of as f64 / all as f64 * 100.0;
+    format::fixed(share, usize::from(of < all))
 }
 
 /// Chooses a cell, or no more.
@@ -246,6 +294,14 @@ fn figures(ui: &mut Ui, context: &Context<'_>, variant: &Experiment, both: &Both
         };
         say(14.0, head.to_owned(), fonts::small(), theme.text3);
         say(32.0, figure, fonts::number(), theme.text);
+        // Where the column is too narrow for all of it: what stands before "than".
+        let fits = text_width(ui.painter(), &below, fonts::small()) < width - 8.0;
+        let short = below.split(" than ").next().unwrap_or_default();
+        let below = if fits {
+            below.clone()
+        } else {
+            short.to_owned()
+        };
         say(50.0, below, fonts::small(), theme.text2);
     }
 }
