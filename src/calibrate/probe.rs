@@ -3,12 +3,12 @@
 
 use std::ops::Range;
 
-use crate::data::Dataset;
+use crate::data::{Dataset, concat};
 use crate::error::Result;
 use crate::graph::Value;
 use crate::invalid;
 
-/// Samples that are enough; those of the run that reaches it all count.
+/// Samples that are enough.
 const ENOUGH: usize = 8;
 /// Bytes of inputs and outputs beyond which none are kept.
 const MOST_BYTES: usize = 32 << 20;
@@ -16,21 +16,15 @@ const MOST_BYTES: usize = 32 << 20;
 /// Some samples, as the data set gave them, and the float model's outputs for them.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Probe {
-    runs: Vec<Run>,
-    samples: usize,
+    /// By sample, one value an input.
+    inputs: Vec<Vec<Value>>,
+    /// By output, the values of all samples; `None` where it is not float32 or its first axis is not the samples.
+    outputs: Vec<Option<Vec<f32>>>,
     full: bool,
 }
 
-/// One run of the float model.
-#[derive(Debug, Clone, PartialEq)]
-struct Run {
-    samples: Range<usize>,
-    inputs: Vec<Value>,
-    outputs: Vec<Value>,
-}
-
 impl Probe {
-    /// Keeps a run of `samples`, the next ones of `data`, and its outputs, unless there are enough or they are too large.
+    /// Keeps of a run of `samples`, the next ones of `data`, and its outputs as much as is still wanted, unless it is too large.
     pub(super) fn add(
         &mut self,
         data: &dyn Dataset,
@@ -40,37 +34,41 @@ impl Probe {
         if self.full {
             return Ok(());
         }
-        let bytes = |values: &[Value]| -> usize {
-            {
-                let each = values.iter().map(|v| v.data.len() * v.dtype().bits() / 8);
-                each.sum()
+        let wanted = samples.len().min(ENOUGH - self.inputs.len());
+        if self.inputs.is_empty() {
+            self.outputs = vec![Some(vec![]); outputs.len()];
+        }
+        for (all, value) in self.outputs.iter_mut().zip(outputs) {
+            // A graph whose batch is fixed may give more rows than there are samples.
+            let rows = value.shape.first().copied().unwrap_or(1);
+            let values = value.as_f32().filter(|_| rows >= samples.len().max(1));
+            let part = values.and_then(|v| v.get(..v.len() / rows * wanted));
+            match (&mut *all, part) {
+                (Some(all), Some(part)) => all.extend_from_slice(part),
+                (all, _) => *all = None,
             }
-        };
-        if bytes(outputs) > MOST_BYTES {
-            self.full = true;
-            return Ok(());
         }
-        let inputs = data.batch(samples.clone())?;
-        self.samples = samples.end;
-        self.runs.push(Run {
-            samples,
-            inputs,
-            outputs: outputs.to_vec(),
-        });
-        let held = self.runs.iter();
-        let held: usize = held.map(|r| bytes(&r.inputs) + bytes(&r.outputs)).sum();
-        if held > MOST_BYTES {
-            *self = Self::default();
+        for i in samples.start..samples.start + wanted {
+            self.inputs.push(data.batch(i..i + 1)?);
         }
-        self.full = self.samples >= ENOUGH || held > MOST_BYTES;
+        let inputs = self.inputs.iter().flatten();
+        let inputs: usize = inputs.map(|v| v.data.len() * v.dtype().bits() / 8).sum();
+        let outputs: usize = self.outputs.iter().flatten().map(Vec::len).sum();
+        self.full = self.inputs.len() == ENOUGH;
+        if inputs + outputs * size_of::<f32>() > MOST_BYTES {
+            *self = Self {
+                full: true,
+                ..Self::default()
+            };
+        }
         Ok(())
     }
 
-    /// The samples of each run and the float model's outputs for them.
-    pub fn runs(&self) -> impl Iterator<Item = (Range<usize>, &[Value])> {
-        self.runs
-            .iter()
-            .map(|r| (r.samples.clone(), &r.outputs[..]))
+    /// What the float model gave as output number `output` for the samples of `range`; `None` where that is not known.
+    pub fn output(&self, output: usize, range: Range<usize>) -> Option<&[f32]> {
+        let all = self.outputs.get(output)?.as_deref()?;
+        let each = all.len() / self.inputs.len().max(1);
+        all.get(range.start * each..range.end * each)
     }
 }
 
@@ -80,18 +78,13 @@ impl Dataset for Probe {
     }
 
     fn len(&self) -> usize {
-        self.samples
+        self.inputs.len()
     }
 
-    /// Only whole runs can be asked for.
     fn batch(&self, range: Range<usize>) -> Result<Vec<Value>> {
-        match self.runs.iter().find(|r| r.samples == range) {
-            Some(run) => Ok(run.inputs.clone()),
-            None => invalid!(
-                "Samples {} to {} are no run of the calibration",
-                range.start,
-                range.end
-            ),
+        match self.inputs.get(range) {
+            Some(samples) if !samples.is_empty() => concat(samples.to_vec()),
+            _ => invalid!("The calibration kept {} samples", self.inputs.len()),
         }
     }
 

@@ -42,7 +42,7 @@ pub use preprocess::{Colour, Fit, PRESETS, Preprocess, Resize, Scale, Sound};
 pub use preview::{Picture, Preview, PreviewSample, Thumbnail, ValueRange, preview, preview_of};
 #[cfg(feature = "train")]
 pub use random::word;
-pub use selection::{Selection, select};
+pub use selection::{Selection, concat, select};
 pub use spec::{InputSpec, Open, classes, input_specs};
 pub use subset::take;
 pub use synthetic::synthetic;

@@ -189,7 +189,10 @@ impl Dataset for Chosen {
 }
 
 /// Batches one after the other along axis 0, input by input.
-fn concat(batches: Vec<Vec<Value>>) -> Result<Vec<Value>> {
+///
+/// # Errors
+/// Batches of different types.
+pub fn concat(batches: Vec<Vec<Value>>) -> Result<Vec<Value>> {
     let mut batches = batches.into_iter();
     let Some(mut all) = batches.next() else {
         return Ok(vec![]);

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::outputs::{Noise, outputs, reals};
-use crate::calibrate::{Feed, Probe};
-use crate::engine::Options;
+use super::quality::own_runner;
+use crate::calibrate::Probe;
+use crate::data::Dataset;
 use crate::error::Result;
 use crate::graph::Graph;
-use crate::invalid;
 use crate::progress::Progress;
 
 /// A ratio beyond this is as good as exact, dB.
@@ -17,47 +17,35 @@ const EXACT: f64 = 150.0;
 /// `None` without samples or real outputs. `threads` goes to the kernels.
 ///
 /// # Errors
-/// A model that cannot run or has other outputs, cancellation.
+/// A model that cannot run, cancellation.
 pub fn probe_sqnr(
     graph: &Arc<Graph>,
     probe: &Probe,
     threads: usize,
     progress: &Progress,
 ) -> Result<Option<f64>> {
-    let Some((first, floats)) = probe.runs().next() else {
+    if probe.is_empty() {
         return Ok(None);
-    };
-    let described = outputs(graph)?;
-    if floats.len() != described.len() {
-        return invalid!(
-            "The model has {} outputs, its float form has {}",
-            described.len(),
-            floats.len()
-        );
     }
-    let options = Options {
-        threads,
-        ..Options::default()
-    };
-    let mut feed = Feed::new(graph, options, first.len())?;
-    feed.stop_with(progress);
+    let described = outputs(graph)?;
+    let mut feed = own_runner(graph, threads, progress)?;
     let mut noises = vec![Noise::default(); described.len()];
-    for (range, floats) in probe.runs() {
+    for range in feed.batches(probe.len()) {
         progress.check()?;
-        let samples = range.len();
-        let values = feed.run(probe, range, None)?;
-        let pairs = values.iter().zip(floats).zip(&described).zip(&mut noises);
-        for (((value, float), output), noise) in pairs.filter(|((_, output), _)| output.real) {
-            let copy = reals(output, value, samples)?;
-            let Some(float) = float.as_f32() else {
+        let values = feed.run(probe, range.clone(), None)?;
+        let each = values.iter().zip(&described).zip(&mut noises).enumerate();
+        for (i, ((value, output), noise)) in each.filter(|(_, ((_, o), _))| o.real) {
+            let Some(float) = probe.output(i, range.clone()) else {
                 continue;
             };
+            let copy = reals(output, value, range.len())?;
             for (&x, &copy) in float.iter().zip(&copy) {
                 noise.add(x.into(), copy.into());
             }
         }
     }
-    let each: Vec<f64> = noises.into_iter().filter_map(Noise::db).collect();
+    let seen = noises.into_iter().filter(|n| *n != Noise::default());
+    let each: Vec<f64> = seen.filter_map(Noise::db).collect();
     let sum: f64 = each.iter().map(|db| db.min(EXACT)).sum();
     Ok((!each.is_empty()).then(|| sum / each.len() as f64))
 }

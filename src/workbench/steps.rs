@@ -133,6 +133,9 @@ fn planned(
     Ok((plan, graph))
 }
 
+/// Below this ratio, dB, a few samples do not tell which of two quantized models is nearer to the float one.
+const TELLING: f64 = 10.0;
+
 /// The plan with corrected biases or the same without, whichever answers more like the float model. Where the engine cannot run
 /// them, the corrected one.
 fn nearer(
@@ -159,7 +162,7 @@ fn nearer(
     };
     let (mut plan, graph) = planned(model, &recipe, Some(calibration), progress)?;
     match sqnr(&graph)? {
-        Some(without) if without > with => {
+        Some(without) if without > with && without >= TELLING => {
             plan.recipe.bias_correction = true;
             plan.warnings.push(format!(
                 "Biases are not corrected: on {} calibration samples the outputs come nearer to float without ({without:.1} dB) than with ({with:.1} dB)",

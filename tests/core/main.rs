@@ -63,4 +63,5 @@ mod workbench_files;
 mod workbench_jobs;
 mod workbench_list;
 mod workbench_models;
+mod workbench_pad;
 mod workbench_session;
