@@ -227,7 +227,7 @@ fn f1_shows_the_tooltip_of_what_has_the_keyboard_else_help() {
     window.run();
     assert!(window.query_by_label("In three steps").is_none());
 
-    window.get_by_label("Agreement").focus();
+    window.get_by_label("Sort by Agreement").focus();
     window.run();
     window.key_press(Key::F1);
     window.step();

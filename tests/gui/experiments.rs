@@ -93,7 +93,7 @@ fn the_menu_of_a_row_changes_the_list() {
             Some("int8".into())
         );
         idle(&mut window);
-        window.get_by_label("Δ to base");
+        window.get_by_label("Sort by Δ to base");
         let float = sentence(&window, "float32");
         assert!(
             float.contains("pp to int8") && float.contains("agreement ") && float.contains("SQNR "),
@@ -101,7 +101,7 @@ fn the_menu_of_a_row_changes_the_list() {
         );
         picture(&mut window);
         pick(&mut window, "int8", "Use float32 as baseline");
-        window.get_by_label("Δ to float32");
+        window.get_by_label("Sort by Δ to float32");
 
         pick(&mut window, "int8", "Delete");
         window.get_by_label("Deleted int8");
