@@ -39,9 +39,7 @@ impl Lanes {
         threads: usize,
         progress: &Progress,
     ) -> Result<Option<Self>> {
-        let data = graph.subgraphs.iter().flat_map(|s| &s.tensors);
-        let sizes = data.map(|t| t.data.as_ref().map_or(0, |d| d.len()));
-        let constants = sizes.fold(0, usize::saturating_add);
+        let constants = graph.constant_bytes();
         let in_all = constants.saturating_mul(2).saturating_mul(threads);
         if threads < 2 || constants > MOST_CONSTANTS || in_all > MOST_IN_ALL {
             return Ok(None);

@@ -133,6 +133,9 @@ fn unknown(graph: &Graph) -> Option<Error> {
     )))
 }
 
+/// Values from which a second thread helps to look at them: some 10 µs.
+const WORTH_SHARING: usize = 1 << 16;
+
 /// Keeps the extremes of what it sees, and what else was asked for.
 struct Extremes {
     ranges: Vec<Option<Range>>,
@@ -153,16 +156,20 @@ impl Observer for Extremes {
         if values.is_empty() {
             return;
         }
-        let Some(seen) = extremes(values) else {
+        let means = self.more.as_mut().map(|(means, _)| means);
+        let add = || means.map(|m| m.add(id, value.shape.last().copied(), values));
+        let shared = rayon::current_thread_index().is_some() && values.len() >= WORTH_SHARING;
+        let (seen, _) = match shared {
+            true => rayon::join(|| extremes(values), add),
+            false => (extremes(values), add()),
+        };
+        let Some(seen) = seen else {
             self.bad.get_or_insert(id);
             return;
         };
         let range = slot.get_or_insert(seen);
         range.min = range.min.min(seen.min);
         range.max = range.max.max(seen.max);
-        if let Some((means, _)) = &mut self.more {
-            means.add(id, value.shape.last().copied(), values);
-        }
     }
 
     fn part(&mut self, node: usize, part: Part, min: f32, max: f32) {

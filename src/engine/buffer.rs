@@ -13,7 +13,7 @@ pub(super) struct Buffer {
     /// More than asked for, by what may lie in front of the first line.
     words: Vec<u64>,
     bytes: usize,
-    /// Somebody else's bytes in place of its own; they begin a word.
+    /// Somebody else's bytes in place of its own; their elements are aligned.
     lent: Bytes,
 }
 
@@ -69,9 +69,9 @@ impl Buffer {
         }
     }
 
-    /// `data`, shared where it is large and its elements are aligned, else copied.
-    pub fn constant(data: &Bytes) -> Result<Self> {
-        let aligned = data.as_ptr().align_offset(size_of::<u64>()) == 0;
+    /// `data`, elements of `each` bytes, shared where it is large and they are aligned, else copied.
+    pub fn constant(data: &Bytes, each: usize) -> Result<Self> {
+        let aligned = data.as_ptr().addr().is_multiple_of(each.max(1));
         match aligned && data.len() >= WORTH_LENDING {
             true => Ok(Self::lent(data)),
             false => Self::copy_of(data),

@@ -111,7 +111,6 @@ impl Callee {
         let mut run = Run {
             state,
             observer: None,
-            pool: None,
         };
         let done = segment.run(inputs, &mut run, &mut copy);
         state.leave();

@@ -90,8 +90,9 @@ pub enum Part {
     Intermediate(usize),
 }
 
-/// Sees every tensor of the subgraph as it is defined: inputs first, then each node's outputs in execution order.
-pub trait Observer {
+/// Sees every tensor of the subgraph as it is defined: inputs first, then each node's outputs in execution order. It is called on
+/// a thread of the run's pool, where rayon's parts go to the threads that the run may use, if there are several.
+pub trait Observer: Send {
     /// `id` has just been computed (or fed).
     fn tensor(&mut self, id: TensorId, value: View<'_>);
 

@@ -22,6 +22,8 @@ const MOST_CALLS: usize = 32;
 
 /// Work (see [`Shared::work`]) from which a run uses more than one thread: some 150 µs.
 const WORTH_THREADS: usize = 8_000_000;
+/// Bytes of constants from which several threads pack them.
+const WORTH_PACKING: usize = 1 << 20;
 
 /// Prepares subgraph `options.subgraph` of `graph` to run: resolves all shapes for `input_shapes` (one per input, in input
 /// order; `None`: those of the file), checks every node and packs what kernels want packed. From the first node on whose
@@ -55,10 +57,25 @@ pub fn prepare(
             );
         }
     }
-    let main = whole(&shared, &[options.subgraph], input_shapes)?;
+    let path = [options.subgraph];
+    let (main, pool) = match shared.graph.constant_bytes() < WORTH_PACKING {
+        true => (whole(&shared, &path, input_shapes)?, None),
+        false => {
+            let pool = thread_pool(options.threads)?;
+            let prepare = || whole(&shared, &path, input_shapes);
+            (
+                pool.as_ref().map_or_else(prepare, |p| p.install(prepare))?,
+                pool,
+            )
+        }
+    };
     // What takes less time than waking a thread stays on the calling one.
     let small = main.tail.is_none() && shared.work() < WORTH_THREADS;
-    let pool = thread_pool(if small { 1 } else { options.threads })?;
+    let pool = match (small, pool) {
+        (true, _) => None,
+        (false, None) => thread_pool(options.threads)?,
+        (false, pool) => pool,
+    };
     Ok(Prepared::new(shared.clone(), main, pool))
 }
 

@@ -116,25 +116,20 @@ impl Prepared {
             }
             Ok(())
         };
-        match (observer, &self.pool) {
-            (None, None) => main.run(&fed, &mut alone(state), &mut sink),
-            (None, Some(pool)) => {
-                let run = || main.run(&fed, &mut alone(state), &mut sink);
-                pool.install(|| awake(run))
+        let mut run = Run {
+            state,
+            observer: observer.map(|o| o as &mut dyn Observer),
+        };
+        let mut run = || {
+            for (&id, &bytes) in subgraph.inputs.iter().zip(&fed) {
+                let shape = main.shape(id).unwrap_or_default().to_vec();
+                show(shared, shared.options.subgraph, id, &shape, bytes, &mut run);
             }
-            // The observer stays on the calling thread, so only kernels enter the pool.
-            (Some(observer), pool) => {
-                let mut run = Run {
-                    state,
-                    observer: Some(observer),
-                    pool: pool.as_ref(),
-                };
-                for (&id, &bytes) in subgraph.inputs.iter().zip(&fed) {
-                    let shape = main.shape(id).unwrap_or_default().to_vec();
-                    show(shared, shared.options.subgraph, id, &shape, bytes, &mut run);
-                }
-                main.run(&fed, &mut run, &mut sink)
-            }
+            main.run(&fed, &mut run, &mut sink)
+        };
+        match &self.pool {
+            None => run(),
+            Some(pool) => pool.install(|| awake(run)),
         }?;
         Ok(values)
     }
@@ -186,15 +181,6 @@ impl Prepared {
             fed.push(bytes);
         }
         Ok(fed)
-    }
-}
-
-/// A run without observer, on the thread that calls.
-fn alone(state: &mut State) -> Run<'_> {
-    Run {
-        state,
-        observer: None,
-        pool: None,
     }
 }
 

@@ -104,19 +104,6 @@ pub(super) type Sink<'a> = &'a mut (dyn FnMut(&[Output<'_>]) -> Result<()> + Sen
 pub(super) struct Run<'r> {
     pub state: &'r mut State,
     pub observer: Option<&'r mut (dyn Observer + 'r)>,
-    /// Where kernels have to be sent to; `None` if the calling thread belongs to the pool or there is none.
-    pub pool: Option<&'r rayon::ThreadPool>,
-}
-
-impl Run<'_> {
-    /// Runs a kernel, in the pool if there is one.
-    fn kernel<R: Send>(&mut self, kernel: impl FnOnce(&mut State) -> R + Send) -> R {
-        let state = &mut *self.state;
-        match self.pool {
-            None => kernel(state),
-            Some(pool) => pool.install(|| kernel(state)),
-        }
-    }
 }
 
 impl Segment {
@@ -180,16 +167,14 @@ impl Segment {
                 };
                 let begun = run.state.begin(subgraph);
                 let done = states.and_then(|()| {
-                    run.kernel(|state| {
-                        let work = Work {
-                            scratch,
-                            threads,
-                            state,
-                            ranges: &mut ranges,
-                            parts: wanted,
-                        };
-                        taken.write(|outs| kernel(&inputs, outs, work))
-                    })
+                    let work = Work {
+                        scratch,
+                        threads,
+                        state: run.state,
+                        ranges: &mut ranges,
+                        parts: wanted,
+                    };
+                    taken.write(|outs| kernel(&inputs, outs, work))
                 });
                 run.state.end(step.node, begun);
                 for &id in &step.outputs {
@@ -252,16 +237,14 @@ impl Segment {
                         let inputs = Inputs { places, memory };
                         let (scratch, threads) = (&mut self.scratch, run.state.threads.max(1));
                         let begun = run.state.begin(subgraph);
-                        let made = run.kernel(|state| {
-                            let work = Work {
-                                scratch,
-                                threads,
-                                state,
-                                ranges: &mut Ranges::default(),
-                                parts: None,
-                            };
-                            kernel(&inputs, work)
-                        });
+                        let work = Work {
+                            scratch,
+                            threads,
+                            state: run.state,
+                            ranges: &mut Ranges::default(),
+                            parts: None,
+                        };
+                        let made = kernel(&inputs, work);
                         run.state.end(*node, begun);
                         made.map_err(|e| self.shared.at_node(subgraph, *node, e))?
                     }

@@ -111,7 +111,7 @@ impl Shared {
                 data.len()
             );
         }
-        let buffer = Arc::new(Buffer::constant(data)?);
+        let buffer = Arc::new(Buffer::constant(data, tensor.dtype.bits().div_ceil(8))?);
         Ok(Some(cell.get_or_init(|| buffer).clone()))
     }
 

@@ -125,4 +125,11 @@ impl Graph {
     pub fn main(&self) -> &Subgraph {
         &self.subgraphs[0]
     }
+
+    /// Bytes that the constants of all subgraphs hold.
+    pub fn constant_bytes(&self) -> usize {
+        let tensors = self.subgraphs.iter().flat_map(|s| &s.tensors);
+        let sizes = tensors.map(|t| t.data.as_ref().map_or(0, |d| d.len()));
+        sizes.fold(0, usize::saturating_add)
+    }
 }

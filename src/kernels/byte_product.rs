@@ -259,7 +259,7 @@ impl ByteProduct {
 
     /// Calls `finish` for each tile of a panel; `dot(block, first row, rows, weights wanted soon)` says what to
     /// multiply.
-    fn tiles<'a, W: Copy + Default, T>(
+    fn tiles<'a, W: Copy + Default + Send, T>(
         &self,
         weights: &'a PackedWeights<W>,
         part: Part,

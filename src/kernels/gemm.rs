@@ -84,31 +84,42 @@ impl<'a, T> Block<'a, T> {
     }
 }
 
-impl<T: Copy + Default> PackedWeights<T> {
-    /// Packs `value(column, k)`.
+impl<T: Copy + Default + Send> PackedWeights<T> {
+    /// Packs `value(column, k)`, on all threads of the pool that the caller belongs to, if any.
     pub fn new(
         isa: Proven,
         n: usize,
         k: usize,
         group: usize,
-        value: impl Fn(usize, usize) -> T,
+        value: impl Fn(usize, usize) -> T + Sync,
     ) -> Self {
+        /// Groups that one column writes before the next takes its turn: a cache line of float weights.
+        const RUN: usize = 16;
         let panels = block_panels(isa);
         let k_groups = k.div_ceil(group);
         let mut data = vec![T::default(); n.div_ceil(PANEL) * PANEL * k_groups * group];
-        for column in 0..n {
-            let block = column / (panels * PANEL);
-            let first = block * panels * PANEL;
-            let here = (n - first).div_ceil(PANEL).min(panels);
-            let start = first * k_groups * group;
-            let panel = (column - first) / PANEL;
-            let lane = column % PANEL;
-            let mut at = start + (panel * PANEL + lane) * group;
-            for from in (0..k).step_by(group) {
-                for i in 0..group.min(k - from) {
-                    data[at + i] = value(column, from + i);
+        let width = panels * PANEL;
+        let block = |index: usize, data: &mut [T]| {
+            let first = index * width;
+            let columns = (n - first).min(width);
+            let row = columns.next_multiple_of(PANEL) * group;
+            for from in (0..k_groups).step_by(RUN) {
+                for column in 0..columns {
+                    for g in from..(from + RUN).min(k_groups) {
+                        let at = g * row + column * group;
+                        for i in 0..group.min(k - g * group) {
+                            data[at + i] = value(first + column, g * group + i);
+                        }
+                    }
                 }
-                at += here * PANEL * group;
+            }
+        };
+        let step = (width * k_groups * group).max(1);
+        match rayon::current_thread_index() {
+            Some(_) => parallel::chunks(&mut data, step, &block),
+            None => {
+                let blocks = data.chunks_mut(step).enumerate();
+                blocks.for_each(|(i, data)| block(i, data));
             }
         }
         Self {
