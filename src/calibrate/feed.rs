@@ -48,7 +48,7 @@ pub fn batch_size(graph: &Graph, subgraph: usize) -> usize {
 }
 
 /// Samples of a short run of a graph whose batch axis can be resized.
-fn fitting_rows(graph: &Graph, subgraph: usize) -> usize {
+pub(super) fn fitting_rows(graph: &Graph, subgraph: usize) -> usize {
     let Some(subgraph) = graph.subgraphs.get(subgraph) else {
         return 1;
     };

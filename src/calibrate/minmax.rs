@@ -10,6 +10,7 @@ use crate::data::Dataset;
 use crate::engine::{Observer, Options, Part, Slice, View};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Op, TensorId};
+use crate::kernels::{self, Vectorized};
 use crate::progress::Progress;
 use crate::{invalid, malformed};
 
@@ -42,7 +43,7 @@ pub fn calibrate_by(
     }
     let samples = data.len();
     let report = |done| progress.report(done, samples);
-    let more = Some((Means::of(graph.main()), Probe::default()));
+    let more = Some((Means::of(graph.main()), Probe::of(graph)));
     let seen = observe(
         graph,
         data,
@@ -187,33 +188,46 @@ fn extremes(values: &[f32]) -> Option<Range> {
 
 /// Smallest and largest of some values, 0 without a sign; `None` if there are none or one is NaN or infinite.
 pub fn finite_range(values: &[f32]) -> Option<Range> {
-    const LANES: usize = 16;
-    let first = *values.first()?;
-    let (mut min, mut max) = ([first; LANES], [first; LANES]);
-    // 0 · x is 0 for finite x and NaN for all others, so one sum finds them.
-    let mut odd = [0f32; LANES];
-    let mut look = |lane: usize, x: f32| {
-        // Unlike `f32::min` one instruction.
-        min[lane] = if x < min[lane] { x } else { min[lane] };
-        max[lane] = if x > max[lane] { x } else { max[lane] };
-        odd[lane] += x * 0.0;
-    };
-    let (chunks, rest) = values.as_chunks::<LANES>();
-    for chunk in chunks {
-        for (lane, &x) in chunk.iter().enumerate() {
-            look(lane, x);
+    let mut range = None;
+    let out = &mut range;
+    kernels::vectorized(Look { values, out });
+    range
+}
+
+struct Look<'a> {
+    values: &'a [f32],
+    out: &'a mut Option<Range>,
+}
+
+impl Vectorized for Look<'_> {
+    #[inline(always)]
+    fn run(self) {
+        const LANES: usize = 64;
+        let Some(&first) = self.values.first() else {
+            return;
+        };
+        let (mut min, mut max) = ([first; LANES], [first; LANES]);
+        // 0 · x is 0 for finite x and NaN for all others, so one sum finds them.
+        let mut odd = [0f32; LANES];
+        let (chunks, rest) = self.values.as_chunks::<LANES>();
+        for v in chunks {
+            for j in 0..LANES {
+                // Unlike `f32::min` one instruction.
+                min[j] = if v[j] < min[j] { v[j] } else { min[j] };
+                max[j] = if v[j] > max[j] { v[j] } else { max[j] };
+                odd[j] += v[j] * 0.0;
+            }
         }
+        let odd = odd.into_iter().chain(rest.iter().map(|x| x * 0.0));
+        if odd.sum::<f32>() != 0.0 {
+            return;
+        }
+        // Adding 0 turns −0 into 0, so that the order of equal zeros leaves no trace.
+        *self.out = Some(Range {
+            min: min.iter().chain(rest).fold(first, |m, &x| m.min(x)) + 0.0,
+            max: max.iter().chain(rest).fold(first, |m, &x| m.max(x)) + 0.0,
+        });
     }
-    for (lane, &x) in rest.iter().enumerate() {
-        look(lane, x);
-    }
-    if odd.iter().sum::<f32>() != 0.0 {
-        return None;
-    }
-    // Adding 0 turns −0 into 0, so that the order of equal zeros leaves no trace.
-    let min = min.into_iter().fold(first, f32::min) + 0.0;
-    let max = max.into_iter().fold(first, f32::max) + 0.0;
-    Some(Range { min, max })
 }
 
 #[cfg(test)]
@@ -222,7 +236,7 @@ mod tests {
 
     #[test]
     fn extremes_are_found_at_every_position() {
-        for length in 1..40 {
+        for length in 1..140 {
             for at in 0..length {
                 let mut values = vec![1.0; length];
                 values[at] = -3.0;

@@ -3,13 +3,15 @@
 
 use std::ops::Range;
 
+use super::feed::fitting_rows;
 use crate::data::{Dataset, concat};
 use crate::error::Result;
-use crate::graph::Value;
+use crate::graph::{Graph, Value};
 use crate::invalid;
 
-/// Samples that are enough.
+/// Samples that are enough, and of a graph of which one alone is work for a run.
 const ENOUGH: usize = 8;
+const ENOUGH_OF_LARGE: usize = 4;
 /// Bytes of inputs and outputs beyond which none are kept.
 const MOST_BYTES: usize = 32 << 20;
 
@@ -20,10 +22,23 @@ pub struct Probe {
     inputs: Vec<Vec<Value>>,
     /// By output, the values of all samples; `None` where it is not float32 or its first axis is not the samples.
     outputs: Vec<Option<Vec<f32>>>,
-    full: bool,
+    /// Samples still wanted.
+    wanted: usize,
 }
 
 impl Probe {
+    /// Nothing yet, for calibrating the main subgraph of `graph`. How much will be kept depends on the graph alone.
+    pub(super) fn of(graph: &Graph) -> Self {
+        let wanted = match fitting_rows(graph, 0) {
+            1 => ENOUGH_OF_LARGE,
+            _ => ENOUGH,
+        };
+        Self {
+            wanted,
+            ..Self::default()
+        }
+    }
+
     /// Keeps of a run of `samples`, the next ones of `data`, and its outputs as much as is still wanted, unless it is too large.
     pub(super) fn add(
         &mut self,
@@ -31,10 +46,10 @@ impl Probe {
         samples: Range<usize>,
         outputs: &[Value],
     ) -> Result<()> {
-        if self.full {
+        if self.wanted == 0 {
             return Ok(());
         }
-        let wanted = samples.len().min(ENOUGH - self.inputs.len());
+        let wanted = samples.len().min(self.wanted);
         if self.inputs.is_empty() {
             self.outputs = vec![Some(vec![]); outputs.len()];
         }
@@ -54,12 +69,9 @@ impl Probe {
         let inputs = self.inputs.iter().flatten();
         let inputs: usize = inputs.map(|v| v.data.len() * v.dtype().bits() / 8).sum();
         let outputs: usize = self.outputs.iter().flatten().map(Vec::len).sum();
-        self.full = self.inputs.len() == ENOUGH;
+        self.wanted -= wanted;
         if inputs + outputs * size_of::<f32>() > MOST_BYTES {
-            *self = Self {
-                full: true,
-                ..Self::default()
-            };
+            *self = Self::default();
         }
         Ok(())
     }

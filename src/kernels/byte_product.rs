@@ -97,6 +97,14 @@ impl<T> Sink<'_, T> {
     }
 }
 
+/// Sum of the magnitudes of some weights.
+fn magnitude(weights: &[i8]) -> i64 {
+    // Sums of so few fit 16 bits, which makes vectors of them.
+    let pieces = weights.chunks(256);
+    let each = pieces.map(|w| w.iter().map(|w| u16::from(w.unsigned_abs())).sum::<u16>());
+    each.map(i64::from).sum()
+}
+
 impl ByteProduct {
     pub fn new(isa: Isa, shape: Conv2dShape, weights: &[i8]) -> Result<Self> {
         let isa = isa.proven();
@@ -109,10 +117,7 @@ impl ByteProduct {
                     .chunks(k)
                     .map(|w| w.iter().fold(0i32, |s, &w| s.wrapping_add(w.into())))
                     .collect(),
-                most: weights
-                    .chunks(k)
-                    .map(|w| w.iter().map(|w| 255 * i64::from(w.unsigned_abs())).sum())
-                    .collect(),
+                most: weights.chunks(k).map(|w| 255 * magnitude(w)).collect(),
                 weights: if simd::has_byte_dot(isa) {
                     Weights::Bytes(PackedWeights::new(isa, n, k, 4, |c, i| weights[c * k + i]))
                 } else {

@@ -268,26 +268,40 @@ impl ConvI16 {
     }
 }
 
+/// Most that the magnitudes of the weights of a run may sum to in a column.
+const MOST: u32 = 65_535;
+
 /// Ends, in pairs along k, of the longest runs in which no column's int32 sum can overflow: Σ|w| ≤ 65,535, so that
 /// Σ|w| · 32,768 < 2^31.
 fn runs(weights: &[i8], n: usize, k: usize) -> Vec<usize> {
-    let pairs = k.div_ceil(2);
-    let mut sums = vec![0u32; n];
+    /// Weights that are summed in one go.
+    const PIECE: usize = 64;
+    let size = |w: &[i8]| w.iter().map(|w| u32::from(w.unsigned_abs())).sum::<u32>();
     let mut ends = vec![];
-    for pair in 0..pairs {
-        let at = |c: usize| {
-            let w = &weights[c * k + 2 * pair..(c * k + 2 * pair + 2).min((c + 1) * k)];
-            w.iter().map(|w| u32::from(w.unsigned_abs())).sum::<u32>()
-        };
-        let overflows = (0..n).any(|c| sums[c] + at(c) > 65_535);
-        for (c, sum) in sums.iter_mut().enumerate() {
-            *sum = if overflows { 0 } else { *sum } + at(c);
+    let mut start = 0;
+    while start < k {
+        // The end by the columns so far, in weights.
+        let mut end = k;
+        for column in weights.chunks_exact(k).take(n) {
+            let (mut at, mut sum) = (start, 0);
+            while at < end {
+                let piece = &column[at..(at + PIECE).min(end)];
+                let more = size(piece);
+                if sum + more > MOST {
+                    let pairs = piece.chunks(2).map(|pair| {
+                        sum += size(pair);
+                        sum
+                    });
+                    end = at + 2 * pairs.take_while(|&sum| sum <= MOST).count();
+                    break;
+                }
+                sum += more;
+                at += piece.len();
+            }
         }
-        if overflows {
-            ends.push(pair);
-        }
+        start = end;
+        ends.push(end.div_ceil(2));
     }
-    ends.push(pairs);
     ends
 }
 
@@ -301,5 +315,25 @@ mod tests {
         assert_eq!(runs(&[-128; 1030], 1, 1030), [255, 510, 515]);
         assert_eq!(runs(&[1; 1030], 1, 1030), [515]);
         assert_eq!(runs(&[0; 3], 3, 1), [1]);
+        // Pair by pair over all columns, as the text says it.
+        for (n, k) in [(1, 4000), (3, 2777), (7, 1501)] {
+            let weights: Vec<i8> = (0..n * k).map(|i| ((i * i) % 257) as u8 as i8).collect();
+            let mut sums = vec![0; n];
+            let mut ends = vec![];
+            for pair in 0..k.div_ceil(2) {
+                let of = |c: usize| {
+                    let w = &weights[c * k + 2 * pair..(c * k + 2 * pair + 2).min((c + 1) * k)];
+                    w.iter().map(|&w| i32::from(w).unsigned_abs()).sum::<u32>()
+                };
+                if (0..n).any(|c| sums[c] + of(c) > MOST) {
+                    ends.push(pair);
+                    sums.fill(0);
+                }
+                (0..n).for_each(|c| sums[c] += of(c));
+            }
+            ends.push(k.div_ceil(2));
+            assert_eq!(runs(&weights, n, k), ends);
+            assert!(ends.len() > 1, "{n} {k}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Which instruction set the kernels use: what the machine has, and what `ZEROPOINT_ISA` asks for.
 
+use super::simd;
 use crate::error::Result;
 
 /// Name of the environment variable that forces an instruction set.
@@ -96,6 +97,11 @@ impl Isa {
             Isa::Portable
         })
     }
+}
+
+/// Runs code that the compiler vectorised for [`Isa::best`]: what is not part of a prepared operator.
+pub(crate) fn vectorized(code: impl simd::Vectorized) {
+    simd::vectorized(Isa::best().unwrap_or(Isa::Portable).proven(), code);
 }
 
 /// An instruction set that was found on this machine; the functions of `simd` ask for it, which makes calling them sound.

@@ -43,6 +43,8 @@ pub use depthwise_hybrid::DepthwiseHybrid;
 pub use depthwise_int::{DepthwiseI8, DepthwiseI16};
 pub use float_range::{FloatRange, Ranges};
 pub use gather::fully_connected_shape;
+pub(crate) use isa::vectorized;
 pub use isa::{ISA_VARIABLE, Isa};
 pub use scratch::Scratch;
 pub use shapes::{Conv2dShape, Pool2dShape};
+pub(crate) use simd::Vectorized;

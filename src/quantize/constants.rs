@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::params::{Channels, PART, quantize, to_f16};
 use crate::error::Result;
 use crate::graph::{DType, Quantization, Tensor, TensorId};
+use crate::kernels::{Vectorized, vectorized};
 use crate::progress::Progress;
 
 /// Elements that are converted between two looks at the cancel flag.
@@ -127,12 +128,46 @@ fn symmetric_bytes(values: &[f32], scale: f32, (qmin, qmax): (i64, i64), out: &m
     let plain = (1e-30..1e30).contains(&scale);
     let inverse = 1.0 / scale;
     let (low, high) = (qmin as f32, qmax as f32);
-    for (values, out) in values.chunks(TOGETHER).zip(out.chunks_mut(TOGETHER)) {
-        let fixed = values.as_array().zip(out.as_mut_array());
-        let clear = |(v, out)| clear_bytes(v, inverse, (low, high), out);
-        if !plain || !fixed.is_some_and(clear) {
-            for (out, &v) in out.iter_mut().zip(values) {
-                *out = quantize_byte(v, scale, qmin, qmax);
+    let (whole, rest) = out.as_chunks_mut::<TOGETHER>();
+    let (all, last) = values.as_chunks::<TOGETHER>();
+    let exact = |values: &[f32], out: &mut [u8]| {
+        for (out, &v) in out.iter_mut().zip(values) {
+            *out = quantize_byte(v, scale, qmin, qmax);
+        }
+    };
+    let mut unclear = vec![];
+    if plain {
+        vectorized(Clear {
+            values: all,
+            inverse,
+            range: (low, high),
+            out: &mut *whole,
+            unclear: &mut unclear,
+        });
+    } else {
+        unclear.extend(0..all.len());
+    }
+    for i in unclear {
+        exact(&all[i], &mut whole[i]);
+    }
+    exact(last, rest);
+}
+
+/// [`clear_bytes`] of many chunks; the numbers of those that are not clear are added to `unclear`.
+struct Clear<'a> {
+    values: &'a [[f32; TOGETHER]],
+    inverse: f32,
+    range: (f32, f32),
+    out: &'a mut [[u8; TOGETHER]],
+    unclear: &'a mut Vec<usize>,
+}
+
+impl Vectorized for Clear<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for (i, (values, out)) in self.values.iter().zip(self.out).enumerate() {
+            if !clear_bytes(values, self.inverse, self.range, out) {
+                self.unclear.push(i);
             }
         }
     }
@@ -140,7 +175,7 @@ fn symmetric_bytes(values: &[f32], scale: f32, (qmin, qmax): (i64, i64), out: &m
 
 /// [`quantize_byte`] of values none of which is NaN or within 1e-4 steps of a half, whatever it was divided by: whether they are
 /// so; if not, `out` holds nothing of use. In float32, so that the compiler makes vectors of it.
-#[inline]
+#[inline(always)]
 fn clear_bytes(
     values: &[f32; TOGETHER],
     inverse: f32,

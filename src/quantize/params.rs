@@ -7,6 +7,7 @@ use half::f16;
 use rayon::prelude::*;
 
 use crate::calibrate::{self, Range};
+use crate::kernels::{Vectorized, vectorized};
 
 /// Values that are worth a thread.
 pub(super) const PART: usize = 1 << 17;
@@ -117,7 +118,7 @@ impl Channels {
     }
 }
 
-/// Largest magnitude in each channel.
+/// Largest magnitude in each channel; NaN in a channel that holds NaN or infinite values.
 pub fn channel_peaks(values: &[f32], channels: Channels) -> Vec<f32> {
     let mut peaks = vec![0f32; channels.channels];
     let (count, inner) = (channels.channels, channels.inner);
@@ -131,29 +132,50 @@ pub fn channel_peaks(values: &[f32], channels: Channels) -> Vec<f32> {
     } else if inner == 1 {
         for row in values.chunks(count) {
             for (p, v) in peaks.iter_mut().zip(row) {
-                *p = larger(*p, v.abs());
+                *p = larger(*p, v.abs()) + v * 0.0;
             }
         }
     } else {
         for (run, values) in values.chunks(inner).enumerate() {
             let p = &mut peaks[run % count];
-            *p = larger(*p, peak(values));
+            let here = peak(values);
+            *p = larger(*p, here) + here * 0.0;
         }
     }
     peaks
 }
 
-/// The largest magnitude; NaN does not count.
+/// The largest magnitude; NaN if one is NaN or infinite.
 fn peak(values: &[f32]) -> f32 {
-    let mut peaks = [0f32; 16];
-    let (chunks, rest) = values.as_chunks::<16>();
-    for v in chunks {
-        for (p, v) in peaks.iter_mut().zip(v) {
-            *p = larger(*p, v.abs());
+    let mut peak = 0.0;
+    let out = &mut peak;
+    vectorized(Peak { values, out });
+    peak
+}
+
+struct Peak<'a> {
+    values: &'a [f32],
+    out: &'a mut f32,
+}
+
+impl Vectorized for Peak<'_> {
+    #[inline(always)]
+    fn run(self) {
+        const LANES: usize = 64;
+        let (mut peaks, mut odd) = ([0f32; LANES], [0f32; LANES]);
+        let (chunks, rest) = self.values.as_chunks::<LANES>();
+        for v in chunks {
+            for j in 0..LANES {
+                peaks[j] = larger(peaks[j], v[j].abs());
+                odd[j] += v[j] * 0.0;
+            }
         }
+        // 0 unless one is not finite, NaN then.
+        let odd = odd.into_iter().chain(rest.iter().map(|x| x * 0.0));
+        let odd = odd.sum::<f32>();
+        let peaks = peaks.into_iter().chain(rest.iter().map(|v| v.abs()));
+        *self.out = peaks.fold(0f32, larger) + odd;
     }
-    let last = rest.iter().fold(0f32, |m, v| larger(m, v.abs()));
-    peaks.into_iter().fold(last, larger)
 }
 
 /// The larger of the two; `a` if `b` is NaN. One instruction, unlike `f32::max`.

@@ -213,12 +213,8 @@ fn hybrid_weight(
             "its weights are an output of the model".into(),
         ));
     }
-    let values = t.f32s().filter(|v| finite_range(v).is_some());
-    let Some(values) = values else {
-        return Err(Stays::Float(
-            "its weights are empty or hold NaN or infinite values".into(),
-        ));
-    };
+    let odd = || Stays::Float("its weights are empty or hold NaN or infinite values".into());
+    let values = t.f32s().filter(|v| !v.is_empty()).ok_or_else(odd)?;
     let rank = weight.rank.unwrap_or(t.shape.len());
     let channels = Channels::new(&t.shape, weight.axis).filter(|_| t.shape.len() == rank);
     let Some(channels) = channels else {
@@ -227,8 +223,11 @@ fn hybrid_weight(
             t.shape
         )));
     };
-    let scales = weight_scales(&channel_peaks(&values, channels))
-        .unwrap_or_else(|| vec![1.0; channels.channels]);
+    let peaks = channel_peaks(&values, channels);
+    if peaks.iter().any(|p| p.is_nan()) {
+        return Err(odd());
+    }
+    let scales = weight_scales(&peaks).unwrap_or_else(|| vec![1.0; channels.channels]);
     // LiteRT's hybrid CONV_2D takes a list of equal scales for no scale at all; DEPTHWISE_CONV_2D insists on a list.
     let equal = scales
         .first()
