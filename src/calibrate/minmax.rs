@@ -160,17 +160,23 @@ impl Observer for Extremes {
         let means = self.more.as_mut().map(|(means, _)| means);
         let add = || means.map(|m| m.add(id, value.shape.last().copied(), values));
         let shared = rayon::current_thread_index().is_some() && values.len() >= WORTH_SHARING;
-        let (seen, _) = match shared {
-            true => rayon::join(|| extremes(values), add),
-            false => (extremes(values), add()),
+        let (first, second) = values.split_at(match shared {
+            true => values.len() / 2,
+            false => values.len(),
+        });
+        let both = match shared {
+            true => rayon::join(|| extremes(first), || (add(), extremes(second)).1),
+            false => (add(), extremes(first))
+                .1
+                .map_or((None, None), |r| (Some(r), Some(r))),
         };
-        let Some(seen) = seen else {
+        let (Some(one), Some(other)) = both else {
             self.bad.get_or_insert(id);
             return;
         };
-        let range = slot.get_or_insert(seen);
-        range.min = range.min.min(seen.min);
-        range.max = range.max.max(seen.max);
+        let range = slot.get_or_insert(one);
+        range.min = range.min.min(one.min).min(other.min);
+        range.max = range.max.max(one.max).max(other.max);
     }
 
     fn part(&mut self, node: usize, part: Part, min: f32, max: f32) {
@@ -190,7 +196,7 @@ fn extremes(values: &[f32]) -> Option<Range> {
 pub fn finite_range(values: &[f32]) -> Option<Range> {
     let mut range = None;
     let out = &mut range;
-    kernels::vectorized(Look { values, out });
+    kernels::vectorized(kernels::Isa::chosen(), Look { values, out });
     range
 }
 

@@ -81,6 +81,11 @@ impl Isa {
         Ok(isa)
     }
 
+    /// [`Isa::best`], and plain Rust where that fails.
+    pub(crate) fn chosen() -> Isa {
+        Self::best().unwrap_or(Isa::Portable)
+    }
+
     fn strongest() -> Isa {
         Self::ALL
             .into_iter()
@@ -99,9 +104,9 @@ impl Isa {
     }
 }
 
-/// Runs code that the compiler vectorised for [`Isa::best`]: what is not part of a prepared operator.
-pub(crate) fn vectorized(code: impl simd::Vectorized) {
-    simd::vectorized(Isa::best().unwrap_or(Isa::Portable).proven(), code);
+/// Runs code that the compiler vectorised for `isa`: what is not part of a prepared operator.
+pub(crate) fn vectorized(isa: Isa, code: impl simd::Vectorized) {
+    simd::vectorized(isa.proven(), code);
 }
 
 /// An instruction set that was found on this machine; the functions of `simd` ask for it, which makes calling them sound.

@@ -10,7 +10,7 @@ use super::plan::{QuantPlan, Reason};
 use super::rules::{Inputs, Rule};
 use crate::calibrate::Calibration;
 use crate::error::Result;
-use crate::graph::{DType, Node, Op, Padding, Quantization, Subgraph, Tensor, TensorId};
+use crate::graph::{DType, Graph, Node, Op, Padding, Quantization, Subgraph, Tensor, TensorId};
 use crate::progress::Progress;
 
 /// Products that are summed between two looks at the cancel flag.
@@ -134,6 +134,47 @@ pub(super) fn corrected(
         quantization,
         progress,
     )
+}
+
+/// `quantized`, made of the main subgraph `float` by `plan`, as it computes without the corrections of the plan; `None` where a
+/// node of the plan is not found in it. For comparing the two: equal constants stay double.
+///
+/// # Errors
+/// Cancellation.
+pub fn uncorrected(
+    float: &Graph,
+    plan: &QuantPlan,
+    quantized: &Graph,
+    progress: &Progress,
+) -> Result<Option<Graph>> {
+    let mut graph = quantized.clone();
+    let (Some(main), Some(own)) = (float.subgraphs.first(), graph.subgraphs.first_mut()) else {
+        return Ok(None);
+    };
+    // Nodes keep their order.
+    let mut rest = 0..own.nodes.len();
+    for correction in &plan.corrections {
+        let Some(node) = main.nodes.get(correction.node) else {
+            return Ok(None);
+        };
+        let name = |graph: &Subgraph, node: &Node| {
+            let weights = graph.tensors.get(node.input(correction.weights)?)?;
+            Some(weights.name.clone())
+        };
+        let wanted = name(main, node);
+        let is_it = |n: &Node| n.op.name() == node.op.name() && name(own, n) == wanted;
+        let found = rest.find(|&i| is_it(&own.nodes[i]));
+        let bias = found.and_then(|i| own.nodes[i].input(correction.input));
+        let (Some(t), Some(bias)) = (node.input(correction.input), bias) else {
+            return Ok(None);
+        };
+        let (old, stored) = (&main.tensors[t], &mut own.tensors[bias]);
+        let Some(q) = &stored.quantization else {
+            return Ok(None);
+        };
+        stored.data = quantized_constant(t, old, stored.dtype, q, progress)?.data;
+    }
+    Ok(Some(graph))
 }
 
 /// The bias `old` with other values: its own and what is added to them.

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::params::{Channels, PART, quantize, to_f16};
 use crate::error::Result;
 use crate::graph::{DType, Quantization, Tensor, TensorId};
-use crate::kernels::{Vectorized, vectorized};
+use crate::kernels::{Isa, Vectorized, vectorized};
 use crate::progress::Progress;
 
 /// Elements that are converted between two looks at the cancel flag.
@@ -96,6 +96,7 @@ fn bytes_by_run(
     progress: &Progress,
 ) -> Result<Vec<u8>> {
     let mut data = vec![0; values.len()];
+    let isa = Isa::chosen();
     let part = |first: usize, values: &[f32], out: &mut [u8]| -> Result<()> {
         let runs = values
             .chunks(channels.inner)
@@ -104,7 +105,7 @@ fn bytes_by_run(
             let scale = scales[(first + run) % channels.channels.max(1)];
             for (values, out) in values.chunks(PIECE).zip(out.chunks_mut(PIECE)) {
                 progress.check()?;
-                symmetric_bytes(values, scale, range, out);
+                symmetric_bytes(isa, values, scale, range, out);
             }
         }
         Ok(())
@@ -123,7 +124,7 @@ fn bytes_by_run(
 }
 
 /// [`quantize_byte`] of every value.
-fn symmetric_bytes(values: &[f32], scale: f32, (qmin, qmax): (i64, i64), out: &mut [u8]) {
+fn symmetric_bytes(isa: Isa, values: &[f32], scale: f32, (qmin, qmax): (i64, i64), out: &mut [u8]) {
     // Where the inverse is exact to its last bits.
     let plain = (1e-30..1e30).contains(&scale);
     let inverse = 1.0 / scale;
@@ -137,13 +138,14 @@ fn symmetric_bytes(values: &[f32], scale: f32, (qmin, qmax): (i64, i64), out: &m
     };
     let mut unclear = vec![];
     if plain {
-        vectorized(Clear {
+        let clear = Clear {
             values: all,
             inverse,
             range: (low, high),
             out: &mut *whole,
             unclear: &mut unclear,
-        });
+        };
+        vectorized(isa, clear);
     } else {
         unclear.extend(0..all.len());
     }

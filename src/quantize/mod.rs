@@ -23,7 +23,7 @@ mod warnings;
 mod weights_plan;
 
 pub use apply::apply;
-pub use bias_correction::{BiasCorrection, corrected_bias};
+pub use bias_correction::{BiasCorrection, corrected_bias, uncorrected};
 pub use keep::{OperatorRef, kept_words};
 pub use plan::{NodePlan, PartPlan, QuantPlan, Reason, ShapeFold, TensorPlan, UsePlan, plan};
 pub use recipe::{Io, Mode, Recipe};

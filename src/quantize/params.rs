@@ -7,7 +7,7 @@ use half::f16;
 use rayon::prelude::*;
 
 use crate::calibrate::{self, Range};
-use crate::kernels::{Vectorized, vectorized};
+use crate::kernels::{Isa, Vectorized, vectorized};
 
 /// Values that are worth a thread.
 pub(super) const PART: usize = 1 << 17;
@@ -122,12 +122,13 @@ impl Channels {
 pub fn channel_peaks(values: &[f32], channels: Channels) -> Vec<f32> {
     let mut peaks = vec![0f32; channels.channels];
     let (count, inner) = (channels.channels, channels.inner);
+    let isa = Isa::chosen();
     if count == 0 || inner == 0 {
         return peaks;
     }
     if channels.outer == 1 && values.len() > PART {
         let runs = peaks.par_iter_mut().zip(values.par_chunks(inner));
-        let of_run = |(p, run): (&mut f32, &[f32])| *p = peak(run);
+        let of_run = |(p, run): (&mut f32, &[f32])| *p = peak(isa, run);
         runs.with_min_len((PART / inner).max(1)).for_each(of_run);
     } else if inner == 1 {
         for row in values.chunks(count) {
@@ -138,7 +139,7 @@ pub fn channel_peaks(values: &[f32], channels: Channels) -> Vec<f32> {
     } else {
         for (run, values) in values.chunks(inner).enumerate() {
             let p = &mut peaks[run % count];
-            let here = peak(values);
+            let here = peak(isa, values);
             *p = larger(*p, here) + here * 0.0;
         }
     }
@@ -146,10 +147,10 @@ pub fn channel_peaks(values: &[f32], channels: Channels) -> Vec<f32> {
 }
 
 /// The largest magnitude; NaN if one is NaN or infinite.
-fn peak(values: &[f32]) -> f32 {
+fn peak(isa: Isa, values: &[f32]) -> f32 {
     let mut peak = 0.0;
     let out = &mut peak;
-    vectorized(Peak { values, out });
+    vectorized(isa, Peak { values, out });
     peak
 }
 

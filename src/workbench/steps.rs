@@ -156,13 +156,21 @@ fn nearer(
     let Some(with) = sqnr(&corrected.1)? else {
         return Ok(corrected);
     };
-    let recipe = Recipe {
-        bias_correction: false,
-        ..corrected.0.recipe.clone()
+    let anew = || {
+        let recipe = Recipe {
+            bias_correction: false,
+            ..corrected.0.recipe.clone()
+        };
+        planned(model, &recipe, Some(calibration), progress)
     };
-    let (mut plan, graph) = planned(model, &recipe, Some(calibration), progress)?;
-    match sqnr(&graph)? {
+    let uncorrected =
+        match quantize::uncorrected(&model.graph, &corrected.0, &corrected.1, progress)? {
+            Some(graph) => Arc::new(graph),
+            None => anew()?.1,
+        };
+    match sqnr(&uncorrected)? {
         Some(without) if without > with && without >= TELLING => {
+            let (mut plan, graph) = anew()?;
             plan.recipe.bias_correction = true;
             plan.warnings.push(format!(
                 "Biases are not corrected: on {} calibration samples the outputs come nearer to float without ({without:.1} dB) than with ({with:.1} dB)",

@@ -469,3 +469,33 @@ fn a_conversion_keeps_the_correction_only_where_the_outputs_gain() {
             .all(|w| !w.contains("not corrected"))
     );
 }
+
+#[test]
+fn taking_corrections_back_gives_what_a_plan_without_them_computes() {
+    let files = demo::demo();
+    let graph = Arc::new(zeropoint::tflite::read(files.model.bytes).unwrap());
+    let specs = data::input_specs(&graph, 0);
+    let calibration = files.calibration;
+    let images = data::open(calibration.name, calibration.bytes, None, &specs).unwrap();
+    let images = data::take(images, 100).unwrap();
+    let calibration = calibrate(&graph, images.as_ref(), 1, &Progress::new()).unwrap();
+    let inputs = images.batch(0..1).unwrap();
+    let answer = |graph: Graph| {
+        let mut prepared = prepare(Arc::new(graph), None, &Options::default()).unwrap();
+        prepared.run(&inputs, None).unwrap().remove(0)
+    };
+    for mode in [Mode::Int8, Mode::Int16x8] {
+        let made = |recipe: &Recipe| {
+            let plan = plan(&graph, recipe, Some(&calibration)).unwrap();
+            let made = apply(&graph, &plan, &Progress::new()).unwrap();
+            (plan, made)
+        };
+        let (with, corrected) = made(&corrected(mode));
+        assert!(!with.corrections.is_empty());
+        let (_, want) = made(&uncorrected(mode));
+        let got = zeropoint::quantize::uncorrected(&graph, &with, &corrected, &Progress::new());
+        let got = got.unwrap().unwrap();
+        assert_ne!(answer(corrected), answer(want.clone()), "{mode:?}");
+        assert_eq!(answer(got), answer(want), "{mode:?}");
+    }
+}
