@@ -96,7 +96,7 @@ impl Geometry {
         /// Multiply–adds that take as long as fetching a weight.
         const FETCH: usize = 8;
         /// What a value costs that another thread has in its cache, in weights fetched.
-        const FOREIGN: usize = 2;
+        const FOREIGN: usize = 4;
         let panels = block_panels(isa);
         let weights = self.k().saturating_mul(self.shape.out_c);
         let values = (self.k() + 2 * self.shape.out_c).saturating_mul(self.rows());
