@@ -157,10 +157,10 @@ impl ByteProduct {
         self.panel_rows() * self.row_bytes()
     }
 
-    /// How the output is computed on that many threads.
-    pub fn split(&self, threads: usize) -> Split {
+    /// How the output, of `bytes` a value as the input, is computed on that many threads.
+    pub fn split(&self, threads: usize, bytes: usize) -> Split {
         self.geometry
-            .split(self.isa, threads, GRAIN, self.lane_bytes())
+            .split(self.isa, threads, GRAIN, self.lane_bytes(), bytes, true)
     }
 
     /// Whether the input may be [`Source::Floats`].

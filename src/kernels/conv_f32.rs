@@ -98,8 +98,9 @@ impl ConvF32 {
     }
 
     fn split(&self, threads: usize) -> Split {
+        let prepares = !self.geometry.is_plain();
         self.geometry
-            .split(self.isa, threads, GRAIN, self.lane_bytes())
+            .split(self.isa, threads, GRAIN, self.lane_bytes(), 1, prepares)
     }
 
     fn lane_bytes(&self) -> usize {

@@ -150,7 +150,7 @@ impl ConvHybrid {
 
     /// Makes `scratch` large enough for [`ConvHybrid::run`] with that many threads.
     pub fn reserve(&self, scratch: &mut Scratch, threads: usize) {
-        let split = self.product.split(threads);
+        let split = self.product.split(threads, size_of::<f32>());
         split.reserve::<f32>(scratch, self.shared_bytes());
     }
 
@@ -210,7 +210,7 @@ impl ConvHybrid {
         let product = &self.product;
         let geometry = &product.geometry;
         geometry.check(input.len(), output.len())?;
-        let split = product.split(threads);
+        let split = product.split(threads, size_of::<f32>());
         let (lanes, shared) = split.lanes::<f32>(scratch, self.shared_bytes());
         let batches = geometry.shape.batches;
         let (how, values) = shared.split_at_mut(batches * size_of::<Rounding>() / 8);

@@ -110,8 +110,9 @@ impl ConvI16 {
     }
 
     fn split(&self, threads: usize) -> Split {
+        let prepares = !self.is_plain();
         self.geometry
-            .split(self.isa, threads, GRAIN, self.lane_bytes())
+            .split(self.isa, threads, GRAIN, self.lane_bytes(), 2, prepares)
     }
 
     /// Whether rows of the input serve as they lie there: whole pairs only, or a kernel would read past the last.

@@ -97,7 +97,7 @@ impl ConvI8 {
 
     /// Makes `scratch` large enough for [`ConvI8::run`] with that many threads.
     pub fn reserve(&self, scratch: &mut Scratch, threads: usize) {
-        self.product.split(threads).reserve::<i8>(scratch, 0);
+        self.product.split(threads, 1).reserve::<i8>(scratch, 0);
     }
 
     /// Computes `output` (NHWC) from `input` (NHWC) on up to `threads` threads of the current rayon pool.
@@ -113,7 +113,7 @@ impl ConvI8 {
     ) -> Result<()> {
         let product = &self.product;
         product.geometry.check(input.len(), output.len())?;
-        let split = product.split(threads);
+        let split = product.split(threads, 1);
         let (lanes, _) = split.lanes::<i8>(scratch, 0);
         let pad = self.input_zero_point as i8;
         product.run_in(

@@ -105,6 +105,8 @@ impl Windows {
             columns: self.shape.out_c,
             row_unit: self.shape.out_w,
             column_unit: 0,
+            wide: false,
+            prepares: false,
             threads: worth(threads, self.macs(), grain),
             part_bytes,
         }

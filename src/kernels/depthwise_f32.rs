@@ -10,7 +10,7 @@ use super::simd::{self, FloatWeights};
 use crate::error::Result;
 
 /// Multiply–adds that are worth a thread.
-const GRAIN: usize = 200_000;
+const GRAIN: usize = 60_000;
 
 /// Channels whose weights and lines of input stay in the first-level cache together.
 const CHANNELS: usize = 128;

@@ -15,7 +15,7 @@ use super::simd::{self, IntTaps, Tap};
 use crate::error::Result;
 
 /// Multiply–adds that are worth a thread.
-pub(super) const GRAIN: usize = 300_000;
+pub(super) const GRAIN: usize = 100_000;
 
 /// What all integer depthwise operators hold.
 #[derive(Debug, Clone)]

@@ -15,8 +15,8 @@ use super::row_quantize::round_within;
 use super::simd::{self, ByteSum, RoomyFactor, Vectorized};
 use crate::error::Result;
 
-/// Elements that are worth a thread.
-const GRAIN: usize = 150_000;
+/// Bytes of output that are worth a thread.
+const GRAIN: usize = 65_536;
 /// Elements computed at once.
 const LANES: usize = 32;
 
@@ -53,7 +53,7 @@ fn each<F: Unary>(
         return crate::invalid!("{} inputs for {} outputs", input.len(), out.len());
     }
     let isa = isa.proven();
-    let threads = worth(threads, out.len(), GRAIN);
+    let threads = worth(threads, size_of_val(out), GRAIN);
     if threads == 1 {
         simd::vectorized(isa, Each { f, input, out });
     } else {
@@ -148,7 +148,7 @@ fn pairs<F: Binary>(
         return crate::invalid!("operands of {} and {} elements for {n}", a.len(), b.len());
     }
     let isa = isa.proven();
-    let threads = worth(threads, n, GRAIN);
+    let threads = worth(threads, size_of_val(out), GRAIN);
     let part = |operand: &'_ [F::In], at: usize, len: usize| match operand.len() {
         1 => 0..1,
         l if l == n => at..at + len,

@@ -83,15 +83,32 @@ impl Geometry {
     }
 
     /// How the output is computed on up to `threads` threads, of which each should have `grain` multiply–adds; a part takes
-    /// `part_bytes`.
-    pub fn split(&self, isa: Proven, threads: usize, grain: usize, part_bytes: usize) -> Split {
+    /// `part_bytes`. A value of input or output has `value_bytes` times the bytes of a weight; `prepares`: see [`Split`].
+    pub fn split(
+        &self,
+        isa: Proven,
+        threads: usize,
+        grain: usize,
+        part_bytes: usize,
+        value_bytes: usize,
+        prepares: bool,
+    ) -> Split {
+        /// Multiply–adds that take as long as fetching a weight.
+        const FETCH: usize = 8;
+        /// What a value costs that another thread has in its cache, in weights fetched.
+        const FOREIGN: usize = 4;
         let panels = block_panels(isa);
+        let weights = self.k().saturating_mul(self.shape.out_c);
+        let values = (self.k() + 2 * self.shape.out_c).saturating_mul(self.rows());
+        let work = weights.saturating_mul(FETCH).saturating_add(self.macs());
         Split {
+            wide: weights > values.saturating_mul(FOREIGN * value_bytes),
+            prepares,
             rows: self.rows(),
             columns: self.shape.out_c,
             row_unit: tile_rows(isa, panels),
             column_unit: if self.groups == 1 { panels * PANEL } else { 0 },
-            threads: worth(threads, self.macs(), grain),
+            threads: worth(threads, work, grain),
             part_bytes,
         }
     }

@@ -186,45 +186,70 @@ pub(crate) fn worth(threads: usize, macs: usize, grain: usize) -> usize {
 pub(crate) struct Split {
     pub rows: usize,
     pub columns: usize,
-    /// Parts by rows hold a multiple of as many.
+    /// Parts by rows hold a multiple of as many, unless they are few.
     pub row_unit: usize,
     /// Parts by columns hold a multiple of as many; 0: there are none.
     pub column_unit: usize,
+    /// Whether parts by columns are worth while.
+    pub wide: bool,
+    /// Whether each part prepares the rows of the input for itself.
+    pub prepares: bool,
     /// Threads to use.
     pub threads: usize,
     /// Bytes that computing a part takes.
     pub part_bytes: usize,
 }
 
-/// How many columns or rows a part has.
+/// How many rows and columns a part has.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Parts {
     One,
     Rows(usize),
-    Columns(usize),
+    Grid(usize, usize),
 }
 
+/// What [`Split::run`] hands out: the rows of a part of the output, until somebody takes them.
+type Pieces<'a, T> = Mutex<Vec<&'a mut [T]>>;
+
 impl Split {
-    /// By columns where the matrix of weights is the larger of the two, so that each thread reads its own part of it.
+    /// By columns where the matrix of weights is the larger of the two, so that each thread reads its own part of it; else by
+    /// rows, of which a thread then finds in its cache what it computed by the operator before.
     fn parts(&self) -> Parts {
         /// Rows that make reading all weights once more worth while.
         const LEAST_ROWS: usize = 96;
         /// Parts a thread, so that none waits for long for another.
         const SHARE: usize = 3;
-        if self.threads <= 1 {
+        /// Units of a part that are many: whole ones count for more than parts alike.
+        const MANY: usize = 6;
+        let (rows, columns, threads) = (self.rows, self.columns, self.threads);
+        if threads <= 1 {
             return Parts::One;
         }
-        let wide = self.columns >= 2 * self.column_unit && self.columns > 2 * self.rows;
-        if self.column_unit > 0 && (self.rows == 1 || wide) {
-            let step = self.columns.div_ceil(self.threads);
-            return Parts::Columns(step.next_multiple_of(self.column_unit));
+        let unit = self.column_unit;
+        if unit > 0 && columns >= 2 * unit && (rows == 1 || self.wide) {
+            let blocks = columns.div_ceil(unit);
+            let most = if self.prepares {
+                threads
+            } else {
+                threads * SHARE
+            };
+            let step = blocks.div_ceil(most) * unit;
+            // Halves of the rows where the threads would get unlike numbers of blocks.
+            let halves = match columns.div_ceil(step).is_multiple_of(threads)
+                && columns.is_multiple_of(step)
+            {
+                true => 1,
+                false => 2,
+            };
+            return Parts::Grid(rows.div_ceil(halves), step);
         }
-        let parts = (self.rows / LEAST_ROWS).clamp(self.threads, self.threads * SHARE);
-        Parts::Rows(
-            self.rows
-                .div_ceil(parts)
-                .next_multiple_of(self.row_unit.max(1)),
-        )
+        let parts = (rows / LEAST_ROWS).clamp(threads, threads * SHARE);
+        let (step, unit) = (rows.div_ceil(parts), self.row_unit.max(1));
+        Parts::Rows(if step < MANY * unit {
+            step
+        } else {
+            step.next_multiple_of(unit)
+        })
     }
 
     /// Bytes of a lane.
@@ -232,8 +257,8 @@ impl Split {
         let part = self.part_bytes.next_multiple_of(8);
         match self.parts() {
             // Parts of several rows are computed on their own and then put in their place.
-            Parts::Columns(step) if self.rows > 1 => part + self.rows * step * size_of::<T>(),
-            Parts::One | Parts::Rows(_) | Parts::Columns(_) => part,
+            Parts::Grid(rows, columns) if self.rows > 1 => part + rows * columns * size_of::<T>(),
+            Parts::One | Parts::Rows(_) | Parts::Grid(..) => part,
         }
     }
 
@@ -271,25 +296,38 @@ impl Split {
                 let rows = i * step..i * step + out.len() / columns;
                 Lane::of_thread(lanes, |lane| part(rows, 0..columns, out, lane));
             }),
-            Parts::Columns(step) if rows == 1 => {
+            Parts::Grid(_, step) if rows == 1 => {
                 parallel::chunks(out, step, &|i, out: &mut [T]| {
                     let columns = i * step..i * step + out.len();
                     Lane::of_thread(lanes, |lane| part(0..1, columns, out, lane));
                 });
             }
-            Parts::Columns(step) => {
-                let out = Mutex::new(out);
-                parallel::parts(columns.div_ceil(step), &|i| {
-                    let here = i * step..((i + 1) * step).min(columns);
+            Parts::Grid(row_step, step) => {
+                // Neighbours read the same weights.
+                let halves = rows.div_ceil(row_step);
+                let count = columns.div_ceil(step) * halves;
+                let mut pieces: Vec<Pieces<'_, T>> = Vec::with_capacity(count);
+                pieces.resize_with(count, || Mutex::new(Vec::with_capacity(row_step)));
+                for (row, out) in out.chunks_mut(columns).enumerate() {
+                    for (i, piece) in out.chunks_mut(step).enumerate() {
+                        let of = &mut pieces[i * halves + row / row_step];
+                        let of = of.get_mut().unwrap_or_else(PoisonError::into_inner);
+                        of.push(piece);
+                    }
+                }
+                parallel::parts(count, &|i| {
+                    let first = i / halves * step;
+                    let here = first..(first + step).min(columns);
+                    let first = i % halves * row_step;
+                    let rows = first..(first + row_step).min(rows);
                     Lane::of_thread(lanes, |lane| {
                         let (lane, own) = lane.split_at_mut(self.part_bytes.div_ceil(8));
                         let own: &mut [T] = bytemuck::cast_slice_mut(own);
-                        let own = &mut own[..rows * here.len()];
-                        part(0..rows, here.clone(), own, lane);
-                        let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
-                        let own = own.chunks(here.len());
-                        for (out, own) in out.chunks_mut(columns).zip(own) {
-                            out[here.clone()].copy_from_slice(own);
+                        let own = &mut own[..rows.len() * here.len()];
+                        part(rows, here.clone(), own, lane);
+                        let mut pieces = pieces[i].lock().unwrap_or_else(PoisonError::into_inner);
+                        for (piece, own) in pieces.iter_mut().zip(own.chunks(here.len())) {
+                            piece.copy_from_slice(own);
                         }
                     });
                 });

@@ -1,20 +1,92 @@
 //! Work in parts on the threads of the caller's rayon pool.
 //!
-//! What another thread may take is always a single part, which waits for nothing. So a thread that is in the middle of something
+//! What another thread may take are single parts, which wait for nothing. So a thread that is in the middle of something
 //! else, like one that [`awake`] keeps from falling asleep, may carry out parts as they come.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Looks before a thread that waits gives way to others: some tens of microseconds.
+const LOOKS: usize = 2000;
+
+/// Waits a little, the longer it went on the more willing to give way.
+fn pause(looks: &mut usize) {
+    if *looks < LOOKS {
+        *looks += 1;
+        std::hint::spin_loop();
+    } else {
+        std::thread::yield_now();
+    }
+}
+
+/// Parts that threads claim: the caller from the back, the others from the front, so that each finds in its cache what it
+/// computed of the operator before.
+struct Claims {
+    /// How many were claimed from the front (upper half) and from the back.
+    claimed: AtomicU64,
+    done: AtomicUsize,
+    count: usize,
+}
+
+impl Claims {
+    const FRONT: u64 = 1 << 32;
+
+    fn next(&self, front: bool) -> Option<usize> {
+        let step = if front { Self::FRONT } else { 1 };
+        let before = self.claimed.fetch_add(step, Ordering::Relaxed);
+        let (first, last) = ((before >> 32) as usize, before as u32 as usize);
+        let index = if front {
+            first
+        } else {
+            self.count.wrapping_sub(1 + last)
+        };
+        (first + last < self.count).then_some(index)
+    }
+
+    /// Carries out parts until all are claimed.
+    fn work(&self, front: bool, part: &(impl Fn(usize) + Sync)) {
+        /// Counts a part also when it panics, or the caller would wait for ever.
+        struct Counted<'a>(&'a AtomicUsize);
+        impl Drop for Counted<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_add(1, Ordering::Release);
+            }
+        }
+        while let Some(i) = self.next(front) {
+            let _counted = Counted(&self.done);
+            part(i);
+        }
+    }
+
+    /// The same on this thread and `others`. What others have claimed is waited for here: rayon would put the thread to sleep,
+    /// and waking it takes longer than many an operator.
+    fn share(&self, others: usize, part: &(impl Fn(usize) + Sync)) {
+        let own = || {
+            if others > 1 {
+                return self.share(others - 1, part);
+            }
+            self.work(false, part);
+            let mut looks = 0;
+            while self.done.load(Ordering::Acquire) < self.count {
+                pause(&mut looks);
+            }
+        };
+        rayon::join(own, || self.work(true, part));
+    }
+}
 
 /// Calls `part` for each of `0..count`.
 pub(crate) fn parts(count: usize, part: &(impl Fn(usize) + Sync)) {
-    fn from(first: usize, count: usize, part: &(impl Fn(usize) + Sync)) {
-        if first + 1 < count {
-            rayon::join(|| from(first + 1, count, part), || part(first));
-        } else if first < count {
-            part(first);
-        }
+    let others = rayon::current_num_threads().min(count).saturating_sub(1);
+    if others == 0 {
+        return (0..count).for_each(part);
     }
-    from(0, count, part);
+    let claims = Claims {
+        claimed: AtomicU64::new(0),
+        done: AtomicUsize::new(0),
+        count,
+    };
+    claims.share(others, part);
 }
 
 /// Calls `part(index, chunk)` for each chunk of `step` elements of `out`; the last may be shorter.
@@ -23,20 +95,23 @@ pub(crate) fn chunks<T: Send>(
     step: usize,
     part: &(impl Fn(usize, &mut [T]) + Sync),
 ) {
-    fn from<T: Send>(
-        index: usize,
-        out: &mut [T],
-        step: usize,
-        part: &(impl Fn(usize, &mut [T]) + Sync),
-    ) {
-        if out.len() > step {
-            let (first, rest) = out.split_at_mut(step);
-            rayon::join(|| from(index + 1, rest, step, part), || part(index, first));
-        } else if !out.is_empty() {
-            part(index, out);
-        }
+    /// Chunks that are handed out at a time; more are seldom.
+    const MOST: usize = 32;
+    let step = step.max(1);
+    for (turn, out) in out.chunks_mut(MOST.saturating_mul(step)).enumerate() {
+        let count = out.len().div_ceil(step);
+        let mut each = out.chunks_mut(step);
+        let each: [_; MOST] = std::array::from_fn(|_| Mutex::new(each.next()));
+        parts(count, &|i| {
+            let chunk = each[i]
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            if let Some(chunk) = chunk {
+                part(turn * MOST + i, chunk);
+            }
+        });
     }
-    from(0, out, step.max(1), part);
 }
 
 /// Runs `work` on the calling thread of a pool while the pool's other threads look out for parts of it without falling asleep:
@@ -49,8 +124,6 @@ pub(crate) fn awake<R: Send>(work: impl FnOnce() -> R + Send) -> R {
             self.0.store(true, Ordering::Release);
         }
     }
-    /// Looks before the thread gives way to other processes: some tens of microseconds.
-    const LOOKS: usize = 2000;
     let caller = rayon::current_thread_index();
     let done = AtomicBool::new(false);
     rayon::scope(|scope| {
@@ -60,11 +133,8 @@ pub(crate) fn awake<R: Send>(work: impl FnOnce() -> R + Send) -> R {
             while Some(here.index()) != caller && !done.load(Ordering::Acquire) {
                 if rayon::yield_now() == Some(rayon::Yield::Executed) {
                     idle = 0;
-                } else if idle < LOOKS {
-                    idle += 1;
-                    std::hint::spin_loop();
                 } else {
-                    std::thread::yield_now();
+                    pause(&mut idle);
                 }
             }
         });
@@ -76,7 +146,6 @@ pub(crate) fn awake<R: Send>(work: impl FnOnce() -> R + Send) -> R {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicUsize;
 
     #[test]
     fn every_part_is_done_once() {
