@@ -1,6 +1,7 @@
 //! Means of activations per channel, where weights meet them: what bias correction asks of a calibration.
 
 use crate::graph::{Op, Subgraph, TensorId};
+use crate::kernels::{self, Isa, Vectorized};
 
 /// Running sums per channel of the tensors that operators with weights read. Each channel adds its values one after another
 /// in double precision, so that neither batches nor threads leave a trace.
@@ -66,12 +67,8 @@ impl Means {
             *watch = Watch::Not;
             return;
         }
-        for row in values.chunks_exact(sums.len()) {
-            for (sum, &x) in sums.iter_mut().zip(row) {
-                *sum += f64::from(x);
-            }
-        }
         *count += (values.len() / sums.len()) as u64;
+        kernels::vectorized(Isa::chosen(), AddRows { values, sums });
     }
 
     /// The means, one entry a tensor.
@@ -84,5 +81,22 @@ impl Means {
             Watch::Not | Watch::Asked(_) | Watch::Sums(..) => None,
         };
         self.tensors.into_iter().map(mean).collect()
+    }
+}
+
+/// Adds each row of `values` to `sums`.
+struct AddRows<'a> {
+    values: &'a [f32],
+    sums: &'a mut [f64],
+}
+
+impl Vectorized for AddRows<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for row in self.values.chunks_exact(self.sums.len()) {
+            for (sum, &x) in self.sums.iter_mut().zip(row) {
+                *sum += f64::from(x);
+            }
+        }
     }
 }

@@ -11,6 +11,7 @@ use super::rules::{Inputs, Rule};
 use crate::calibrate::Calibration;
 use crate::error::Result;
 use crate::graph::{DType, Graph, Node, Op, Padding, Quantization, Subgraph, Tensor, TensorId};
+use crate::kernels::{Isa, Vectorized, vectorized};
 use crate::progress::Progress;
 
 /// Products that are summed between two looks at the cancel flag.
@@ -280,6 +281,7 @@ fn mean_errors(
     let groups = (means.len() / inputs).max(1);
     let mut errors = vec![0f64; outputs];
     let mut since_check = 0;
+    let isa = Isa::chosen();
     let runs = weights.chunks_exact(inputs).zip(bytes.chunks_exact(inputs));
     for (run, (reals, integers)) in runs.enumerate() {
         since_check += inputs;
@@ -296,29 +298,50 @@ fn mean_errors(
         let (Some(means), Some(share)) = (means.get(first..first + inputs), shares.get(tap)) else {
             return Ok(None);
         };
-        errors[output] += share * mean_error(reals, integers, means, scale);
+        let mut error = 0.0;
+        let run = MeanError {
+            reals,
+            integers,
+            means,
+            scale,
+            out: &mut error,
+        };
+        vectorized(isa, run);
+        errors[output] += share * error;
     }
     Ok(Some(errors))
 }
 
 /// Σ (w − `scale` · q) · mean.
-fn mean_error(reals: &[f32], integers: &[u8], means: &[f32], scale: f64) -> f64 {
-    /// Sums side by side, which makes vectors of them.
-    const LANES: usize = 8;
-    let one =
-        |w: f32, q: u8, mean: f32| (f64::from(w) - scale * f64::from(q as i8)) * f64::from(mean);
-    let (w, w_rest) = reals.as_chunks::<LANES>();
-    let (q, q_rest) = integers.as_chunks::<LANES>();
-    let (m, m_rest) = means.as_chunks::<LANES>();
-    let mut sums = [0f64; LANES];
-    for ((w, q), m) in w.iter().zip(q).zip(m) {
-        for j in 0..LANES {
-            sums[j] += one(w[j], q[j], m[j]);
+struct MeanError<'a> {
+    reals: &'a [f32],
+    integers: &'a [u8],
+    means: &'a [f32],
+    scale: f64,
+    out: &'a mut f64,
+}
+
+impl Vectorized for MeanError<'_> {
+    #[inline(always)]
+    fn run(self) {
+        /// Sums side by side, which makes vectors of them.
+        const LANES: usize = 16;
+        let one = |w: f32, q: u8, mean: f32| {
+            (f64::from(w) - self.scale * f64::from(q as i8)) * f64::from(mean)
+        };
+        let (w, w_rest) = self.reals.as_chunks::<LANES>();
+        let (q, q_rest) = self.integers.as_chunks::<LANES>();
+        let (m, m_rest) = self.means.as_chunks::<LANES>();
+        let mut sums = [0f64; LANES];
+        for ((w, q), m) in w.iter().zip(q).zip(m) {
+            for j in 0..LANES {
+                sums[j] += one(w[j], q[j], m[j]);
+            }
         }
+        let rest = w_rest.iter().zip(q_rest).zip(m_rest);
+        let rest: f64 = rest.map(|((&w, &q), &m)| one(w, q, m)).sum();
+        *self.out = sums.into_iter().sum::<f64>() + rest;
     }
-    let rest = w_rest.iter().zip(q_rest).zip(m_rest);
-    let rest: f64 = rest.map(|((&w, &q), &m)| one(w, q, m)).sum();
-    sums.into_iter().sum::<f64>() + rest
 }
 
 /// For each tap of a window, row by row, the share of output positions at which it meets the input.
