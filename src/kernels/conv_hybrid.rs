@@ -139,8 +139,7 @@ impl ConvHybrid {
     /// # Errors
     /// `Invalid` if the filter's part of the shape differs.
     pub fn reshape(&mut self, shape: Conv2dShape) -> Result<()> {
-        self.product.geometry = self.product.geometry.reshape(shape)?;
-        Ok(())
+        self.product.reshape(shape)
     }
 
     /// Multiply–adds of a run.
