@@ -203,7 +203,7 @@ impl ByteProduct {
         pad: impl Fn(usize) -> i8 + Sync,
         output: &mut [T],
         split: &Split,
-        finish: impl Fn(Sink<T>) + Sync,
+        finish: impl Fn(&mut Sink<T>) + Sync,
         done: impl Fn(&[T]) + Sync,
     ) {
         let geometry = &self.geometry;
@@ -284,7 +284,7 @@ impl ByteProduct {
         lane: &mut [u64],
         tile: &mut Tile,
         out: &mut [T],
-        finish: impl Fn(Sink<T>),
+        finish: impl Fn(&mut Sink<T>),
     ) {
         let rows = part.rows.len();
         match &self.groups[part.group].weights {
@@ -345,7 +345,7 @@ impl ByteProduct {
         part: Part,
         tile: &mut Tile,
         out: &mut [T],
-        finish: impl Fn(Sink<T>),
+        finish: impl Fn(&mut Sink<T>),
         dot: impl Fn(&Block<'a, W>, usize, usize, &'a [W]) -> Dot<'a>,
     ) {
         let (rows, columns) = (part.rows, part.columns);
@@ -354,7 +354,7 @@ impl ByteProduct {
             let mut ahead = block.ahead(rows.len().div_ceil(step));
             for row in (0..rows.len()).step_by(step) {
                 let n = step.min(rows.len() - row);
-                finish(Sink {
+                finish(&mut Sink {
                     group: part.group,
                     dot: dot(&block, row, n, ahead.next().unwrap_or(&[])),
                     tile: &mut *tile,

@@ -121,17 +121,17 @@ impl ConvI8 {
             |_| pad,
             output,
             &split,
-            |mut sink| {
+            |sink| {
                 sink.sum(product.isa);
-                let Sink {
-                    tile,
-                    out,
+                let rows = sink.rows.len();
+                let &mut Sink {
+                    ref mut tile,
+                    ref mut out,
                     ldc,
                     columns,
                     first,
                     ..
                 } = sink;
-                let rows = sink.rows.len();
                 match &self.finish[sink.group] {
                     Finish::Fixed(p) => {
                         let p = p.from(first);
