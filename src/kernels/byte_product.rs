@@ -8,6 +8,7 @@ use super::Conv2dShape;
 use super::gather::{Gather, Geometry};
 use super::gemm::{Block, PackedWeights, Split, Tile, block_panels, panel_rows, tile_rows};
 use super::isa::{Isa, Proven};
+use super::lines::{Lines, Stretch};
 use super::row_quantize::Rounding;
 use super::scratch::Lane;
 use super::simd::{self, ByteTile};
@@ -15,6 +16,8 @@ use crate::error::Result;
 
 /// Multiply–adds that are worth a thread.
 const GRAIN: usize = 1_000_000;
+/// Bytes that a kernel reads beyond a line at most.
+const SLACK: usize = 4;
 /// Turns signed bytes to unsigned that are 128 greater.
 const FLIP: u8 = 0x80;
 
@@ -39,6 +42,8 @@ pub(crate) struct ByteGroup {
 enum Weights {
     /// Groups of four bytes, for unsigned inputs.
     Bytes(PackedWeights<i8>),
+    /// The same for rows that are runs of lines, each filled to whole groups.
+    Lines(PackedWeights<i8>),
     /// Pairs of 16 bits.
     Pairs(PackedWeights<i16>),
 }
@@ -110,6 +115,7 @@ impl ByteProduct {
         let isa = isa.proven();
         let geometry = Geometry::new(shape, weights.len())?;
         let (n, k) = (geometry.group_out, geometry.k());
+        let lines = Lines::new(isa, &geometry, 1);
         let groups = weights
             .chunks(n * k)
             .map(|weights| ByteGroup {
@@ -118,7 +124,14 @@ impl ByteProduct {
                     .map(|w| w.iter().fold(0i32, |s, &w| s.wrapping_add(w.into())))
                     .collect(),
                 most: weights.chunks(k).map(|w| 255 * magnitude(w)).collect(),
-                weights: if simd::has_byte_dot(isa) {
+                weights: if let Some(Lines { run, runs, .. }) = lines {
+                    let filled = run.next_multiple_of(4);
+                    let value = |c: usize, i: usize| match i % filled {
+                        x if x < run => weights[c * k + i / filled * run + x],
+                        _ => 0,
+                    };
+                    Weights::Lines(PackedWeights::new(isa, n, runs * filled, 4, value))
+                } else if simd::has_byte_dot(isa) {
                     Weights::Bytes(PackedWeights::new(isa, n, k, 4, |c, i| weights[c * k + i]))
                 } else {
                     Weights::Pairs(PackedWeights::new(isa, n, k, 2, |c, i| {
@@ -154,7 +167,24 @@ impl ByteProduct {
     }
 
     fn lane_bytes(&self) -> usize {
-        self.panel_rows() * self.row_bytes()
+        match self.lines() {
+            Some(lines) => lines.len(&self.geometry, SLACK),
+            None => self.panel_rows() * self.row_bytes(),
+        }
+    }
+
+    fn lines(&self) -> Option<Lines> {
+        Lines::new(self.isa, &self.geometry, 1)
+    }
+
+    /// The same product on another batch size or image size.
+    pub fn reshape(&mut self, shape: Conv2dShape) -> Result<()> {
+        let geometry = self.geometry.reshape(shape)?;
+        if Lines::new(self.isa, &geometry, 1).is_some() != self.lines().is_some() {
+            return crate::invalid!("{shape:?} asks for other packed weights");
+        }
+        self.geometry = geometry;
+        Ok(())
     }
 
     /// How the output, of `bytes` a value as the input, is computed on that many threads.
@@ -178,12 +208,59 @@ impl ByteProduct {
         pad: impl Fn(usize) -> i8 + Sync,
         output: &mut [T],
         split: &Split,
-        finish: impl Fn(Sink<T>) + Sync,
+        finish: impl Fn(&mut Sink<T>) + Sync,
         done: impl Fn(&[T]) + Sync,
     ) {
         let geometry = &self.geometry;
+        let lines = self.lines();
         split.run(lanes, output, |rows, columns, out, lane| {
             let mut tile = Tile::new();
+            if let (Some(lines), Source::Bytes(input), [group]) = (&lines, source, &self.groups[..])
+                && let Weights::Lines(weights) = &group.weights
+            {
+                let (begin, ldc) = (rows.start, columns.len());
+                let panel: &mut [u8] = bytemuck::cast_slice_mut(lane);
+                let panel = &mut panel[..lines.len(geometry, SLACK)];
+                let biased = |v: i8| v as u8 ^ FLIP;
+                let part =
+                    |here: Range<usize>, panel: &[u8], stretches: &mut dyn Iterator<Item = _>| {
+                        let out = &mut out[(here.start - begin) * ldc..][..here.len() * ldc];
+                        for Stretch { pixels, first } in stretches {
+                            let at = (pixels.start - here.start) * ldc;
+                            let part = Part {
+                                group: 0,
+                                rows: pixels,
+                                columns: columns.clone(),
+                                ldc,
+                            };
+                            let out = &mut out[at..];
+                            self.tiles(
+                                weights,
+                                part,
+                                &mut tile,
+                                out,
+                                &finish,
+                                |block, row, n, ahead| {
+                                    Dot::Bytes(ByteTile {
+                                        groups: weights.k_groups,
+                                        a: &panel[first + row * lines.step..],
+                                        lda: lines.step,
+                                        runs: lines.runs,
+                                        run_step: lines.width,
+                                        rows: n,
+                                        b: block.data,
+                                        ahead,
+                                        panels: block.panels,
+                                    })
+                                },
+                            );
+                        }
+                        done(out);
+                    };
+                let pad = |batch| biased(pad(batch));
+                lines.walk(self.isa, geometry, rows, input, pad, biased, panel, part);
+                return;
+            }
             let (ldc, step) = (columns.len(), self.panel_rows());
             for first in rows.clone().step_by(step) {
                 let here = first..(first + step).min(rows.end);
@@ -212,7 +289,7 @@ impl ByteProduct {
         lane: &mut [u64],
         tile: &mut Tile,
         out: &mut [T],
-        finish: impl Fn(Sink<T>),
+        finish: impl Fn(&mut Sink<T>),
     ) {
         let rows = part.rows.len();
         match &self.groups[part.group].weights {
@@ -235,6 +312,8 @@ impl ByteProduct {
                         groups: weights.k_groups,
                         a: &panel[row * lda..],
                         lda,
+                        runs: 1,
+                        run_step: 0,
                         rows: n,
                         b: block.data,
                         ahead,
@@ -242,6 +321,7 @@ impl ByteProduct {
                     })
                 });
             }
+            Weights::Lines(_) => debug_assert!(false, "lines without their copy"),
             Weights::Pairs(weights) => {
                 let Source::Bytes(input) = source else {
                     debug_assert!(false, "floats for {:?}", self.isa);
@@ -270,7 +350,7 @@ impl ByteProduct {
         part: Part,
         tile: &mut Tile,
         out: &mut [T],
-        finish: impl Fn(Sink<T>),
+        finish: impl Fn(&mut Sink<T>),
         dot: impl Fn(&Block<'a, W>, usize, usize, &'a [W]) -> Dot<'a>,
     ) {
         let (rows, columns) = (part.rows, part.columns);
@@ -279,7 +359,7 @@ impl ByteProduct {
             let mut ahead = block.ahead(rows.len().div_ceil(step));
             for row in (0..rows.len()).step_by(step) {
                 let n = step.min(rows.len() - row);
-                finish(Sink {
+                finish(&mut Sink {
                     group: part.group,
                     dot: dot(&block, row, n, ahead.next().unwrap_or(&[])),
                     tile: &mut *tile,

@@ -7,6 +7,7 @@ use super::float_range::{RangeFinder, Ranges};
 use super::gather::{Gather, Geometry};
 use super::gemm::{PANEL, PackedWeights, Split, block_panels, panel_rows, tile_rows};
 use super::isa::{Isa, Proven};
+use super::lines::Lines;
 use super::scratch::Scratch;
 use super::simd::{self, F32Tile};
 use crate::error::Result;
@@ -31,6 +32,15 @@ pub struct ConvF32 {
 struct Group {
     weights: PackedWeights<f32>,
     bias: Vec<f32>,
+}
+
+/// Rows of a product, as [`F32Tile`] has them.
+struct Rows<'a> {
+    a: &'a [f32],
+    count: usize,
+    lda: usize,
+    runs: usize,
+    run_step: usize,
 }
 
 impl ConvF32 {
@@ -104,11 +114,16 @@ impl ConvF32 {
     }
 
     fn lane_bytes(&self) -> usize {
-        if self.geometry.is_plain() {
-            0
-        } else {
-            self.panel_rows() * self.geometry.k() * 4
+        match self.lines() {
+            Some(lines) => lines.len(&self.geometry, 0) * 4,
+            None if self.geometry.is_plain() => 0,
+            None => self.panel_rows() * self.geometry.k() * 4,
         }
+    }
+
+    fn lines(&self) -> Option<Lines> {
+        let lines = Lines::new(self.isa, &self.geometry, size_of::<f32>());
+        lines.filter(|_| self.geometry.k() <= K_STEP)
     }
 
     fn panel_rows(&self) -> usize {
@@ -161,7 +176,12 @@ impl ConvF32 {
         geometry.check(input.len(), output.len())?;
         let split = self.split(threads);
         let (lanes, _) = split.lanes::<f32>(scratch, 0);
+        let lines = self.lines();
         split.run(lanes, output, |rows, columns, out, lane| {
+            if let (Some(lines), [group]) = (&lines, &self.groups[..]) {
+                self.in_lines(lines, group, input, rows, columns, out, lane, finder);
+                return;
+            }
             let (k, ldc, step) = (geometry.k(), columns.len(), self.panel_rows());
             for first in rows.clone().step_by(step) {
                 let here = first..(first + step).min(rows.end);
@@ -186,7 +206,14 @@ impl ConvF32 {
                         panel
                     };
                     let (at, columns) = geometry.columns(g, &columns);
-                    self.product(group, columns, a, here.len(), &mut out[at..], ldc);
+                    let rows = Rows {
+                        a,
+                        count: here.len(),
+                        lda: k,
+                        runs: 1,
+                        run_step: 0,
+                    };
+                    self.product(group, columns, &rows, &mut out[at..], ldc);
                 }
                 finder.look(out);
             }
@@ -194,16 +221,51 @@ impl ConvF32 {
         Ok(())
     }
 
-    /// `rows` rows of `a` times the columns `columns` of a group's weights, into `out`.
+    /// The output pixels `rows` from lines of the image.
+    #[allow(clippy::too_many_arguments)] // the body of a closure
+    fn in_lines(
+        &self,
+        lines: &Lines,
+        group: &Group,
+        input: &[f32],
+        rows: Range<usize>,
+        columns: Range<usize>,
+        out: &mut [f32],
+        lane: &mut [u64],
+        finder: &RangeFinder,
+    ) {
+        let geometry = &self.geometry;
+        let (begin, ldc) = (rows.start, columns.len());
+        let panel: &mut [f32] = bytemuck::cast_slice_mut(lane);
+        let panel = &mut panel[..lines.len(geometry, 0)];
+        let part = |here: Range<usize>, panel: &[f32], stretches: &mut dyn Iterator<Item = _>| {
+            let out = &mut out[(here.start - begin) * ldc..][..here.len() * ldc];
+            for super::lines::Stretch { pixels, first } in stretches {
+                let rows = Rows {
+                    a: &panel[first..],
+                    count: pixels.len(),
+                    lda: lines.step,
+                    runs: lines.runs,
+                    run_step: lines.width,
+                };
+                let out = &mut out[(pixels.start - here.start) * ldc..];
+                self.product(group, columns.clone(), &rows, out, ldc);
+            }
+            finder.look(out);
+        };
+        lines.walk(self.isa, geometry, rows, input, |_| 0.0, |x| x, panel, part);
+    }
+
+    /// `rows` times the columns `columns` of a group's weights, into `out`.
     fn product(
         &self,
         group: &Group,
         columns: Range<usize>,
-        a: &[f32],
-        rows: usize,
+        from: &Rows<'_>,
         out: &mut [f32],
         ldc: usize,
     ) {
+        let rows = from.count;
         let k = self.geometry.k();
         let k_step = if self.in_order { k.max(1) } else { K_STEP };
         for block in group.weights.blocks(columns.clone()) {
@@ -220,8 +282,10 @@ impl ConvF32 {
                         },
                         rows: tile.min(rows - row),
                         k: k1 - k0,
-                        a: &a[row * k + k0..],
-                        lda: k,
+                        a: &from.a[row * from.lda + k0..],
+                        lda: from.lda,
+                        runs: from.runs,
+                        run_step: from.run_step,
                         b: &block.data[k0 * block.panels * PANEL..],
                         panels: block.panels,
                         bias: (k0 == 0).then(|| &group.bias[block.first..]),

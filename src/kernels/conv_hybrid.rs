@@ -139,8 +139,7 @@ impl ConvHybrid {
     /// # Errors
     /// `Invalid` if the filter's part of the shape differs.
     pub fn reshape(&mut self, shape: Conv2dShape) -> Result<()> {
-        self.product.geometry = self.product.geometry.reshape(shape)?;
-        Ok(())
+        self.product.reshape(shape)
     }
 
     /// Multiply–adds of a run.
@@ -238,14 +237,14 @@ impl ConvHybrid {
             Source::Bytes(values)
         };
         let pad = |batch: usize| how[batch].zero_point as i8;
-        let finish = |sink: Sink<f32>| self.finish(sink, how, pixels);
+        let finish = |sink: &mut Sink<f32>| self.finish(sink, how, pixels);
         let done = |out: &[f32]| finder.look(out);
         product.run_in(lanes, source, pad, output, &split, finish, done);
         Ok(())
     }
 
     /// Computes a tile.
-    fn finish(&self, mut sink: Sink<f32>, how: &[Rounding], pixels: usize) {
+    fn finish(&self, sink: &mut Sink<f32>, how: &[Rounding], pixels: usize) {
         let isa = self.product.isa;
         let group = &self.groups[sink.group];
         let added = self.product.added();

@@ -86,8 +86,7 @@ impl ConvI8 {
     /// # Errors
     /// `Invalid` if the filter's part of the shape differs.
     pub fn reshape(&mut self, shape: Conv2dShape) -> Result<()> {
-        self.product.geometry = self.product.geometry.reshape(shape)?;
-        Ok(())
+        self.product.reshape(shape)
     }
 
     /// Multiply–adds of a run.
@@ -122,17 +121,17 @@ impl ConvI8 {
             |_| pad,
             output,
             &split,
-            |mut sink| {
+            |sink| {
                 sink.sum(product.isa);
-                let Sink {
-                    tile,
-                    out,
+                let rows = sink.rows.len();
+                let &mut Sink {
+                    ref mut tile,
+                    ref mut out,
                     ldc,
                     columns,
                     first,
                     ..
                 } = sink;
-                let rows = sink.rows.len();
                 match &self.finish[sink.group] {
                     Finish::Fixed(p) => {
                         let p = p.from(first);

@@ -23,6 +23,7 @@ mod float_range;
 mod gather;
 mod gemm;
 mod isa;
+mod lines;
 pub(crate) mod parallel;
 pub mod pool;
 mod portable;

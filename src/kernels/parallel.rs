@@ -152,7 +152,7 @@ mod tests {
         for threads in 1..5 {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
             let pool = pool.build().unwrap();
-            for count in [0, 1, 2, 3, 7, 50] {
+            for count in [0, 1, 2, 3, 7, 50, 200] {
                 let done: Vec<AtomicUsize> = (0..count).map(|_| AtomicUsize::new(0)).collect();
                 let mut out = vec![0; count];
                 pool.install(|| {
@@ -173,6 +173,32 @@ mod tests {
                 assert!(out.iter().enumerate().all(|(i, &v)| v == 20 * i));
             }
         }
+    }
+
+    #[test]
+    fn a_thread_that_is_busy_is_not_waited_for() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2);
+        let pool = pool.build().unwrap();
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let (begun, begins) = std::sync::mpsc::channel::<()>();
+        pool.spawn(move || {
+            begun.send(()).unwrap();
+            held.recv().unwrap();
+        });
+        begins.recv().unwrap();
+        let done = AtomicUsize::new(0);
+        pool.install(|| {
+            for _ in 0..20 {
+                parts(7, &|_| {
+                    // Parts may have parts.
+                    parts(3, &|_| {
+                        done.fetch_add(1, Ordering::Relaxed);
+                    });
+                });
+            }
+        });
+        assert_eq!(done.load(Ordering::Relaxed), 20 * 7 * 3);
+        release.send(()).unwrap();
     }
 
     #[test]

@@ -181,6 +181,10 @@ fn shapes() -> Vec<(Conv2dShape, usize)> {
     for (input, out_c, kernel, stride, dilation, same, groups) in [
         ([1, 28, 28, 1], 8, [3, 3], 2, 1, true, 1),
         ([2, 9, 7, 3], 20, [3, 3], 1, 1, true, 1),
+        // Few input channels, for several threads: parts end within a line; lines are copied in several turns.
+        ([2, 60, 63, 3], 40, [3, 3], 2, 1, true, 1),
+        ([1, 40, 200, 4], 9, [3, 3], 1, 1, true, 1),
+        ([3, 28, 28, 1], 12, [3, 3], 1, 1, false, 1),
         ([1, 9, 8, 3], 16, [3, 3], 2, 1, true, 1),
         ([2, 8, 9, 5], 17, [3, 2], 1, 2, true, 1),
         ([1, 8, 9, 5], 17, [5, 4], 1, 1, false, 1),

@@ -110,23 +110,32 @@ pub(super) fn byte_sums<const R: usize, const P: usize>(
     start: [__m512i; P],
 ) -> [[__m512i; P]; R] {
     let &ByteTile { groups, lda, .. } = t;
-    assert!(t.a.len() >= (R - 1) * lda + 4 * groups && t.b.len() >= groups * P * 64);
+    let (runs, run_step) = (t.runs.max(1), t.run_step);
+    let run = groups / runs;
+    assert!(run * runs == groups && t.a.len() >= (R - 1) * lda + (runs - 1) * run_step + 4 * run);
+    assert!(t.b.len() >= groups * P * 64);
     let mut ahead = Ahead::new(t.ahead, groups);
     let mut acc = [start; R];
     let (a, b) = (t.a.as_ptr(), t.b.as_ptr());
-    for g in 0..groups {
-        ahead.fetch();
-        let mut weights = [_mm512_setzero_si512(); P];
-        for (p, w) in weights.iter_mut().enumerate() {
-            // SAFETY: the assertion above holds (g · P + p) · 64 + 64 within `b`.
-            *w = unsafe { _mm512_loadu_si512(b.add((g * P + p) * 64).cast()) };
-        }
-        for (r, acc) in acc.iter_mut().enumerate() {
-            // SAFETY: the assertion above holds r · lda + 4 · g + 4 within `a`.
-            let four = unsafe { a.add(r * lda + 4 * g).cast::<i32>().read_unaligned() };
-            let four = _mm512_set1_epi32(four);
-            for (acc, w) in acc.iter_mut().zip(weights) {
-                *acc = _mm512_dpbusd_epi32(*acc, four, w);
+    for i in 0..runs {
+        let (a, b) = (
+            a.wrapping_add(i * run_step),
+            b.wrapping_add(i * run * P * 64),
+        );
+        for g in 0..run {
+            ahead.fetch();
+            let mut weights = [_mm512_setzero_si512(); P];
+            for (p, w) in weights.iter_mut().enumerate() {
+                // SAFETY: the assertion above holds ((i · run + g) · P + p) · 64 + 64 within `b`.
+                *w = unsafe { _mm512_loadu_si512(b.add((g * P + p) * 64).cast()) };
+            }
+            for (r, acc) in acc.iter_mut().enumerate() {
+                // SAFETY: the assertion above holds r · lda + i · run_step + 4 · g + 4 within `a`.
+                let four = unsafe { a.add(r * lda + 4 * g).cast::<i32>().read_unaligned() };
+                let four = _mm512_set1_epi32(four);
+                for (acc, w) in acc.iter_mut().zip(weights) {
+                    *acc = _mm512_dpbusd_epi32(*acc, four, w);
+                }
             }
         }
     }

@@ -43,7 +43,10 @@ fn dot_f32_rp<const R: usize, const P: usize, const IN_ORDER: bool>(t: &F32Tile,
         columns,
         ..
     } = t;
-    assert!(t.a.len() >= (R - 1) * lda + k && t.b.len() >= k * P * PANEL);
+    let (runs, run_step) = (t.runs.max(1), t.run_step);
+    let run = k / runs;
+    assert!(run * runs == k && t.a.len() >= (R - 1) * lda + (runs - 1) * run_step + run);
+    assert!(t.b.len() >= k * P * PANEL);
     assert!(columns <= P * PANEL && out.len() >= (R - 1) * ldc + columns);
     let mut acc = [[_mm512_setzero_ps(); P]; R];
     let (a, b, c) = (t.a.as_ptr(), t.b.as_ptr(), out.as_mut_ptr());
@@ -74,22 +77,28 @@ fn dot_f32_rp<const R: usize, const P: usize, const IN_ORDER: bool>(t: &F32Tile,
         }
     }
     let mut ahead = Ahead::new(t.ahead, k);
-    for kk in 0..k {
-        ahead.fetch();
-        let mut weights = [_mm512_setzero_ps(); P];
-        for (p, w) in weights.iter_mut().enumerate() {
-            // SAFETY: the assertion above holds (kk · P + p) · 16 + 16 within `b`.
-            *w = unsafe { _mm512_loadu_ps(b.add((kk * P + p) * PANEL)) };
-        }
-        for (r, acc) in acc.iter_mut().enumerate() {
-            // SAFETY: the assertion above holds r · lda + kk within `a`.
-            let one = _mm512_set1_ps(unsafe { *a.add(r * lda + kk) });
-            for (acc, w) in acc.iter_mut().zip(weights) {
-                *acc = if IN_ORDER {
-                    _mm512_add_ps(*acc, _mm512_mul_ps(one, w))
-                } else {
-                    _mm512_fmadd_ps(one, w, *acc)
-                };
+    for i in 0..runs {
+        let (a, b) = (
+            a.wrapping_add(i * run_step),
+            b.wrapping_add(i * run * P * PANEL),
+        );
+        for kk in 0..run {
+            ahead.fetch();
+            let mut weights = [_mm512_setzero_ps(); P];
+            for (p, w) in weights.iter_mut().enumerate() {
+                // SAFETY: the assertion above holds ((i · run + kk) · P + p) · 16 + 16 within `b`.
+                *w = unsafe { _mm512_loadu_ps(b.add((kk * P + p) * PANEL)) };
+            }
+            for (r, acc) in acc.iter_mut().enumerate() {
+                // SAFETY: the assertion above holds r · lda + i · run_step + kk within `a`.
+                let one = _mm512_set1_ps(unsafe { *a.add(r * lda + kk) });
+                for (acc, w) in acc.iter_mut().zip(weights) {
+                    *acc = if IN_ORDER {
+                        _mm512_add_ps(*acc, _mm512_mul_ps(one, w))
+                    } else {
+                        _mm512_fmadd_ps(one, w, *acc)
+                    };
+                }
             }
         }
     }

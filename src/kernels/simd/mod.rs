@@ -48,6 +48,10 @@ pub(crate) struct F32Tile<'a> {
     /// Rows `lda` apart.
     pub a: &'a [f32],
     pub lda: usize,
+    /// A row is as many runs of equal length; 1 where not [`takes_runs`].
+    pub runs: usize,
+    /// From a run of a row to the next.
+    pub run_step: usize,
     /// `k` × `panels` × 16.
     pub b: &'a [f32],
     /// Weights that are wanted soon; a hint.
@@ -114,11 +118,22 @@ pub(crate) struct ByteTile<'a> {
     pub groups: usize,
     pub a: &'a [u8],
     pub lda: usize,
+    /// As in [`F32Tile`].
+    pub runs: usize,
+    pub run_step: usize,
     pub rows: usize,
     pub b: &'a [i8],
     /// Weights that are wanted soon; a hint.
     pub ahead: &'a [i8],
     pub panels: usize,
+}
+
+/// Whether the rows of an [`F32Tile`] or a [`ByteTile`] may be several runs.
+pub(crate) fn takes_runs(isa: Proven) -> bool {
+    match isa.isa() {
+        Isa::Avx512 => true,
+        Isa::Avx2 | Isa::Portable => false,
+    }
 }
 
 /// `tile` = products. Only where [`has_byte_dot`]; elsewhere the tile is left as it is.
