@@ -144,6 +144,9 @@ pub struct Quantize {
     /// Keep these operators float: by index, or by the name of a tensor they make (see `inspect`), separated by commas
     #[arg(long, value_delimiter = ',', value_name = "NAME|INDEX,…")]
     pub keep_float: Vec<String>,
+    /// In mode int8, let these operators compute on int16 activations: named as for --keep-float
+    #[arg(long, value_delimiter = ',', value_name = "NAME|INDEX,…")]
+    pub int16: Vec<String>,
     /// Fail, with a list, if an operator would stay float
     #[arg(long)]
     pub strict: bool,
@@ -269,6 +272,9 @@ pub struct Compare {
     /// Keep these operators float: by index, or by the name of a tensor they make (see `inspect`), separated by commas
     #[arg(long, value_delimiter = ',', value_name = "NAME|INDEX,…")]
     pub keep_float: Vec<String>,
+    /// In mode int8, let these operators compute on int16 activations: named as for --keep-float
+    #[arg(long, value_delimiter = ',', value_name = "NAME|INDEX,…")]
+    pub int16: Vec<String>,
     /// Variant that agreement, SQNR and deltas are taken against: its name or its mode [default: the float model, of several the first]
     #[arg(long, value_name = "NAME|MODE")]
     pub baseline: Option<String>,

@@ -180,6 +180,7 @@ fn recipes(a: &args::Compare, modes: &[Mode]) -> Result<Vec<Recipe>> {
     let io: Io = a.io.into();
     let mut settings = recipe_file(a.recipe.as_deref())?;
     settings.keep_float.extend(kept(&a.keep_float));
+    settings.int16.extend(kept(&a.int16));
     let recipe = |&mode: &Mode| Recipe {
         mode,
         io: match mode.ios().contains(&io) {
@@ -403,10 +404,10 @@ fn title(model: Option<&String>, recipe: &Recipe) -> String {
 /// `int8, int8 I/O, conv2d_1 kept float`.
 fn name(recipe: &Recipe) -> String {
     let mut name = experiment_name(recipe.mode, recipe.io);
-    if let Some(kept) =
-        quantize::kept_words(&recipe.keep_float).filter(|_| recipe.mode != Mode::Float32)
-    {
-        name = format!("{name}, {kept}");
+    let kept = quantize::kept_words(&recipe.keep_float).filter(|_| recipe.mode != Mode::Float32);
+    let int16 = quantize::int16_words(&recipe.int16).filter(|_| recipe.mode == Mode::Int8);
+    for words in kept.into_iter().chain(int16) {
+        name = format!("{name}, {words}");
     }
     name
 }

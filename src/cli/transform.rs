@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::{self, Runner};
 use crate::graph::Value;
 use crate::progress::Progress;
-use crate::quantize::{OperatorRef, Recipe};
+use crate::quantize::{Mode, OperatorRef, Recipe};
 use crate::workbench::litert::{Litert, difference_line, runtime_line};
 use crate::workbench::{ModelFormat, OpenModel, Role, files, float_operators, steps};
 
@@ -124,10 +124,17 @@ fn recipe(a: &args::Quantize) -> Result<Recipe> {
     }
     recipe.strict |= a.strict;
     recipe.keep_float.extend(kept(&a.keep_float));
+    recipe.int16.extend(kept(&a.int16));
+    if recipe.mode != Mode::Int8 && !a.int16.is_empty() {
+        return crate::invalid!(
+            "--int16 sets operators of mode int8 to int16, and the mode is {}.",
+            recipe.mode.name()
+        );
+    }
     Ok(recipe)
 }
 
-/// The operators that `--keep-float` names.
+/// The operators that `--keep-float` or `--int16` names.
 pub(super) fn kept(names: &[String]) -> impl Iterator<Item = OperatorRef> {
     names.iter().map(|name| OperatorRef::parse(name.trim()))
 }

@@ -27,12 +27,12 @@ pub fn from_range(min: f32, max: f32, width: Width) -> Quantization {
 }
 
 /// Parameters of every float32 tensor that `rules` (one per node, `None` for those that stay float) or the model's border
-/// touch; `ranges` holds the finite range of each tensor, constants included.
+/// touch; `ranges` holds the finite range of each tensor, constants included, `widths` what each is stored in.
 pub fn decide(
     main: &Subgraph,
     rules: &[Option<Rule>],
     ranges: &[Option<Range>],
-    width: Width,
+    widths: &[Width],
     border: bool,
 ) -> Vec<Option<Activation>> {
     let mut groups = Groups::new(main, rules);
@@ -61,10 +61,7 @@ pub fn decide(
             }
         }
     }
-    let scaled = match width {
-        Width::Int8 => wide.clone(),
-        Width::Int16 => with_table_ends(main, rules, &groups, &wide),
-    };
+    let scaled = with_table_ends(main, rules, &groups, &wide, widths);
     // The tensor that a group's range comes from: the first as wide as the group.
     let mut sources: Vec<Option<TensorId>> = vec![None; main.tensors.len()];
     for (id, range) in ranges.iter().enumerate() {
@@ -97,9 +94,9 @@ pub fn decide(
                 min: low,
                 max: high,
             } = scaled[root]?;
-            let quantization = match (groups.zero_at_zero[root], width) {
+            let quantization = match (groups.zero_at_zero[root], widths[id]) {
                 (true, Width::Int8) => Quantization::per_tensor(symmetric_int8(low, high), 0),
-                _ => from_range(low, high, width),
+                _ => from_range(low, high, widths[id]),
             };
             Some(Activation {
                 quantization,
@@ -122,6 +119,7 @@ fn with_table_ends(
     rules: &[Option<Rule>],
     groups: &Groups,
     wide: &[Option<Range>],
+    widths: &[Width],
 ) -> Vec<Option<Range>> {
     let mut wide = wide.to_vec();
     for (node, rule) in main.nodes.iter().zip(rules) {
@@ -131,6 +129,9 @@ fn with_table_ends(
         let (Some(x), Some(&y)) = (node.input(0), node.outputs.first()) else {
             continue;
         };
+        if widths[y] != Width::Int16 {
+            continue;
+        }
         let Some(seen) = wide[groups.root(x)] else {
             continue;
         };

@@ -141,7 +141,8 @@ impl<'a> Build<'a> {
         if !self.computes_on_integers() || self.old.tensors[t].dtype != DType::Float32 {
             return Form::Original;
         }
-        let plan = &self.plan.tensors[t];
+        let own = self.plan.borders.iter().find(|p| p.tensor == t);
+        let plan = own.unwrap_or(&self.plan.tensors[t]);
         match at_border(
             plan.quantization.as_ref().map(|q| (plan.dtype, q)),
             self.plan.recipe.io,
@@ -253,7 +254,11 @@ impl<'a> Build<'a> {
 
     /// Adds node `i` with its inputs in the forms it needs.
     fn node(&mut self, i: usize, node: &Node) -> Result<()> {
-        let quantized = self.plan.nodes[i] == NodePlan::Quantized;
+        let (quantized, int16) = match self.plan.nodes[i] {
+            NodePlan::Quantized => (true, self.plan.recipe.mode == Mode::Int16x8),
+            NodePlan::Int16 => (true, true),
+            NodePlan::SmallerWeights | NodePlan::Unaffected | NodePlan::Float(_) => (false, false),
+        };
         let fold = self.plan.shape_of(i);
         let mut inputs = vec![];
         for (slot, input) in node.inputs.iter().enumerate() {
@@ -304,7 +309,7 @@ impl<'a> Build<'a> {
             });
         }
         let mut op = node.op.clone();
-        if quantized && self.plan.recipe.mode == Mode::Int16x8 {
+        if int16 {
             for_int16(&mut op);
         }
         if self.plan.recipe.mode == Mode::Dynamic && self.plan.nodes[i] == NodePlan::SmallerWeights
@@ -344,7 +349,7 @@ impl<'a> Build<'a> {
     /// The form in which node `i` reads the old tensor `t` as its input `slot`.
     fn needed(&self, i: usize, slot: usize, t: TensorId) -> Form {
         match (&self.plan.nodes[i], self.plan.recipe.mode) {
-            (NodePlan::Quantized, _) => match self.plan.use_of(i, slot) {
+            (NodePlan::Quantized | NodePlan::Int16, _) => match self.plan.use_of(i, slot) {
                 Some(u) => Form::Quantized(u.dtype, u.quantization.clone()),
                 None => self.planned(t),
             },
@@ -377,6 +382,10 @@ impl<'a> Build<'a> {
                 false => Form::Original,
             };
             return Ok(self.home(t, form));
+        };
+        let from = match between(&home, form) {
+            Some(step) => self.fetch(t, &step)?,
+            None => from,
         };
         let name = self.name(t, form, &home);
         let tensor = self.like(t, form, name);
@@ -462,6 +471,18 @@ impl<'a> Build<'a> {
             data,
         ))
     }
+}
+
+/// The int8 form on the way between uint8 and int16, which LiteRT's QUANTIZE does not go in one step.
+fn between(from: &Form, to: &Form) -> Option<Form> {
+    let q = match (from, to) {
+        (Form::Quantized(DType::UInt8, q), Form::Quantized(DType::Int16, _))
+        | (Form::Quantized(DType::Int16, _), Form::Quantized(DType::UInt8, q)) => q,
+        _ => return None,
+    };
+    let mut q = q.clone();
+    q.zero_points.iter_mut().for_each(|z| *z -= 128);
+    Some(Form::Quantized(DType::Int8, q))
 }
 
 /// Whether the kernel takes int8 weights as that input beside float activations.

@@ -1,12 +1,19 @@
-//! Operators that the user keeps float: how a recipe names them, and which of a model's operators those are.
+//! Operators that the user keeps float or sets to int16: how a recipe names them, and which of a model's operators those are.
 
 use serde::{Deserialize, Serialize};
 
+use super::recipe::{Mode, Recipe};
+use super::rules::{Width, computes_no_reals, static_rule};
 use crate::error::Result;
 use crate::graph::{Subgraph, TensorId};
 
 /// Why such an operator stays float, in the plan's words.
 pub const KEPT: &str = "kept float by you";
+
+/// What operators of [`Recipe::keep_float`] are, in sentences.
+pub(super) const KEPT_FLOAT: &str = "kept float";
+/// What operators of [`Recipe::int16`] are, in sentences.
+const SET_TO_INT16: &str = "set to int16";
 
 /// An operator of the main subgraph.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,8 +78,8 @@ impl OperatorRef {
         }
     }
 
-    /// Which operator of `main` this is. Fails with `Invalid` if it has no such operator, or several.
-    pub fn find(&self, main: &Subgraph) -> Result<usize> {
+    /// Which operator of `main` this is. Fails with `Invalid` if it has no such operator, or several; `wanted` says what it is to be.
+    pub fn find(&self, main: &Subgraph, wanted: &str) -> Result<usize> {
         let is_called =
             |t: &TensorId, name: &str| main.tensors.get(*t).is_some_and(|t| t.name == name);
         let makes = |i: usize, name: &str| main.nodes[i].outputs.iter().any(|t| is_called(t, name));
@@ -81,7 +88,7 @@ impl OperatorRef {
             OperatorRef::Index(index) if *index < count => return Ok(*index),
             OperatorRef::Index(index) => {
                 return crate::invalid!(
-                    "Operator {index} cannot be kept float: this model has {count} operators, counted from 0."
+                    "Operator {index} cannot be {wanted}: this model has {count} operators, counted from 0."
                 );
             }
             OperatorRef::Both { index, name } if *index < count && makes(*index, name) => {
@@ -96,10 +103,10 @@ impl OperatorRef {
         match (found.next(), found.next()) {
             (Some(one), None) => Ok(one),
             (Some(one), Some(another)) => crate::invalid!(
-                "Operators {one} and {another} are both called {name:?}: give the index of the one to keep float."
+                "Operators {one} and {another} are both called {name:?}: give the index of the one to be {wanted}."
             ),
             (None, _) => crate::invalid!(
-                "Operator {self} cannot be kept float: no operator of this model makes a tensor named {name:?}; \
+                "Operator {self} cannot be {wanted}: no operator of this model makes a tensor named {name:?}; \
                  `zeropoint inspect MODEL` lists them."
             ),
         }
@@ -108,21 +115,55 @@ impl OperatorRef {
 
 /// What sets a recipe that keeps these operators float apart: `conv2d_1 and 2 more kept float`; `None` for none.
 pub fn kept_words(kept: &[OperatorRef]) -> Option<String> {
-    let first = kept.first()?.layer();
-    Some(match kept.len() - 1 {
-        0 => format!("{first} kept float"),
-        1 => format!("{first} and {} kept float", kept[1].layer()),
-        more => format!("{first} and {more} more kept float"),
+    Some(format!("{} {KEPT_FLOAT}", layers(kept)?))
+}
+
+/// What sets a recipe apart in which these operators compute on int16: `conv2d_1 and 2 more in int16`; `None` for none.
+pub fn int16_words(chosen: &[OperatorRef]) -> Option<String> {
+    Some(format!("{} in int16", layers(chosen)?))
+}
+
+fn layers(operators: &[OperatorRef]) -> Option<String> {
+    let first = operators.first()?.layer();
+    Some(match &operators[1..] {
+        [] => first,
+        [second] => format!("{first} and {}", second.layer()),
+        more => format!("{first} and {} more", more.len()),
     })
 }
 
-/// For every operator of `main`, whether it is among `kept`. Fails with `Invalid` if one of them is not there.
-pub(super) fn kept(main: &Subgraph, kept: &[OperatorRef]) -> Result<Vec<bool>> {
+/// For every operator of `main`, whether `operators` name it. Fails with `Invalid` if one of them is not there, and says that it
+/// cannot be `wanted`.
+pub(super) fn named(main: &Subgraph, operators: &[OperatorRef], wanted: &str) -> Result<Vec<bool>> {
     let mut all = vec![false; main.nodes.len()];
-    for operator in kept {
-        all[operator.find(main)?] = true;
+    for operator in operators {
+        all[operator.find(main, wanted)?] = true;
     }
     Ok(all)
+}
+
+/// For every operator of `main`, whether `recipe` sets it to int16: none in modes other than int8. Fails with `Invalid` if one is
+/// not there, is kept float, too, or has no int16 kernel.
+pub(super) fn int16(main: &Subgraph, recipe: &Recipe, kept: &[bool]) -> Result<Vec<bool>> {
+    let mut chosen = named(main, &recipe.int16, SET_TO_INT16)?;
+    for (i, node) in main.nodes.iter().enumerate().filter(|(i, _)| chosen[*i]) {
+        let name = node.op.name();
+        if kept[i] {
+            return crate::invalid!(
+                "Operator {i} ({name}) is both {KEPT_FLOAT} and {SET_TO_INT16}: choose one."
+            );
+        }
+        if recipe.mode != Mode::Int8 || computes_no_reals(&node.op) {
+            continue;
+        }
+        if let Err(why) = static_rule(&node.op, Width::Int16) {
+            return crate::invalid!("Operator {i} ({name}) cannot be {SET_TO_INT16}: {why}.");
+        }
+    }
+    if recipe.mode != Mode::Int8 {
+        chosen.fill(false);
+    }
+    Ok(chosen)
 }
 
 #[cfg(test)]
@@ -159,7 +200,7 @@ mod tests {
             (OperatorRef::parse("x"), Err("named \"x\"")),
             (OperatorRef::parse("conv2d_1"), Err("named \"conv2d_1\"")),
         ] {
-            match (operator.find(&main), found) {
+            match (operator.find(&main, KEPT_FLOAT), found) {
                 (Ok(i), Ok(expected)) => assert_eq!(i, expected),
                 (Err(e), Err(words)) => assert!(e.to_string().contains(words), "{e}"),
                 other => panic!("{operator}: {other:?}"),
@@ -179,8 +220,10 @@ mod tests {
             "net/dense/MatMul",
             "net/dense/Add",
         ]);
-        assert_eq!(OperatorRef::parse("conv_1").find(&named), Ok(0));
-        let twice = OperatorRef::parse("dense").find(&named).unwrap_err();
+        assert_eq!(OperatorRef::parse("conv_1").find(&named, KEPT_FLOAT), Ok(0));
+        let twice = OperatorRef::parse("dense")
+            .find(&named, SET_TO_INT16)
+            .unwrap_err();
         assert!(twice.to_string().contains("Operators 1 and 2"), "{twice}");
         assert_eq!(OperatorRef::of(&main, 2), Some(both(2, "a")));
         assert_eq!(OperatorRef::of(&main, 3), None);

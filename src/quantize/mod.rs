@@ -21,10 +21,11 @@ mod static_plan;
 mod support;
 mod warnings;
 mod weights_plan;
+mod widths;
 
 pub use apply::apply;
 pub use bias_correction::{BiasCorrection, corrected_bias, uncorrected};
-pub use keep::{OperatorRef, kept_words};
+pub use keep::{OperatorRef, int16_words, kept_words};
 pub use plan::{NodePlan, PartPlan, QuantPlan, Reason, ShapeFold, TensorPlan, UsePlan, plan};
 pub use recipe::{Io, Mode, Recipe};
 pub use support::{Support, support};

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::bias_correction::BiasCorrection;
+use super::keep::KEPT_FLOAT;
 use super::recipe::{Io, Mode, Recipe};
 use super::rules::Width;
 use super::{fold, islands, keep, simplify, static_plan, weights_plan};
@@ -22,7 +23,7 @@ pub struct QuantPlan {
     /// One per node of the main subgraph.
     pub nodes: Vec<NodePlan>,
     /// Inputs of quantized nodes that need other parameters than the tensor itself has: a bias or weight that several nodes
-    /// share, or a tensor that meets another scale in a concatenation. In the order of the nodes.
+    /// share, a tensor that meets another scale in a concatenation, or one that int8 and int16 meet in. In the order of the nodes.
     pub uses: Vec<UsePlan>,
     /// Intermediate tensors that quantized recurrent nodes get in place of those they may have, in the order of the nodes and,
     /// for each node, of its intermediates.
@@ -31,6 +32,9 @@ pub struct QuantPlan {
     pub shapes: Vec<ShapeFold>,
     /// Biases that take the mean error of their weights back, in the order of the nodes.
     pub corrections: Vec<BiasCorrection>,
+    /// Outputs of the model that are made in int16 and given away in the recipe's `io`: how they are within before that.
+    #[serde(default)]
+    pub borders: Vec<TensorPlan>,
     /// Sentences for the user: suspicious ranges, delegate limits, …
     pub warnings: Vec<String>,
 }
@@ -147,6 +151,8 @@ pub enum Reason {
 pub enum NodePlan {
     /// Computes on the mode's integers.
     Quantized,
+    /// int8 mode: computes on int16 activations and int8 weights because the recipe's `int16` names it.
+    Int16,
     /// float16 or dynamic mode: float activations, smaller weights.
     SmallerWeights,
     /// Untouched by the mode because nothing in it can be quantized (shape arithmetic, no weights, …).
@@ -186,7 +192,8 @@ pub(super) fn assign(
 /// Decides how `graph` is quantized by `recipe`. `calibration` is needed by int8 and int16x8 and ignored by the others.
 ///
 /// Fails with `Invalid` if the model is quantized already, if mode and input/output type do not go together, if the
-/// calibration is missing or of another model, if an operator of `recipe.keep_float` is not there, and, with
+/// calibration is missing or of another model, if an operator of `recipe.keep_float` or `recipe.int16` is not there or cannot
+/// be so, and, with
 /// `recipe.strict`, if another operator would stay float.
 pub fn plan(
     graph: &Graph,
@@ -202,7 +209,8 @@ pub fn plan(
     if recipe.mode != Mode::Float32 {
         refuse_quantized(main)?;
     }
-    let kept = keep::kept(main, &recipe.keep_float)?;
+    let kept = keep::named(main, &recipe.keep_float, KEPT_FLOAT)?;
+    let chosen = keep::int16(main, recipe, &kept)?;
     let mut plan = QuantPlan {
         recipe: recipe.clone(),
         tensors: untouched(main),
@@ -214,6 +222,7 @@ pub fn plan(
             _ => simplify::shape_folds(main),
         },
         corrections: vec![],
+        borders: vec![],
         warnings: vec![],
     };
     let width = match recipe.mode {
@@ -231,7 +240,9 @@ pub fn plan(
     };
     if let Some(width) = width {
         let calibration = usable(calibration, main, recipe.mode)?;
-        static_plan::decide(main, width, calibration, &kept, &mut plan);
+        let of = |&chosen: &bool| if chosen { Width::Int16 } else { width };
+        let nodes: Vec<Width> = chosen.iter().map(of).collect();
+        static_plan::decide(main, width, &nodes, calibration, &kept, &mut plan);
         refuse_unknown_border(main, &plan)?;
     }
     let others = graph.subgraphs.len() - 1;
@@ -384,7 +395,10 @@ fn refuse_float(main: &Subgraph, kept: &[bool], plan: &QuantPlan) -> Result<()> 
         .zip(kept)
         .all(|(decision, kept)| match decision {
             NodePlan::Float(why) => *kept || islands::is_consequence(why),
-            NodePlan::Quantized | NodePlan::SmallerWeights | NodePlan::Unaffected => true,
+            NodePlan::Quantized
+            | NodePlan::Int16
+            | NodePlan::SmallerWeights
+            | NodePlan::Unaffected => true,
         });
     let list: Vec<String> = plan
         .nodes
@@ -395,7 +409,10 @@ fn refuse_float(main: &Subgraph, kept: &[bool], plan: &QuantPlan) -> Result<()> 
         .filter_map(|(i, (decision, node))| match decision {
             NodePlan::Float(why) if only_kept && islands::is_consequence(why) => None,
             NodePlan::Float(why) => Some(format!("{i} {} ({why})", node.op.name())),
-            NodePlan::Quantized | NodePlan::SmallerWeights | NodePlan::Unaffected => None,
+            NodePlan::Quantized
+            | NodePlan::Int16
+            | NodePlan::SmallerWeights
+            | NodePlan::Unaffected => None,
         })
         .collect();
     if list.is_empty() {

@@ -55,6 +55,9 @@ pub struct Recipe {
     /// Operators that the user keeps float; without effect in float32.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keep_float: Vec<OperatorRef>,
+    /// Operators that compute on int16 activations; without effect in modes other than int8.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub int16: Vec<OperatorRef>,
 }
 
 impl Default for Recipe {
@@ -66,6 +69,7 @@ impl Default for Recipe {
             min_weight_elements: 1024,
             bias_correction: true,
             keep_float: vec![],
+            int16: vec![],
         }
     }
 }
@@ -163,12 +167,13 @@ mod tests {
             min_weight_elements: 7,
             bias_correction: false,
             keep_float: vec![OperatorRef::Index(3), OperatorRef::parse("conv")],
+            int16: vec![OperatorRef::Index(5)],
         };
         assert_eq!(Recipe::from_json(&recipe.to_json()), Ok(recipe));
         let short = Recipe::from_json(r#"{"mode": "int16x8"}"#).unwrap();
         assert_eq!((short.mode, short.io), (Mode::Int16x8, Io::Float32));
         assert_eq!(short.min_weight_elements, 1024);
-        assert!(short.bias_correction && short.keep_float.is_empty());
+        assert!(short.bias_correction && short.keep_float.is_empty() && short.int16.is_empty());
         let kept = Recipe::from_json(r#"{"keep_float": [4, "a", {"index": 2, "name": "b"}]}"#);
         assert_eq!(kept.unwrap().keep_float.len(), 3);
     }

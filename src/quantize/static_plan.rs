@@ -15,19 +15,21 @@ use super::recipe::Io;
 use super::recurrent::{self, At};
 use super::rules::{Cell, Inputs, Output, Rule, Weighted, Width, computes_no_reals, static_rule};
 use super::warnings;
+use super::widths;
 use crate::calibrate::{Calibration, Range};
 use crate::graph::{DType, Node, Quantization, Subgraph, Tensor, TensorId};
 
 /// Fills `plan` for int8 or int16x8. `calibration` has one entry a tensor; `kept` says of every operator whether the user keeps
-/// it float.
+/// it float, `nodes` on which width it computes otherwise; `width` is the mode's own.
 pub fn decide(
     main: &Subgraph,
     width: Width,
+    nodes: &[Width],
     calibration: &Calibration,
     kept: &[bool],
     plan: &mut QuantPlan,
 ) {
-    let ranges: Vec<Option<Range>> = main
+    let mut ranges: Vec<Option<Range>> = main
         .tensors
         .iter()
         .zip(&calibration.ranges)
@@ -38,11 +40,14 @@ pub fn decide(
         let rule = if computes_reals(main, node) {
             let possible = match kept[i] {
                 true => Err(KEPT.into()),
-                false => integer_rule(main, i, node, width, calibration, &ranges),
+                false => integer_rule(main, i, node, nodes[i], calibration, &ranges),
             };
             match possible {
                 Ok(rule) => {
-                    *decision = NodePlan::Quantized;
+                    *decision = match nodes[i] == width {
+                        true => NodePlan::Quantized,
+                        false => NodePlan::Int16,
+                    };
                     Some(rule)
                 }
                 Err(why) => {
@@ -57,15 +62,17 @@ pub fn decide(
     }
     let border = plan.recipe.io != Io::Float32;
     let mut precise = vec![false; main.nodes.len()];
-    let decided = loop {
+    let (split, decided) = loop {
         for (i, why) in islands::joining(main, &rules, &plan.nodes, &precise, border) {
             rules[i] = None;
             plan.nodes[i] = NodePlan::Float(why.into());
         }
-        let decided = activations::decide(main, &rules, &ranges, width, border);
-        let refused = refused(main, &rules, &decided, &ranges, calibration, width);
+        let split = widths::split(main, &rules, nodes, width, border);
+        split.extend(&mut ranges);
+        let decided = activations::decide(&split.graph, &rules, &ranges, &split.widths, border);
+        let refused = refused(&split.graph, &rules, &decided, &ranges, calibration, nodes);
         if refused.is_empty() {
-            break decided;
+            break (split, decided);
         }
         // Each round takes at least one operator out, so this ends.
         for (i, refusal) in refused {
@@ -74,25 +81,35 @@ pub fn decide(
             plan.nodes[i] = NodePlan::Float(refusal.why);
         }
     };
+    split.enter(plan);
     for (id, activation) in decided.iter().enumerate() {
         if let Some(a) = activation {
             plan.tensors[id] = TensorPlan {
                 tensor: id,
-                dtype: width.activation(),
+                dtype: split.widths[id].activation(),
                 quantization: Some(a.quantization.clone()),
                 reason: a.reason.clone(),
             };
-        } else if main.tensors[id].dtype == DType::Float32 {
+        } else if split.graph.tensors[id].dtype == DType::Float32 {
             plan.tensors[id].reason =
                 Reason::Untouched("only operators that stay float use it".into());
         }
     }
-    for (i, (node, rule)) in main.nodes.iter().zip(&rules).enumerate() {
+    for (i, (node, rule)) in split.graph.nodes.iter().zip(&rules).enumerate() {
         if let Some(rule) = rule {
-            inputs_of(main, i, node, rule, width, &decided, &ranges, plan);
+            inputs_of(
+                &split.graph,
+                i,
+                node,
+                rule,
+                nodes[i],
+                &decided,
+                &ranges,
+                plan,
+            );
             if let Inputs::Recurrent(cell) = rule.inputs {
                 let at = At {
-                    main,
+                    main: &split.graph,
                     index: i,
                     node,
                     calibration,
@@ -101,6 +118,7 @@ pub fn decide(
             }
         }
     }
+    split.leave(main, plan);
     if plan.recipe.bias_correction {
         bias_correction::decide(main, &rules, calibration, plan);
     }
@@ -414,10 +432,10 @@ fn refused(
     decided: &[Option<Activation>],
     ranges: &[Option<Range>],
     calibration: &Calibration,
-    width: Width,
+    widths: &[Width],
 ) -> Vec<(usize, Refusal)> {
     let range = |t: TensorId| ranges[t];
-    let seen = |t: TensorId| -> Option<Seen> {
+    let seen = |t: TensorId, width: Width| -> Option<Seen> {
         let own = || range(t).map(|r| activations::from_range(r.min, r.max, width));
         let q = match &decided[t] {
             Some(a) => a.quantization.clone(),
@@ -429,9 +447,10 @@ fn refused(
         })
     };
     let why = |index: usize, node: &Node, rule: &Rule| {
-        let inputs: Option<Vec<Seen>> = rule.operands(node).map(|(_, t)| seen(t)).collect();
-        let inputs = inputs?;
-        let output = real_outputs(main, node).find_map(seen);
+        let width = widths[index];
+        let operands = rule.operands(node).map(|(_, t)| seen(t, width));
+        let inputs = operands.collect::<Option<Vec<Seen>>>()?;
+        let output = real_outputs(main, node).find_map(|t| seen(t, width));
         let weights = match (rule.inputs, output) {
             (Inputs::Weighted(w), Some(output)) => {
                 let first = inputs.first()?.scale;

@@ -53,7 +53,16 @@ pub fn collect(
         ));
     }
     match width {
-        Width::Int8 => delegate_limits(main, rules, plan),
+        Width::Int8 => {
+            delegate_limits(main, rules, plan);
+            let chosen = plan.nodes.iter().filter(|n| **n == NodePlan::Int16).count();
+            if chosen > 0 {
+                let (n, computes) = count(chosen, "operator computes", "operators compute");
+                plan.warnings.push(format!(
+                    "{n} {computes} in int16 because chosen; LiteRT's fast path (XNNPACK) has no int16 kernels, so that its slower built-in ones do it."
+                ));
+            }
+        }
         Width::Int16 => {
             if plan.nodes.contains(&NodePlan::Quantized) {
                 plan.warnings.push(
@@ -80,7 +89,7 @@ pub fn collect(
 fn delegate_limits(main: &Subgraph, rules: &[Option<Rule>], plan: &mut QuantPlan) {
     let mut slow = vec![];
     for (i, node) in main.nodes.iter().enumerate() {
-        if rules.get(i).is_none_or(Option::is_none) {
+        if rules.get(i).is_none_or(Option::is_none) || plan.nodes.get(i) == Some(&NodePlan::Int16) {
             continue;
         }
         let scale = |t: Option<usize>| {

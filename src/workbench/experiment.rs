@@ -241,6 +241,9 @@ pub fn recipe_words(recipe: &Recipe) -> Vec<String> {
     if recipe.mode != Mode::Float32 {
         words.extend(quantize::kept_words(&recipe.keep_float));
     }
+    if recipe.mode == Mode::Int8 {
+        words.extend(quantize::int16_words(&recipe.int16));
+    }
     words
 }
 

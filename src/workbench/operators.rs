@@ -58,7 +58,10 @@ pub fn float_operators(graph: &Graph, plan: &QuantPlan) -> Vec<(usize, String, S
     nodes
         .filter_map(|(i, (node, plan))| match plan {
             NodePlan::Float(why) => Some((i, node.op.name().to_owned(), why.clone())),
-            NodePlan::Quantized | NodePlan::SmallerWeights | NodePlan::Unaffected => None,
+            NodePlan::Quantized
+            | NodePlan::Int16
+            | NodePlan::SmallerWeights
+            | NodePlan::Unaffected => None,
         })
         .collect()
 }

@@ -41,6 +41,7 @@ mod quantize_bias;
 mod quantize_cases;
 mod quantize_dynamic;
 mod quantize_files;
+mod quantize_int16;
 mod quantize_islands;
 mod quantize_keep;
 mod quantize_models;

@@ -15,13 +15,14 @@ use crate::quantize_models::ops;
 
 const CONV: usize = 4;
 
-struct Demo {
-    graph: Arc<Graph>,
-    images: Arc<dyn Dataset>,
-    calibration: Calibration,
+/// The MNIST network, calibrated.
+pub struct Demo {
+    pub graph: Arc<Graph>,
+    pub images: Arc<dyn Dataset>,
+    pub calibration: Calibration,
 }
 
-fn open() -> Demo {
+pub fn open() -> Demo {
     let demo = demo::demo();
     let graph = Arc::new(tflite::read(demo.model.bytes).unwrap());
     let specs = data::input_specs(&graph, 0);
@@ -56,7 +57,7 @@ fn keeping(mode: Mode, io: Io, kept: &[OperatorRef]) -> Recipe {
 }
 
 /// The file as it is written and read back.
-fn written(demo: &Demo, recipe: &Recipe) -> (quantize::QuantPlan, Arc<Graph>, usize) {
+pub fn written(demo: &Demo, recipe: &Recipe) -> (quantize::QuantPlan, Arc<Graph>, usize) {
     let progress = Progress::new();
     let plan = quantize::plan(&demo.graph, recipe, Some(&demo.calibration)).unwrap();
     let file = quantize::apply(&demo.graph, &plan, &progress).unwrap();

@@ -8,7 +8,7 @@ use zeropoint::data;
 use zeropoint::engine::{KernelSet, Options, prepare};
 use zeropoint::graph::*;
 use zeropoint::progress::Progress;
-use zeropoint::quantize::{Io, Mode, Reason, apply, plan};
+use zeropoint::quantize::{Io, Mode, NodePlan, OperatorRef, Reason, Recipe, apply, plan, support};
 use zeropoint::tflite;
 
 use crate::quantize_models::*;
@@ -121,7 +121,8 @@ fn check(float: &Graph, q: &Graph, mode: Mode) -> Result<(), TestCaseError> {
                 t.name
             );
             prop_assert!(
-                mode == Mode::Int8 || p.zero_points.iter().all(|z| *z == 0),
+                (mode == Mode::Int8 && t.dtype != DType::Int16)
+                    || p.zero_points.iter().all(|z| *z == 0),
                 "{}",
                 t.name
             );
@@ -199,6 +200,7 @@ proptest! {
         more_outputs in any::<u8>(),
         unknown in prop::collection::vec(any::<u8>(), 0..3),
         choice in 0..5usize,
+        int16 in prop::collection::vec(any::<u8>(), 0..4),
     ) {
         let (mode, io) = [
             (Mode::Int8, Io::Float32),
@@ -217,7 +219,25 @@ proptest! {
                 seen.ranges[at] = None;
             }
         }
-        let decided = plan(&float, &recipe(mode, io), Some(&seen)).unwrap();
+        let count = float.main().nodes.len();
+        let has_int16 = |i: &usize| support(&float.main().nodes[*i].op).int16x8.is_ok();
+        let int16: Vec<usize> = int16.iter().map(|&i| usize::from(i) % count).filter(has_int16).collect();
+        let asked = Recipe {
+            int16: int16.iter().map(|&i| OperatorRef::Index(i)).collect(),
+            ..recipe(mode, io)
+        };
+        let decided = plan(&float, &asked, Some(&seen)).unwrap();
+        for (i, node) in decided.nodes.iter().enumerate() {
+            let wide = mode == Mode::Int8 && int16.contains(&i);
+            let other = if wide { NodePlan::Quantized } else { NodePlan::Int16 };
+            prop_assert!(*node != other, "{:?}", node);
+            let made = decided.tensors[float.main().nodes[i].outputs[0]].dtype;
+            if *node == NodePlan::Int16 {
+                prop_assert_eq!(made, DType::Int16);
+            } else if *node == NodePlan::Quantized && mode == Mode::Int8 {
+                prop_assert_eq!(made, DType::Int8);
+            }
+        }
         for t in &decided.tensors {
             let same = matches!(t.reason, Reason::Untouched(_)) == t.quantization.is_none();
             prop_assert!(same, "{:?}", t);
@@ -226,6 +246,9 @@ proptest! {
         check(&float, &q, mode)?;
         let read = Arc::new(tflite::read(tflite::write(&q).unwrap().into()).unwrap());
         if io != Io::Float32 {
+            for t in read.main().inputs.iter().chain(&read.main().outputs) {
+                prop_assert_eq!(read.main().tensors[*t].dtype.name(), io.name());
+            }
             prop_assert!(prepare(read, None, &Options::default()).is_ok());
             return Ok(());
         }

@@ -92,7 +92,7 @@ fn quantized(
         let io = recipe(Mode::Int8, Io::Float32);
         let plan = plan(&graph, &io, Some(&calibration)).unwrap();
         match &plan.nodes[0] {
-            NodePlan::Quantized => {}
+            NodePlan::Quantized | NodePlan::Int16 => {}
             NodePlan::Float(why) => {
                 *reasons.entry(why.clone()).or_default() += 1;
                 continue;

@@ -270,7 +270,7 @@ pub fn timed(layers: &Layers, chosen: Option<ExperimentId>) -> Option<usize> {
 
 fn is_quantized(node: &NodePlan) -> bool {
     match node {
-        NodePlan::Quantized | NodePlan::SmallerWeights => true,
+        NodePlan::Quantized | NodePlan::Int16 | NodePlan::SmallerWeights => true,
         NodePlan::Unaffected | NodePlan::Float(_) => false,
     }
 }
@@ -352,7 +352,7 @@ fn cell(main: &Subgraph, node: &Node, plan: &QuantPlan, index: usize, reports: &
     let output = node.outputs.first().copied();
     let output_type = output.map_or("", type_of);
     let (dtype, why_float) = match &plan.nodes[index] {
-        NodePlan::Quantized => (output_type.to_owned(), None),
+        NodePlan::Quantized | NodePlan::Int16 => (output_type.to_owned(), None),
         NodePlan::Unaffected => (output_type.to_owned(), weights_stay(main, node, plan)),
         NodePlan::SmallerWeights => {
             let smaller =
@@ -435,12 +435,14 @@ fn why_type(main: &Subgraph, node: &Node, plan: &QuantPlan, index: usize, dtype:
             format!("{dtype}, activations are quantized while running")
         }
         NodePlan::SmallerWeights => format!("{dtype}, computed in float32"),
-        NodePlan::Quantized => {
+        NodePlan::Quantized | NodePlan::Int16 => {
+            let chosen = plan.nodes[index] == NodePlan::Int16;
+            let chosen = chosen.then(|| "int16 because chosen".to_owned());
             let corrected = plan.corrections.iter().any(|c| c.node == index);
             let bias = corrected.then(|| "bias corrected for their rounding".to_owned());
-            let parts: Vec<String> = weights
-                .map(str::to_owned)
+            let parts: Vec<String> = chosen
                 .into_iter()
+                .chain(weights.map(str::to_owned))
                 .chain(bias)
                 .chain(output)
                 .collect();
