@@ -111,7 +111,8 @@ pub(super) fn byte_sums<const R: usize, const P: usize>(
 ) -> [[__m512i; P]; R] {
     let &ByteTile { groups, lda, .. } = t;
     let (runs, run_step) = (t.runs.max(1), t.run_step);
-    let run = groups / runs;
+    // A division takes as long as some groups.
+    let run = if runs == 1 { groups } else { groups / runs };
     assert!(run * runs == groups && t.a.len() >= (R - 1) * lda + (runs - 1) * run_step + 4 * run);
     assert!(t.b.len() >= groups * P * 64);
     let mut ahead = Ahead::new(t.ahead, groups);

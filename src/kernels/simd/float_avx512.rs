@@ -44,7 +44,8 @@ fn dot_f32_rp<const R: usize, const P: usize, const IN_ORDER: bool>(t: &F32Tile,
         ..
     } = t;
     let (runs, run_step) = (t.runs.max(1), t.run_step);
-    let run = k / runs;
+    // A division takes as long as some of k.
+    let run = if runs == 1 { k } else { k / runs };
     assert!(run * runs == k && t.a.len() >= (R - 1) * lda + (runs - 1) * run_step + run);
     assert!(t.b.len() >= k * P * PANEL);
     assert!(columns <= P * PANEL && out.len() >= (R - 1) * ldc + columns);
