@@ -142,6 +142,7 @@ pub fn file(model: &OpenModel, dtype: DType) -> Arc<QuantizedFile> {
         uses: vec![],
         parts: vec![],
         shapes: vec![],
+        borders: vec![],
         corrections: vec![],
         warnings: vec![],
     };
